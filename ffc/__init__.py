@@ -1,0 +1,22 @@
+"""Sequential neural computation, solved in parallel and exactly."""
+
+from ffc.errors import FFCError
+from ffc.solve import Exact, Trace, Solution, Status, Tolerance, solve
+from ffc.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
+from ffc.system import System
+
+__version__ = "0.1.0"
+__all__ = [
+    "Exact",
+    "FFCError",
+    "GSJacobi",
+    "Jacobi",
+    "JacobiGS",
+    "Trace",
+    "Sequential",
+    "Solution",
+    "Status",
+    "System",
+    "Tolerance",
+    "solve",
+]

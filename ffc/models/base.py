@@ -1,0 +1,60 @@
+"""What every model offers: sizes in a frozen dataclass, weights in a pytree beside it.
+
+A model of your own subclasses `Model` (or `Sampler`, where it draws samples), and a preset names it as
+`kind: package.module:Class`.
+"""
+
+from typing import Any, ClassVar
+
+import jax
+
+from ffc.system import System
+
+Params = Any
+
+
+class Model:
+    """A trainable network. Subclasses are frozen dataclasses whose fields are its sizes."""
+
+    kind: ClassVar[str]
+    #: What `loss` is measured in: "bits/dim", "nats".
+    unit: ClassVar[str]
+
+    def init(self, key: jax.Array) -> Params:
+        """Fresh weights: a pytree of float32 arrays with the layout of the released checkpoints."""
+        raise NotImplementedError
+
+    def loss(
+        self, params: Params, images: jax.Array, labels: jax.Array | None, key: jax.Array | None = None
+    ) -> jax.Array:
+        """Mean training loss of a batch, a scalar in `unit`.
+
+        `images` [batch, height, width, channels] uint8, `labels` [batch] int32 (used by classifiers
+        only). With a `key`, dropout and dequantisation are random; without one the loss is deterministic:
+        the validation loss.
+        """
+        raise NotImplementedError
+
+
+class Sampler(Model):
+    """An autoregressive model: it turns noise into samples by solving a triangular system."""
+
+    def noise(self, key: jax.Array, batch: int) -> jax.Array:
+        """What a batch of samples is made from: [batch, …] float32, one row for each sample."""
+        raise NotImplementedError
+
+    def check_noise(self, u: jax.Array) -> jax.Array:
+        """`u` in the layout of `noise`, or `FFCError` if its shape or range does not fit the model."""
+        raise NotImplementedError
+
+    def system(self, params: Params, u: jax.Array) -> System:
+        """The triangular system whose solution are the samples; weights are prepared here, once."""
+        raise NotImplementedError
+
+    def samples(self, x: Any) -> jax.Array:
+        """A state of `system`, as the samples that the model produces."""
+        raise NotImplementedError
+
+    def pictures(self, samples: jax.Array) -> jax.Array:
+        """Samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""
+        raise NotImplementedError

@@ -1,0 +1,114 @@
+"""What a triangular system is: N blocks, each a function of the blocks before it.
+
+    s_i = f_i(s_0 ... s_{i-1}),   i = 0 ... N-1                                   (paper, eq. 1)
+
+A *state* is a pytree whose leaves have the shape [batch, blocks, ...]. The blocks of a state are those
+of its first leaf, then those of the second, and so on: most systems use a single array, DenseNet one
+leaf for each resolution.
+"""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+State = Any
+Cache = Any
+
+
+class System:
+    """A lower-triangular system of `size` blocks, for a batch of independent samples.
+
+    A subclass is a frozen dataclass registered as a pytree (`flax.struct.dataclass`): its arrays are the
+    prepared weights and the noise, so that one compilation serves every draw. It must give `initial` and
+    `sweep`; `windowed`, `prepare` and `window` are worth writing where part of a sweep costs less than all.
+    """
+
+    #: Number of blocks N.
+    size: int
+    #: Wide windows begin at multiples of this many blocks (a row of an image, say).
+    group: int = 1
+
+    def initial(self) -> State:
+        """The first guess, with the shape and dtype of every iterate."""
+        raise NotImplementedError(f"{type(self).__name__} has no initial()")
+
+    def sweep(self, x: State) -> State:
+        """All blocks at once: `x'[i] = f_i(x[<i])`. Block i must not depend on `x[>=i]`, in no bit."""
+        raise NotImplementedError(f"{type(self).__name__} has no sweep()")
+
+    def windowed(self, count: int, stride: int) -> bool:
+        """Whether `window` can evaluate `count` blocks, `stride` apart, for less than a whole sweep."""
+        return False
+
+    def prepare(self, x: State) -> Cache:
+        """What `window` keeps between calls, as it stands for the first guess `x`."""
+        return ()
+
+    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
+        """Blocks `start + stride·[0 … count)` of `sweep(x)`: values [batch, count, ...] and the next cache.
+
+        Only for systems whose state is one array. `start` [batch] int32 is each sample's own; `count` and
+        `stride` are static and such that `windowed(count, stride)` holds. With stride 1, the blocks before
+        `start` are solved and were inside an earlier window. With a larger stride, `start` runs through
+        0 … stride−1 in turn, the same for every sample, and `x` holds this iteration's newer values.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no window()")
+
+
+def block_agreement(x: State, y: State) -> jax.Array:
+    """[batch, N] bool: block i of `x` and `y` is the same, bit for bit (−0 equals 0, NaN nothing)."""
+    return _per_block(lambda a, b: a == b, jnp.all, x, y)
+
+
+def block_finite(x: State) -> jax.Array:
+    """[batch, N] bool: block i of `x` holds no NaN and no infinity."""
+    return _per_block(jnp.isfinite, jnp.all, x)
+
+
+def block_distance(x: State, y: State) -> jax.Array:
+    """[batch, N] largest absolute difference in each block."""
+    return _per_block(lambda a, b: jnp.abs(a - b), jnp.max, x, y)
+
+
+def select_blocks(mask: jax.Array, x: State, y: State) -> State:
+    """The state with the blocks of `x` where `mask` [batch, N] holds and those of `y` elsewhere."""
+    leaves, tree = jax.tree.flatten(x)
+    ends = [0]
+    for leaf in leaves:
+        ends.append(ends[-1] + leaf.shape[1])
+    chosen = [
+        jnp.where(_expand(mask[:, a:b], leaf.ndim), leaf, other)
+        for leaf, other, a, b in zip(leaves, jax.tree.leaves(y), ends, ends[1:], strict=False)
+    ]
+    return jax.tree.unflatten(tree, chosen)
+
+
+def prefix_length(mask: jax.Array) -> jax.Array:
+    """[batch] int32: how many leading entries of `mask` [batch, N] hold."""
+    return jnp.cumprod(mask, axis=1, dtype=jnp.int32).sum(axis=1, dtype=jnp.int32)
+
+
+def batch_size(x: State) -> int:
+    """The number of samples in a state."""
+    return jax.tree.leaves(x)[0].shape[0]
+
+
+def l2_distance(x: State, y: State) -> jax.Array:
+    """[batch] Euclidean norm of `x − y` over all blocks."""
+    squares = jax.tree.map(lambda a, b: jnp.sum((a - b) ** 2, axis=tuple(range(1, a.ndim))), x, y)
+    return jnp.sqrt(sum(jax.tree.leaves(squares)))
+
+
+def _expand(mask: jax.Array, ndim: int) -> jax.Array:
+    return mask.reshape(mask.shape + (1,) * (ndim - 2))
+
+
+def _per_block(entry, reduce, *states: State) -> jax.Array:
+    def leaf(*arrays):
+        values = entry(*arrays)
+        flat = values.reshape(*values.shape[:2], math.prod(values.shape[2:]))
+        return reduce(flat, axis=2)
+
+    return jnp.concatenate([leaf(*arrays) for arrays in zip(*map(jax.tree.leaves, states), strict=True)], axis=1)
