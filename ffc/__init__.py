@@ -1,7 +1,7 @@
 """Sequential neural computation, solved in parallel and exactly."""
 
 from ffc.errors import FFCError
-from ffc.solve import Exact, Trace, Solution, Status, Tolerance, solve
+from ffc.solve import Exact, Solution, Status, Tolerance, Trace, solve
 from ffc.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
 from ffc.system import System
 
@@ -12,11 +12,11 @@ __all__ = [
     "GSJacobi",
     "Jacobi",
     "JacobiGS",
-    "Trace",
     "Sequential",
     "Solution",
     "Status",
     "System",
     "Tolerance",
+    "Trace",
     "solve",
 ]

@@ -17,6 +17,7 @@ from typing import IO, Any
 import jax
 import numpy as np
 
+import ffc
 from ffc.errors import FFCError
 
 _META = "__meta__"
@@ -63,7 +64,7 @@ def provenance() -> dict[str, Any]:
     name = device.device_kind if device.platform != "cpu" else f"{_processor()}, {os.cpu_count()} cores"
     return {
         "device": {"platform": device.platform, "name": name},
-        "versions": {"ffc": version("fast-feedforward"), "python": platform.python_version()}
+        "versions": {"ffc": ffc.__version__, "python": platform.python_version()}
         | {library: version(library) for library in _LIBRARIES},
     }
 

@@ -127,7 +127,7 @@ class Solution:
         return self
 
 
-def solve(system: System, solver: Solver, stop: Exact | Tolerance = Exact(), trace: Trace | None = None) -> Solution:  # noqa: B008
+def solve(system: System, solver: Solver, stop: Exact | Tolerance = Exact(), trace: Trace | None = None) -> Solution:
     """Solve `system` by the schedule of `solver`, from `system.initial()`, as one device program.
 
     Stops when every sample is certified (or within the tolerance, at the limit, or not finite). With
