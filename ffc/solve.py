@@ -48,7 +48,7 @@ class Status(IntEnum):
         return {
             Status.RUNNING: "still running",
             Status.CERTIFIED: "certified: every block equals the sequential answer",
-            Status.WITHIN_TOLERANCE: "successive iterates agree within the tolerance; only the certified prefix is exact",
+            Status.WITHIN_TOLERANCE: "iterates agree within the tolerance; only the certified prefix is exact",
             Status.ITERATION_LIMIT: "stopped at the iteration limit; only the certified prefix is exact",
             Status.NOT_FINITE: "met a value that is not finite; only the certified prefix is exact",
         }[self]

@@ -20,6 +20,11 @@ class Model:
     #: What `loss` is measured in: "bits/dim", "nats".
     unit: ClassVar[str]
 
+    @classmethod
+    def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "Model":
+        """The model for images of `shape` (height, width, channels), with the sizes that a preset names."""
+        raise NotImplementedError
+
     def init(self, key: jax.Array) -> Params:
         """Fresh weights: a pytree of float32 arrays with the layout of the released checkpoints."""
         raise NotImplementedError

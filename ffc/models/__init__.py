@@ -1,0 +1,30 @@
+"""The models of the paper, each a network and its triangular systems; found by `kind`."""
+
+import importlib
+from typing import Any
+
+from ffc.errors import FFCError
+from ffc.models.base import Model, Params, Sampler
+
+_KINDS = {
+    "densenet": "ffc.models.densenet:DenseNet",
+    "made": "ffc.models.made:MADE",
+    "pixelcnnpp": "ffc.models.pixelcnnpp:PixelCNNPP",
+}
+
+__all__ = ["Model", "Params", "Sampler", "build", "model_class"]
+
+
+def model_class(kind: str) -> type[Model]:
+    """The class of a model: one of the paper's by name, or anybody's as `package.module:Class`."""
+    module, _, name = _KINDS.get(kind, kind).partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise FFCError(f"model kind {kind!r}: expected one of {', '.join(_KINDS)}, or package.module:Class") from error
+
+
+def build(settings: dict[str, Any], shape: tuple[int, int, int], classes: int | None = None) -> Model:
+    """The model that a preset's `model:` section describes, for images of `shape` (height, width, channels)."""
+    sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    return model_class(sizes.pop("kind")).build(shape, classes, **sizes)
