@@ -1,0 +1,69 @@
+"""Pictures from folders and archives, as uint8 arrays. Archives are read in memory: nothing is unpacked."""
+
+import io
+import re
+import tarfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ffc.errors import FFCError
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm")
+
+
+def folder_pictures(folder: Path, limit: int | None = None) -> Iterator[tuple[str, bytes]]:
+    """(name relative to `folder`, file contents) of the pictures below it, ordered by name, the first `limit`."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    for path in islice(files, limit):
+        yield path.relative_to(folder).as_posix(), path.read_bytes()
+
+
+def archive_pictures(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """(name, file contents) of the pictures in a tar archive, in its order; links and other things are passed over.
+
+    Raises `FFCError` where the archive is broken or cut short.
+    """
+    try:
+        with tarfile.open(archive, "r|*") as tar:
+            for member in tar:
+                name = re.sub(r"^(\./)+", "", member.name)
+                if member.isreg() and name.lower().endswith(_SUFFIXES):
+                    yield name, tar.extractfile(member).read()
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise FFCError(f"{archive}: not a whole archive ({error}); fetch it again") from error
+    except Exception as error:  # lzma and zlib raise types of their own
+        if type(error).__module__ not in ("_lzma", "lzma", "zlib"):
+            raise
+        raise FFCError(f"{archive}: not a whole archive ({error}); fetch it again") from error
+
+
+def decode(name: str, data: bytes, size: int | None = None) -> np.ndarray:
+    """[height, width, 3] uint8 of a picture file, at `size` × `size` where a size is given."""
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            return np.asarray(_fit(picture.convert("RGB"), size))
+    except Exception as error:  # each decoder raises types of its own
+        raise FFCError(f"{name}: not a picture that can be read ({error}); mend or remove it") from error
+
+
+def resize(images: np.ndarray, size: int | None) -> np.ndarray:
+    """[count, height, width, channels] uint8, at `size` × `size` where a size is given."""
+    if size is None or images.shape[1:3] == (size, size):
+        return images
+    channels = images.shape[3]
+    flat = images[..., 0] if channels == 1 else images
+    small = [np.asarray(_fit(Image.fromarray(image), size)) for image in flat]
+    return np.array(small, np.uint8).reshape(len(images), size, size, channels)
+
+
+def _fit(picture: Image.Image, size: int | None) -> Image.Image:
+    """The centre square of a picture, at `size` × `size`."""
+    if size is None or picture.size == (size, size):
+        return picture
+    side = min(picture.size)
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    return picture.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))

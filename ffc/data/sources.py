@@ -1,0 +1,189 @@
+"""Where each data set comes from: one function a set, `(root, size, **options) -> Dataset`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ffc.data.dataset import Dataset
+from ffc.data.images import archive_pictures, decode, folder_pictures, resize
+from ffc.errors import FFCError
+
+_TEST_SHARE = 5  # every fifth image, strip or so is for testing
+_STRIPS = 10  # vertical strips of a photograph
+
+
+def digits(root: Path, size: int | None) -> Dataset:
+    """scikit-learn's 1,797 handwritten digits, 8 × 8 gray in 16 levels; needs no files."""
+    from sklearn.datasets import load_digits
+
+    source = load_digits()
+    images = np.rint(source.images * (255 / 16)).astype(np.uint8)[..., None]
+    title = _title("scikit-learn digits", 8, size)
+    return _split("digits", title, resize(images, size), source.target.astype(np.int32), 10)
+
+
+def patches(root: Path, size: int | None, stride: int | None = None) -> Dataset:
+    """`size` × `size` colour patches (8 × 8 unless told) of scikit-learn's two photographs; needs no files.
+
+    Each photograph is cut into ten vertical strips, of which two are for testing, so that no pixel
+    serves both. Training patches lie `stride` pixels apart (half a patch unless told), test patches side
+    by side.
+    """
+    from sklearn.datasets import load_sample_images
+
+    size = size or 8
+    photographs = load_sample_images().images
+    widest = min(photo.shape[1] for photo in photographs) // _STRIPS
+    if size > widest:
+        raise FFCError(f"data set 'patches', size: expected at most {widest} pixels, not {size}")
+    stride = max(1, size // 2) if stride is None else _positive("patches", "stride", stride)
+    strips = [strip for photo in photographs for strip in np.array_split(photo, _STRIPS, axis=1)]
+    last = _TEST_SHARE - 1
+    train = [_windows(strip, size, stride) for i, strip in enumerate(strips) if i % _TEST_SHARE != last]
+    test = [_windows(strip, size, size) for i, strip in enumerate(strips) if i % _TEST_SHARE == last]
+    title = f"{size}×{size} patches of scikit-learn's photographs"
+    return Dataset("patches", title, *(_shuffle(np.concatenate(part))[0] for part in (train, test)))
+
+
+def mnist(root: Path, size: int | None, download: bool = False) -> Dataset:
+    """MNIST, 28 × 28 gray, as torchvision keeps it: `mnist/MNIST/raw/` under the root."""
+    from torchvision.datasets import MNIST
+
+    train, test = _torchvision(MNIST, root / "mnist", download, "mnist", "the four IDX files in MNIST/raw/")
+    arrays = [resize(part.data.numpy()[..., None], size) for part in (train, test)]
+    labels = [part.targets.numpy().astype(np.int32) for part in (train, test)]
+    return Dataset("mnist", _title("MNIST", 28, size), *arrays, *labels, classes=10)
+
+
+def cifar10(root: Path, size: int | None, download: bool = False) -> Dataset:
+    """CIFAR-10, 32 × 32 colour, as torchvision keeps it: `cifar10/cifar-10-batches-py/` under the root."""
+    from torchvision.datasets import CIFAR10
+
+    parts = _torchvision(CIFAR10, root / "cifar10", download, "cifar10", "the folder cifar-10-batches-py/")
+    arrays = [resize(part.data, size) for part in parts]
+    labels = [np.array(part.targets, np.int32) for part in parts]
+    return Dataset("cifar10", _title("CIFAR-10", 32, size), *arrays, *labels, classes=10)
+
+
+def cifar10_jpeg(root: Path, size: int | None) -> Dataset:
+    """CIFAR-10 saved as JPEG (not the same pixels), 32 × 32 colour: an archive, or a folder of images.
+
+    Under the root: `cifar10/cifar10-jpeg.tar.xz`, or unpacked `cifar10/train/<class>/*.jpg` and `test/`.
+    """
+    folder = root / "cifar10"
+    archive = folder / "cifar10-jpeg.tar.xz"
+    if archive.is_file():
+        pictures, place = archive_pictures(archive), archive
+    elif (folder / "train").is_dir() and (folder / "test").is_dir():
+        pictures, place = folder_pictures(folder), folder
+    else:
+        raise FFCError(
+            f"{folder}: data set 'cifar10-jpeg' expects cifar10-jpeg.tar.xz there, or train/<class>/*.jpg and "
+            "test/<class>/*.jpg; put them there, name another root (FFC_DATA), or use data set 'cifar10'"
+        )
+    return _folder_dataset("cifar10-jpeg", _title("CIFAR-10 (JPEG)", 32, size), pictures, place, size)
+
+
+def image_folder(root: Path, size: int | None, path: str | None = None) -> Dataset:
+    """Any folder of images, cut to their centre squares: `path`, absolute or under the root.
+
+    Subfolders `train` and `test` are kept apart where both are there, otherwise every fifth image of a
+    fixed shuffle is for testing. Subfolders (below those) are classes, in alphabetical order.
+    """
+    if path is None or size is None:
+        raise FFCError("data set 'image_folder' expects a path (of the folder) and a size (in pixels); name both")
+    folder = _folder("image_folder", root / path)
+    return _folder_dataset("image_folder", f"{folder.name} {size}×{size}", folder_pictures(folder), folder, size)
+
+
+def imagenet(root: Path, size: int | None, path: str = "imagenet", limit: int = 100) -> Dataset:
+    """The first `limit` images of a folder of ImageNet's, for testing only: `path`, absolute or under the root.
+
+    Without a size they stay as they are, a tuple of arrays of unequal size.
+    """
+    limit = _positive("imagenet", "limit", limit)
+    folder = _folder("imagenet", root / path)
+    images = tuple(decode(str(folder / name), data, size) for name, data in folder_pictures(folder, limit))
+    if not images:
+        raise FFCError(f"{folder}: no pictures; data set 'imagenet' expects JPEG files there")
+    if size is None:
+        return Dataset("imagenet", f"ImageNet, {len(images)} images", (), images)
+    test = np.stack(images)
+    return Dataset("imagenet", f"ImageNet, {len(images)} images, {size}×{size}", test[:0], test)
+
+
+def _folder_dataset(
+    name: str, title: str, pictures: Iterable[tuple[str, bytes]], place: Path, size: int | None
+) -> Dataset:
+    """Pictures named `[train/|test/][class/]…/file`, as a data set."""
+    decoded = sorted(((key, decode(f"{place}: {key}", data, size)) for key, data in pictures), key=lambda item: item[0])
+    if len({image.shape for _, image in decoded}) != 1:
+        problem = "images of different sizes; name a size" if decoded else "no pictures; put some there"
+        raise FFCError(f"{place}: data set {name!r} found {problem}")
+    images = np.stack([image for _, image in decoded])
+    folders = [Path(key).parts[:-1] for key, _ in decoded]
+    tops = {parts[:1] for parts in folders}
+    apart = tops == {("train",), ("test",)}
+    groups = [parts[1:2] if apart else parts[:1] for parts in folders]
+    names = sorted(set(groups))
+    labelled = () not in names and len(names) > 1
+    labels = np.array([names.index(group) for group in groups], np.int32) if labelled else None
+    classes = len(names) if labelled else None
+    if not apart:
+        return _split(name, title, images, labels, classes)
+    training = np.array([parts[0] == "train" for parts in folders])
+    halves = [_shuffle(images[part], None if labels is None else labels[part]) for part in (training, ~training)]
+    (train, train_labels), (test, test_labels) = halves
+    return Dataset(name, title, train, test, train_labels, test_labels, classes)
+
+
+def _split(name: str, title: str, images: np.ndarray, labels: np.ndarray | None, classes: int | None) -> Dataset:
+    """Four fifths for training, one for testing, of a fixed shuffle."""
+    images, labels = _shuffle(images, labels)
+    cut = len(images) - len(images) // _TEST_SHARE
+    parts = (None, None) if labels is None else (labels[:cut], labels[cut:])
+    return Dataset(name, title, images[:cut], images[cut:], *parts, classes=classes)
+
+
+def _shuffle(images: np.ndarray, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The same shuffle every time, so that the first images are a fair sample of all."""
+    order = np.random.default_rng(0).permutation(len(images))
+    return images[order], None if labels is None else labels[order]
+
+
+def _windows(image: np.ndarray, size: int, stride: int) -> np.ndarray:
+    """[count, size, size, channels]: the windows of an image, `stride` pixels apart both ways."""
+    views = np.lib.stride_tricks.sliding_window_view(image, (size, size), axis=(0, 1))[::stride, ::stride]
+    return np.moveaxis(views, 2, -1).reshape(-1, size, size, image.shape[2])
+
+
+def _torchvision(dataset, folder: Path, download: bool, name: str, expected: str):
+    """(train, test) of a torchvision data set."""
+    if not isinstance(download, bool):
+        raise FFCError(f"data set {name!r}, download: expected true or false, not {download!r}")
+    try:
+        return [dataset(str(folder), train=train, download=download) for train in (True, False)]
+    except (RuntimeError, OSError, ValueError, EOFError) as error:
+        remedy = "check the network" if download else "set `download: true` in its data section"
+        raise FFCError(
+            f"{folder}: data set {name!r} could not be read ({error}); expected {expected} there: {remedy}, put the "
+            "files there, or name another root (FFC_DATA)"
+        ) from error
+
+
+def _folder(name: str, folder: Path) -> Path:
+    if not folder.is_dir():
+        raise FFCError(f"{folder}: no such folder; data set {name!r} expects images there: put them there or set path")
+    return folder
+
+
+def _title(title: str, native: int, size: int | None) -> str:
+    size = size or native
+    return f"{title} {size}×{size}" if size == native else f"{title} resized to {size}×{size}"
+
+
+def _positive(name: str, option: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise FFCError(f"data set {name!r}, {option}: expected a positive whole number, not {value!r}")
+    return value

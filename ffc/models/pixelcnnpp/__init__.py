@@ -1,0 +1,113 @@
+"""PixelCNN++: the network, its likelihood, and its sampling system (paper, section 4.3)."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ffc.errors import FFCError
+from ffc.models.base import Params, Sampler
+from ffc.models.pixelcnnpp import mixture, network, weights
+from ffc.models.pixelcnnpp.layers import Training, Whole
+from ffc.models.pixelcnnpp.system import PixelSampling
+
+__all__ = ["PixelCNNPP", "PixelSampling"]
+
+_EXTENT = {1: (28, 28), 3: (32, 32)}  # of the released checkpoints, by channels
+_LEAST = 1e-5  # the authors' uniforms lie in [1e-5, 1 − 1e-5]
+
+
+@dataclass(frozen=True)
+class PixelCNNPP(Sampler):
+    """OpenAI's PixelCNN++ for 8-bit images of `shape` (height, width, 1 or 3 channels), both multiples of 4.
+
+    Weights have the layout of the authors' `.flax` files. Images and samples are NHWC in [−1, 1].
+    """
+
+    shape: tuple[int, int, int]
+    filters: int = 160
+    resnets: int = 5
+    mixtures: int = 10
+    dropout: float = 0.5
+
+    kind: ClassVar[str] = "pixelcnnpp"
+    unit: ClassVar[str] = "bits/dim"
+
+    def __post_init__(self):
+        height, width, channels = self.shape
+        if height % 4 or width % 4 or channels not in (1, 3):
+            raise FFCError(f"PixelCNN++ takes 1 or 3 channels and sides that 4 divides, not {self.shape}")
+
+    @classmethod
+    def build(cls, shape, classes, **sizes: Any) -> "PixelCNNPP":
+        return cls(shape=tuple(shape), **sizes)
+
+    @staticmethod
+    def is_params(tree: Any) -> bool:
+        """Whether a tree of weights has the layout of a PixelCNN++."""
+        return isinstance(tree, dict) and "PixelCNNLayer_up_0" in tree
+
+    @classmethod
+    def from_params(cls, tree: Params, shape=None) -> "PixelCNNPP":
+        """The model that a tree of weights belongs to; its images are of `shape` (height, width, …) if given."""
+        sizes = weights.infer_sizes(tree)
+        channels = sizes.pop("channels")
+        if shape is not None and len(shape) == 3 and shape[2] != channels:
+            raise FFCError(f"these weights are for {channels} channels, not {shape[2]}")
+        return cls((*(shape or _EXTENT[channels])[:2], channels), **sizes)
+
+    @property
+    def channels(self) -> int:
+        return self.shape[2]
+
+    def init(self, key):
+        return weights.init(key, weights.shapes(self.channels, self.filters, self.resnets, self.mixtures))
+
+    def logits(self, params: Params, images: jax.Array, key: jax.Array | None = None) -> jax.Array:
+        """Mixture parameters [batch, height, width, outputs] for `images` in [−1, 1]; dropout with a key."""
+        ops = Whole(*self.shape[:2]) if key is None else Training(*self.shape[:2], key, self.dropout)
+        return network.outputs(ops, weights.prepare(params), images)
+
+    def loss(self, params, images, labels=None, key=None):
+        """Mean negative log2-likelihood for each 8-bit entry."""
+        x = images.astype(jnp.float32) / 127.5 - 1
+        return -jnp.mean(mixture.log_likelihood(self.logits(params, x, key), x)) / (self.channels * jnp.log(2.0))
+
+    def noise(self, key, batch):
+        """Uniforms [batch, height·width·(mixtures + channels)] in the authors' layout.
+
+        All mixture uniforms first (pixel-major, `mixtures` each), then all sample uniforms (one a channel).
+        """
+        return jax.random.uniform(key, (batch, self._noise_size), minval=_LEAST, maxval=1 - _LEAST)
+
+    def check_noise(self, u):
+        u = np.asarray(u)
+        if u.ndim != 2 or u.shape[1] != self._noise_size:
+            raise FFCError(
+                f"noise u has the shape {u.shape}; this PixelCNN++ takes (batch, {self._noise_size}):"
+                f" {self.mixtures} + {self.channels} uniforms for each of {self.shape[0]}×{self.shape[1]} pixels"
+            )
+        if not np.issubdtype(u.dtype, np.floating) or not np.all((u > 0) & (u < 1)):
+            raise FFCError("noise u must hold uniforms strictly between 0 and 1")
+        return jnp.asarray(u, jnp.float32)
+
+    def system(self, params, u):
+        height, width, channels = self.shape
+        choice, draw = jnp.split(jnp.asarray(u), [height * width * self.mixtures], axis=1)
+        return PixelSampling(
+            layers=weights.prepare(params),
+            gumbel=-jnp.log(-jnp.log(choice)).reshape(-1, height, width, self.mixtures),
+            logistic=(jnp.log(draw) - jnp.log1p(-draw)).reshape(-1, height, width, channels),
+        )
+
+    def samples(self, x):
+        return x.reshape(-1, *self.shape)
+
+    def pictures(self, samples):
+        return (jnp.asarray(samples) + 1) / 2
+
+    @property
+    def _noise_size(self) -> int:
+        return self.shape[0] * self.shape[1] * (self.mixtures + self.channels)

@@ -1,0 +1,159 @@
+"""What a layer of PixelCNN++ does to a region of an image: convolve it, enlarge it, combine it.
+
+Every layer is causal, so each output region names the inputs that it needs. `Layers` states that once;
+`Whole` evaluates it over whole images, `ffc.models.pixelcnnpp.windows` over the part that changed.
+A *feature* is what one layer hands the next; only `read` and `write` know how it is kept.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ffc.models.pixelcnnpp.weights import Layer
+
+Index = jax.Array | int
+
+
+class Region(NamedTuple):
+    """Rows `row … row + rows` and columns `column … column + columns` of one resolution."""
+
+    row: Index
+    rows: int
+    column: Index
+    columns: int
+
+
+def concat_elu(x: jax.Array) -> jax.Array:
+    """elu of x and of −x, side by side: twice the channels. Zero stays zero, so padding commutes with it."""
+    return jax.nn.elu(jnp.concatenate([x, -x], axis=-1))
+
+
+def identity(x: jax.Array) -> jax.Array:
+    return x
+
+
+class Layers:
+    """The operations of the network; level 0, 1, 2 is the full, half and quarter resolution."""
+
+    def region(self, level: int) -> Region:
+        """What is to be evaluated at a level."""
+        raise NotImplementedError
+
+    def read(self, feature: Any, region: Region) -> jax.Array:
+        """A region of a feature [batch, rows, columns, channels]; zeros outside the image."""
+        raise NotImplementedError
+
+    def write(self, name: str, level: int, values: jax.Array) -> Any:
+        """Keep `values` of `region(level)` as the feature `name`."""
+        raise NotImplementedError
+
+    def drop(self, x: jax.Array) -> jax.Array:
+        """Dropout where the network has it; nothing but in training."""
+        return x
+
+    def convolve(
+        self,
+        level: int,
+        x: Any,
+        layer: Layer,
+        activation: Callable = identity,
+        stride: int = 1,
+        shift: tuple[int, int] = (0, 0),
+        dropout: bool = False,
+    ) -> jax.Array:
+        """A causal convolution: a kernel reaches up, left, and right only where it is three wide.
+
+        `shift` (rows, columns) moves the output down or right, with zeros moving in: the bias too.
+        """
+        out = self.region(level)
+        height, width = layer.kernel.shape[:2]
+        inputs = Region(
+            stride * out.row - (height - 1) - shift[0],
+            stride * (out.rows - 1) + height,
+            stride * out.column - (width > 1) - shift[1],
+            stride * (out.columns - 1) + width,
+        )
+        y = activation(self.read(x, inputs))
+        y = _conv(self.drop(y) if dropout else y, layer, stride)
+        if shift == (0, 0):
+            return y
+        row = jnp.reshape(out.row, (-1, 1, 1, 1)) + jnp.arange(out.rows)[:, None, None]
+        column = jnp.reshape(out.column, (-1, 1, 1, 1)) + jnp.arange(out.columns)[:, None]
+        return jnp.where((row >= shift[0]) & (column >= shift[1]), y, 0)
+
+    def enlarge(self, level: int, x: Any, layer: Layer) -> jax.Array:
+        """A stride-2 transposed convolution from `level + 1`: fine pixel (2i + a, 2j + b) is owned by (i, j)."""
+        out, coarse = self.region(level), self.region(level + 1)
+        row, rows = coarse.row, coarse.rows
+        if 1 < out.rows < 2 * rows:  # the coarse window may reach further than the fine one needs
+            rows = min(rows, out.rows // 2 + 1)
+            row = jnp.minimum(out.row // 2, coarse.row + coarse.rows - rows)
+        source = Region(row, rows, coarse.column, coarse.columns + layer.kernel.shape[1] - 1)
+        y = _conv(self.read(x, source), layer, 1)
+        batch, _, columns, channels = y.shape
+        y = y.reshape(batch, rows, columns, 2, 2, channels // 4).transpose(0, 1, 3, 2, 4, 5)
+        y = y.reshape(batch, 2 * rows, 2 * columns, channels // 4)
+        return cut(y, Region(out.row - 2 * row, out.rows, out.column - 2 * coarse.column, out.columns))
+
+    def dense(self, x: jax.Array, layer: Layer) -> jax.Array:
+        """A 1×1 convolution of values already read."""
+        return x @ layer.kernel + layer.bias
+
+
+class Whole(Layers):
+    """Whole images: a feature is an array [batch, height, width, channels]."""
+
+    def __init__(self, height: int, width: int):
+        self.height, self.width = height, width
+
+    def region(self, level):
+        return Region(0, self.height >> level, 0, self.width >> level)
+
+    def read(self, feature, region):
+        _, height, width, _ = feature.shape
+        top, left = max(0, -region.row), max(0, -region.column)
+        right = max(0, region.column + region.columns - width)
+        if top or left or right:
+            feature = jnp.pad(feature, ((0, 0), (top, 0), (left, right), (0, 0)))
+        row, column = region.row + top, region.column + left
+        return feature[:, row : row + region.rows, column : column + region.columns]
+
+    def write(self, name, level, values):
+        return values
+
+
+class Training(Whole):
+    """Whole images with dropout before the second convolution of every gated resnet."""
+
+    def __init__(self, height: int, width: int, key: jax.Array, rate: float):
+        super().__init__(height, width)
+        self._key, self._rate = key, rate
+
+    def drop(self, x):
+        self._key, key = jax.random.split(self._key)
+        keep = jax.random.bernoulli(key, 1 - self._rate, x.shape)
+        return jnp.where(keep, x / (1 - self._rate), 0)
+
+
+def cut(x: jax.Array, region: Region) -> jax.Array:
+    """A region of an array [batch, rows, columns, channels]; starts may be traced, one for all or one a sample."""
+    sizes = (region.rows, region.columns)
+    if x.shape[1:3] == sizes:
+        return x
+    if all(isinstance(start, int) for start in (region.row, region.column)):
+        return x[:, region.row : region.row + region.rows, region.column : region.column + region.columns]
+    if max(jnp.ndim(region.row), jnp.ndim(region.column)) == 0:
+        return jax.lax.dynamic_slice(
+            x, (0, region.row, region.column, 0), (x.shape[0], *sizes, x.shape[3])
+        )
+    row, column = (jnp.broadcast_to(start, x.shape[:1]) for start in (region.row, region.column))
+    return jax.vmap(lambda a, r, c: jax.lax.dynamic_slice(a, (r, c, 0), (*sizes, x.shape[3])))(x, row, column)
+
+
+def _conv(x: jax.Array, layer: Layer, stride: int) -> jax.Array:
+    y = jax.lax.conv_general_dilated(
+        x, layer.kernel, (stride, stride), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return y + layer.bias

@@ -1,0 +1,99 @@
+"""The network of PixelCNN++, written once over `Layers` (Salimans et al. 2017; paper, section 4.3).
+
+A vertical stack sees the rows above a pixel, a horizontal stack also the pixels to its left. Both run up
+through three resolutions and down again, each gated resnet on the way down taking the matching feature
+of the way up. The vertical stack never looks at the horizontal one, so it is a function of its own.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ffc.models.pixelcnnpp.layers import Layers, concat_elu
+from ffc.models.pixelcnnpp.weights import Params, level_resnets
+
+_VERTICAL, _HORIZONTAL = "down_shifted", "down_right_shifted"
+
+
+def vertical(ops: Layers, layers: Params, x: Any) -> list[Any]:
+    """The vertical stack's features in the order in which the horizontal stack asks for them."""
+    conv = layers["down_shifted_conv2d_0"]["WNConv_0"]
+    first = ops.write("v_first", 0, ops.convolve(0, x, conv, shift=(1, 0)))
+    return _stack(ops, layers, first, _VERTICAL, None)
+
+
+def horizontal(ops: Layers, layers: Params, x: Any, above: list[Any]) -> jax.Array:
+    """The network's outputs [batch, rows, columns, outputs] of `ops.region(0)`, given the vertical features."""
+    from_above = ops.convolve(0, x, layers["down_shifted_conv2d_1"]["WNConv_0"], shift=(1, 0))
+    from_left = ops.convolve(0, x, layers["down_right_shifted_conv2d_0"]["WNConv_0"], shift=(0, 1))
+    first = ops.write("h_first", 0, from_above + from_left)
+    last = _stack(ops, layers, first, _HORIZONTAL, above)[-1]
+    return ops.dense(jax.nn.elu(ops.read(last, ops.region(0))), layers["nin_0"]["WNDense_0"])
+
+
+def vertical_names(layers: Params) -> list[str]:
+    """The names under which `vertical` writes the features that it returns."""
+    return [f"v_{part}_{i}" for part, count in level_resnets(_resnets(layers)).items() for i in range(count)]
+
+
+def with_ones(x: jax.Array) -> jax.Array:
+    """The network's input: the image and a channel of ones, which tells it from the padding."""
+    return jnp.concatenate([x, jnp.ones_like(x[..., :1])], axis=-1)
+
+
+def outputs(ops: Layers, layers: Params, images: jax.Array) -> jax.Array:
+    """Mixture parameters [batch, height, width, outputs] for whole images in [−1, 1]."""
+    x = with_ones(images)
+    return horizontal(ops, layers, x, vertical(ops, layers, x))
+
+
+def _stack(ops: Layers, layers: Params, first: Any, kind: str, above: list[Any] | None) -> list[Any]:
+    """One stack, up and down; returns its features in the order of evaluation (the first one left out)."""
+    name = "v" if above is None else "h"
+    parts = list(level_resnets(_resnets(layers)).items())
+    waiting, done = [first], []
+    above_next = iter(above or [])
+
+    def resnets(part: str, count: int, level: int, x: Any, going_down: bool) -> Any:
+        for i in range(count):
+            skips = ([next(above_next)] if above is not None else []) + ([waiting.pop()] if going_down else [])
+            layer = layers[part][f"gated_resnet_{2 * i + (above is not None)}"]
+            x = _gated_resnet(ops, layer, kind, f"{name}_{part}_{i}", level, x, skips)
+            done.append(x)
+            if not going_down:
+                waiting.append(x)
+        return x
+
+    x = first
+    for level, (part, count) in enumerate(parts[:3]):
+        if level:
+            conv = layers[f"{kind}_conv2d_{level + (above is None)}"]["WNConv_0"]
+            x = ops.write(f"{name}_half_{level}", level, ops.convolve(level, x, conv, stride=2))
+            waiting.append(x)
+        x = resnets(part, count, level, x, going_down=False)
+    waiting.pop()
+    for step, (part, count) in enumerate(parts[3:]):
+        level = 2 - step
+        if step:
+            deconv = layers[f"{kind}_deconv2d_{step - 1}"]["WNConvTranspose_0"]
+            x = ops.write(f"{name}_double_{level}", level, ops.enlarge(level, x, deconv))
+        x = resnets(part, count, level, x, going_down=True)
+    return done
+
+
+def _gated_resnet(ops: Layers, layer: Params, kind: str, name: str, level: int, x: Any, skips: list[Any]) -> Any:
+    """x + a·sigmoid(b), with a and b from two convolutions and, through a 1×1 one, from `skips`."""
+    here = ops.region(level)
+    y = ops.convolve(level, x, layer[f"{kind}_conv2d_0"]["WNConv_0"], concat_elu)
+    if skips:
+        aside = jnp.concatenate([ops.read(skip, here) for skip in skips], axis=-1)
+        y += ops.dense(concat_elu(aside), layer["nin_0"]["WNDense_0"])
+    y = ops.write(f"{name}_inner", level, y)
+    y = ops.convolve(level, y, layer[f"{kind}_conv2d_1"]["WNConv_0"], concat_elu, dropout=True)
+    a, b = jnp.split(y, 2, axis=-1)
+    return ops.write(name, level, ops.read(x, here) + a * jax.nn.sigmoid(b))
+
+
+def _resnets(layers: Params) -> int:
+    return len(layers["PixelCNNLayer_up_0"]) // 2

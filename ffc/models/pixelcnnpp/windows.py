@@ -1,0 +1,69 @@
+"""Evaluating only what changed: the network over a window of rows, one pixel, or one column of every row.
+
+Each layer's activations are kept for the whole image. A window of rows recomputes the matching rows at all
+three resolutions: row r of the image meets rows r >> 1 and r >> 2. One pixel needs the vertical stack only
+when its row begins, and of the horizontal stack only its own column; a column of all rows likewise.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from ffc.models.pixelcnnpp.layers import Layers, Region, Whole, cut
+
+# Zeros kept around every feature, so that a halo is part of the same slice: two rows above (the first
+# layers reach that far), a column on either side.
+_TOP, _SIDE = 2, 1
+
+
+class Window(Layers):
+    """Layers over a window; a feature is the name of its padded array in `kept`, which `write` replaces.
+
+    `row` and `column` may be traced: one for all samples, or rows [batch] of each sample's own.
+    """
+
+    def __init__(self, height: int, width: int, kept: dict[str, jax.Array], row, rows: int, column, columns: int):
+        self.height, self.width, self.kept = height, width, kept
+        self._row, self._rows, self._column, self._columns = row, rows, column, columns
+
+    def region(self, level):
+        height, width = self.height >> level, self.width >> level
+        if self._rows in (1, self.height):
+            rows = max(1, self._rows >> level)
+        else:
+            rows = min(height, ((self._rows - 1) >> level) + 2 if level else self._rows)
+        row = 0 if rows == height else jnp.minimum(self._row >> level, height - rows)
+        columns = width if self._columns == self.width else 1
+        return Region(row, rows, 0 if columns == width else self._column >> level, columns)
+
+    def read(self, feature, region):
+        return cut(self.kept[feature], region._replace(row=region.row + _TOP, column=region.column + _SIDE))
+
+    def write(self, name, level, values):
+        region = self.region(level)
+        self.kept[name] = paste(self.kept[name], values, region.row + _TOP, region.column + _SIDE)
+        return name
+
+
+class Names(Whole):
+    """Walks through the network on whole images to learn the shape of every feature that a window keeps."""
+
+    def __init__(self, height: int, width: int):
+        super().__init__(height, width)
+        self.shapes: dict[str, jax.Array] = {}
+
+    def write(self, name, level, values):
+        self.shapes[name] = padded(values)
+        return values
+
+
+def padded(x: jax.Array) -> jax.Array:
+    """`x` [batch, rows, columns, channels] with the border of zeros that windows read their halo from."""
+    return jnp.pad(x, ((0, 0), (_TOP, 0), (_SIDE, _SIDE), (0, 0)))
+
+
+def paste(x: jax.Array, values: jax.Array, row, column) -> jax.Array:
+    """`x` with `values` from `row`, `column` on; starts as in `cut`."""
+    if max(jnp.ndim(row), jnp.ndim(column)) == 0:
+        return jax.lax.dynamic_update_slice(x, values, (0, row, column, 0))
+    row, column = (jnp.broadcast_to(start, x.shape[:1]) for start in (row, column))
+    return jax.vmap(lambda a, v, r, c: jax.lax.dynamic_update_slice(a, v, (r, c, 0)))(x, values, row, column)
