@@ -33,11 +33,7 @@ def archive_pictures(archive: Path) -> Iterator[tuple[str, bytes]]:
                 name = re.sub(r"^(\./)+", "", member.name)
                 if member.isreg() and name.lower().endswith(_SUFFIXES):
                     yield name, tar.extractfile(member).read()
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise FFCError(f"{archive}: not a whole archive ({error}); fetch it again") from error
-    except Exception as error:  # lzma and zlib raise types of their own
-        if type(error).__module__ not in ("_lzma", "lzma", "zlib"):
-            raise
+    except Exception as error:  # tarfile, lzma and zlib each raise types of their own
         raise FFCError(f"{archive}: not a whole archive ({error}); fetch it again") from error
 
 

@@ -165,9 +165,10 @@ def _torchvision(dataset, folder: Path, download: bool, name: str, expected: str
     try:
         return [dataset(str(folder), train=train, download=download) for train in (True, False)]
     except (RuntimeError, OSError, ValueError, EOFError) as error:
+        fact = str(error).partition(". ")[0]  # the rest is advice for callers of torchvision
         remedy = "check the network" if download else "set `download: true` in its data section"
         raise FFCError(
-            f"{folder}: data set {name!r} could not be read ({error}); expected {expected} there: {remedy}, put the "
+            f"{folder}: data set {name!r} could not be read ({fact}); expected {expected} there: {remedy}, put the "
             "files there, or name another root (FFC_DATA)"
         ) from error
 

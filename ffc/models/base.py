@@ -40,6 +40,10 @@ class Model:
         """
         raise NotImplementedError
 
+    def finish(self, params: Params, images: jax.Array) -> Params:
+        """What training hands over: `params`, with statistics of the training `images` where the model keeps any."""
+        return params
+
 
 class Sampler(Model):
     """An autoregressive model: it turns noise into samples by solving a triangular system."""

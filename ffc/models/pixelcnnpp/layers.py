@@ -145,9 +145,7 @@ def cut(x: jax.Array, region: Region) -> jax.Array:
     if all(isinstance(start, int) for start in (region.row, region.column)):
         return x[:, region.row : region.row + region.rows, region.column : region.column + region.columns]
     if max(jnp.ndim(region.row), jnp.ndim(region.column)) == 0:
-        return jax.lax.dynamic_slice(
-            x, (0, region.row, region.column, 0), (x.shape[0], *sizes, x.shape[3])
-        )
+        return jax.lax.dynamic_slice(x, (0, region.row, region.column, 0), (x.shape[0], *sizes, x.shape[3]))
     row, column = (jnp.broadcast_to(start, x.shape[:1]) for start in (region.row, region.column))
     return jax.vmap(lambda a, r, c: jax.lax.dynamic_slice(a, (r, c, 0), (*sizes, x.shape[3])))(x, row, column)
 

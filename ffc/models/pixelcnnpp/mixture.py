@@ -27,12 +27,12 @@ def read(outputs: jax.Array, channels: int) -> Mixture:
     mixtures = outputs.shape[-1] // (1 + parts * channels)
     rest = outputs[..., mixtures:].reshape(*outputs.shape[:-1], channels, parts, mixtures)
     coefficients = None if channels == 1 else jnp.tanh(rest[..., 2, :])
-    return Mixture(
-        outputs[..., :mixtures], rest[..., 0, :], jnp.maximum(rest[..., 1, :], _MIN_LOG_SCALE), coefficients
-    )
+    return Mixture(outputs[..., :mixtures], rest[..., 0, :], jnp.maximum(rest[..., 1, :], _MIN_LOG_SCALE), coefficients)
 
 
-def mean_of_channel(channel: int, mean: jax.Array, coefficients: jax.Array | None, before: list[jax.Array]) -> jax.Array:
+def mean_of_channel(
+    channel: int, mean: jax.Array, coefficients: jax.Array | None, before: list[jax.Array]
+) -> jax.Array:
     """A channel's mean given the pixel's channels `before` it; `coefficients` are those of the pixel, channel first."""
     if channel == 0:
         return mean
