@@ -112,7 +112,7 @@ class _Loop:
         self.held = dataset.test[held], dataset.test_labels[held] if dataset.test_labels is not None else None
         self.rate = optax.exponential_decay(settings.learning_rate, 1, settings.decay)
         self.optimizer = optax.chain(optax.clip_by_global_norm(settings.clip), optax.adam(self.rate))
-        described = [model.kind, dataclasses.asdict(model), dataclasses.asdict(settings), seed, dataset.digest()]
+        described = [model.kind, dataclasses.asdict(model), dataclasses.asdict(settings), seed, dataset.sha256]
         self.fingerprint = hashlib.sha256(json.dumps(described).encode()).hexdigest()
         self._chunk = jax.jit(self._run_chunk, static_argnums=1)
         self._loss = jax.jit(model.loss)

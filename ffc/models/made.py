@@ -5,6 +5,7 @@ images are flattened channel first, as torchvision's tensors are.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import flax.struct
@@ -75,7 +76,7 @@ class MADE(Sampler):
         degrees = [np.arange(self.size)]
         for width in self.hidden:
             degrees.append(draws.randint(degrees[-1].min(), self.size - 1, size=width))
-        hidden = [(after[:, None] >= before[None, :]) for before, after in zip(degrees, degrees[1:], strict=False)]
+        hidden = [(after[:, None] >= before[None, :]) for before, after in pairwise(degrees)]
         output = degrees[0][:, None] > degrees[-1][None, :]
         return [mask.astype(np.float32) for mask in (*hidden, np.concatenate([output, output]))]
 

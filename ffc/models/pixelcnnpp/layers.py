@@ -112,7 +112,7 @@ class Whole(Layers):
         return Region(0, self.height >> level, 0, self.width >> level)
 
     def read(self, feature, region):
-        _, height, width, _ = feature.shape
+        width = feature.shape[2]
         top, left = max(0, -region.row), max(0, -region.column)
         right = max(0, region.column + region.columns - width)
         if top or left or right:

@@ -120,7 +120,7 @@ def _transposed(layer: Params) -> Layer:
 
 
 def infer_sizes(tree: Any) -> dict[str, int]:
-    """channels, filters, resnets and mixtures of a parameter tree; `FFCError` names the first leaf that does not fit."""
+    """channels, filters, resnets and mixtures of a tree; `FFCError` names the first leaf that does not fit."""
     try:
         filters, inputs = np.shape(tree["down_shifted_conv2d_0"]["WNConv_0"]["weight_v"])[:2]
         outputs = np.shape(tree["nin_0"]["WNDense_0"]["weight_v"])[0]
