@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ffc.data import sources
-from ffc.data.dataset import Dataset, from_record, to_record
+from ffc.data.dataset import Dataset
 from ffc.errors import FFCError
 
-__all__ = ["DATASETS", "Dataset", "from_record", "load", "to_record"]
+__all__ = ["DATASETS", "Dataset", "load"]
 
 #: Every data set by the name that presets, records and figures call it.
 DATASETS: dict[str, Callable[..., Dataset]] = {

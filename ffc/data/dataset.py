@@ -1,7 +1,6 @@
 """`Dataset`: images and labels under their true name, in memory and as a record."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,34 +32,33 @@ class Dataset:
         return self.test.shape[1:]
 
     def sha256(self) -> str:
-        """A hash of all images and labels: what a training run was fed with."""
+        """SHA-256 of all images and labels: what a training run was fed with."""
         digest = hashlib.sha256()
-        for name, array in sorted(to_record(self).arrays.items()):
+        for name, array in sorted(self.to_record().arrays.items()):
             digest.update(f"{name} {array.shape} {array.dtype}".encode())
             digest.update(np.ascontiguousarray(array))
         return digest.hexdigest()
 
+    def to_record(self) -> Record:
+        """The record that the data rule writes; images of unequal size lie end to end."""
+        arrays = _pack("train", self.train) | _pack("test", self.test)
+        labels = {"train_labels": self.train_labels, "test_labels": self.test_labels}
+        arrays |= {name: value for name, value in labels.items() if value is not None}
+        return Record(arrays, {"name": self.name, "title": self.title, "classes": self.classes})
 
-def to_record(dataset: Dataset) -> Record:
-    """The data set as the record that the data rule writes; images of unequal size lie end to end."""
-    arrays = _pack("train", dataset.train) | _pack("test", dataset.test)
-    labels = {"train_labels": dataset.train_labels, "test_labels": dataset.test_labels}
-    arrays |= {name: value for name, value in labels.items() if value is not None}
-    return Record(arrays, {"name": dataset.name, "title": dataset.title, "classes": dataset.classes})
-
-
-def from_record(record: Record) -> Dataset:
-    """What `to_record` was given. Raises `FFCError` if the record holds something else."""
-    try:
-        return Dataset(
-            **{key: record.meta[key] for key in ("name", "title", "classes")},
-            **{part: _unpack(part, record.arrays) for part in ("train", "test")},
-            **{part: record.arrays.get(part) for part in ("train_labels", "test_labels")},
-        )
-    except KeyError as error:
-        raise FFCError(
-            f"not a record of a data set: it has no {error}; expected one that the data rule wrote"
-        ) from None
+    @classmethod
+    def from_record(cls, record: Record) -> "Dataset":
+        """What `to_record` was called on. Raises `FFCError` if the record holds something else."""
+        try:
+            return cls(
+                **{key: record.meta[key] for key in ("name", "title", "classes")},
+                **{part: _unpack(part, record.arrays) for part in ("train", "test")},
+                **{part: record.arrays.get(part) for part in ("train_labels", "test_labels")},
+            )
+        except KeyError as error:
+            raise FFCError(
+                f"not a record of a data set: it has no {error}; expected one that the data rule wrote"
+            ) from None
 
 
 def _pack(part: str, images: Images) -> dict[str, np.ndarray]:
@@ -74,10 +72,7 @@ def _pack(part: str, images: Images) -> dict[str, np.ndarray]:
 def _unpack(part: str, arrays: dict[str, np.ndarray]) -> Images:
     if f"{part}_shapes" not in arrays:
         return arrays[part]
-    shapes: Sequence[np.ndarray] = arrays[f"{part}_shapes"]
-    ends = np.cumsum([shape.prod() for shape in shapes], dtype=np.int64)[:-1]
-    return (
-        tuple(pixels.reshape(shape) for pixels, shape in zip(np.split(arrays[part], ends), shapes, strict=True))
-        if len(shapes)
-        else ()
-    )
+    shapes = arrays[f"{part}_shapes"]
+    ends = np.cumsum(shapes.prod(axis=1), dtype=np.int64)
+    pixels = np.split(arrays[part], ends)[:-1]  # what follows the last end is empty
+    return tuple(values.reshape(shape) for values, shape in zip(pixels, shapes, strict=True))
