@@ -4,6 +4,7 @@ Paper, section 4.3. Samples live in logit space: pixel p in [0, 1] becomes logit
 images are flattened channel first, as torchvision's tensors are.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -17,9 +18,8 @@ from ffc.errors import FFCError
 from ffc.models.base import Params, Sampler
 from ffc.system import System
 
-#: λ of the released checkpoints, by the number of inputs: MNIST and CIFAR-10.
-TRUNC_LAMBDA = {784: 1e-6, 3072: 0.05}
-_SHAPES = {784: (28, 28, 1), 3072: (32, 32, 3)}
+#: Sizes that a state dict leaves open, by its number of inputs: those of the released checkpoints.
+_RELEASED = {784: ((28, 28, 1), 1e-6), 3072: ((32, 32, 3), 0.05)}
 _LAYERS = ("0", "2", "4")
 
 
@@ -27,7 +27,8 @@ _LAYERS = ("0", "2", "4")
 class MADE(Sampler):
     """Two hidden ReLU layers, natural order, a logistic distribution for each entry.
 
-    Weights mirror the authors' state dict: `net.{0,2,4}.{weight,bias,mask}`, weight and mask [out, in].
+    Weights mirror the authors' state dict, `net.{0,2,4}.{weight,bias,mask}`, weight and mask [out, in].
+    Masks are constants: gradients to them are zero. Raises `FFCError` where a size is out of range.
     """
 
     shape: tuple[int, int, int]
@@ -37,10 +38,18 @@ class MADE(Sampler):
     kind: ClassVar[str] = "made"
     unit: ClassVar[str] = "bits/dim"
 
+    def __post_init__(self):
+        if len(self.shape) != 3 or min(self.shape) < 1 or self.size < 2:
+            raise FFCError(f"MADE: shape is {self.shape}; expected (height, width, channels) of two entries or more")
+        if len(self.hidden) != 2 or min(self.hidden) < 1:
+            raise FFCError(f"MADE: hidden is {self.hidden}; expected the widths of two layers")
+        if not 0 < self.trunc_lambda < 0.5:
+            raise FFCError(f"MADE: trunc_lambda is {self.trunc_lambda}; it must lie between 0 and 0.5")
+
     @property
     def size(self) -> int:
         """Number of entries D of an image."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @classmethod
     def build(cls, shape, classes, **sizes: Any) -> "MADE":
@@ -49,29 +58,45 @@ class MADE(Sampler):
     @staticmethod
     def is_params(tree: Any) -> bool:
         """Whether a tree of weights has the layout of a MADE."""
-        return isinstance(tree, dict) and set(tree) == {"net"} and set(tree["net"]) == set(_LAYERS)
+        net = tree.get("net") if isinstance(tree, dict) else None
+        return isinstance(net, dict) and all(isinstance(net.get(name), dict) for name in _LAYERS)
 
     @classmethod
     def from_params(cls, tree: Params, shape=None, trunc_lambda: float | None = None) -> "MADE":
-        """The model that a tree of weights belongs to; `FFCError` where sizes contradict or are unknown."""
-        weights = [np.asarray(tree["net"][name]["weight"]) for name in _LAYERS]
-        if any(weight.ndim != 2 for weight in weights):
-            raise FFCError("MADE: every net.*.weight must be a matrix")
-        size = weights[0].shape[1]
-        shape = shape if shape is not None and len(shape) == 3 else _SHAPES.get(size)
-        trunc_lambda = trunc_lambda if trunc_lambda is not None else TRUNC_LAMBDA.get(size)
-        if shape is None or trunc_lambda is None or int(np.prod(shape)) != size:
-            raise FFCError(f"MADE of {size} inputs: name the image's size (height, width, channels) and trunc_lambda")
-        model = cls(tuple(shape), (weights[0].shape[0], weights[1].shape[0]), float(trunc_lambda))
-        for name, mask in zip(_LAYERS, model._masks(), strict=True):
-            for leaf, expected in (("weight", mask.shape), ("mask", mask.shape), ("bias", mask.shape[:1])):
-                found = np.shape(tree["net"][name].get(leaf))
-                if found != expected:
-                    raise FFCError(f"MADE: net.{name}.{leaf} has the shape {found}, expected {expected}")
+        """The model that a tree of weights belongs to.
+
+        `shape` and `trunc_lambda` are needed unless it has 784 or 3072 inputs, as the released checkpoints.
+        Raises `FFCError` where sizes are unknown or contradict each other, or the masks leave no order.
+        """
+        if set(tree["net"]) != set(_LAYERS) or set(tree) != {"net"}:
+            raise FFCError(f"MADE: the layers are {', '.join(tree['net'])}; expected net.0, net.2 and net.4 alone")
+        first, second, _ = (np.shape(tree["net"][name].get("weight", ())) for name in _LAYERS)
+        if len(first) != 2 or len(second) != 2:
+            raise FFCError(f"MADE: net.0.weight and net.2.weight have the shapes {first}, {second}; expected matrices")
+        known = _RELEASED.get(first[1], (None, None))
+        shape, trunc_lambda = shape or known[0], known[1] if trunc_lambda is None else trunc_lambda
+        if shape is None or trunc_lambda is None or math.prod(shape) != first[1]:
+            raise FFCError(
+                f"MADE of {first[1]} inputs, and image shape {shape}, trunc_lambda {trunc_lambda}: name both, "
+                f"as (height, width, channels) with {first[1]} entries and a number between 0 and 0.5"
+            )
+        model = cls(tuple(shape), (first[0], second[0]), float(trunc_lambda))
+        model._check(tree["net"])
         return model
 
+    def _check(self, net: Params) -> None:
+        widths = (self.size, *self.hidden, 2 * self.size)
+        for name, before, after in zip(_LAYERS, widths, widths[1:], strict=False):
+            expected = {"weight": (after, before), "mask": (after, before), "bias": (after,)}
+            found = {leaf: np.shape(value) for leaf, value in net[name].items()}
+            if found != expected:
+                raise FFCError(f"MADE: net.{name} holds {found}; expected {expected}")
+        last = _last_seen(net)[-1].reshape(2, self.size)
+        if np.any(last >= np.arange(self.size)):
+            raise FFCError("MADE: the masks let an output see its own or a later input; no order can sample from it")
+
     def _masks(self) -> list[np.ndarray]:
-        """0/1 masks [out, in]; hidden degrees are the authors' draws."""
+        """0/1 masks [out, in]; a unit of degree d sees the entries 0 … d, and the degrees are the authors' draws."""
         draws = np.random.RandomState(0)
         degrees = [np.arange(self.size)]
         for width in self.hidden:
@@ -97,23 +122,33 @@ class MADE(Sampler):
         return _output(_prepare(params), x)
 
     def loss(self, params, images, labels=None, key=None):
-        """Bits for each 8-bit entry, dequantised uniformly (at the middle without a key), logit's Jacobian included."""
+        """Negative log-likelihood in bits for each 8-bit entry of `images` [batch, height, width, channels] uint8.
+
+        Entries are dequantised to p in (0, 1), uniformly with a `key` and at their middle without; the density
+        of p is the network's in logit space times the Jacobian of the logit.
+        """
         noise = 0.5 if key is None else jax.random.uniform(key, images.shape)
-        pixels = (images.astype(jnp.float32) + noise) / 256
-        flat = jnp.moveaxis(pixels, -1, 1).reshape(len(images), -1)
-        squeezed = self.trunc_lambda + (1 - 2 * self.trunc_lambda) * flat
-        x = jnp.log(squeezed) - jnp.log1p(-squeezed)
+        pixels = jnp.moveaxis((images.astype(jnp.float32) + noise) / 256, -1, 1).reshape(len(images), -1)
+        scale = 1 - 2 * self.trunc_lambda
+        log_p, log_q = (jnp.log(self.trunc_lambda + scale * side) for side in (pixels, 1 - pixels))
+        x = log_p - log_q
         mean, log_scale = jnp.split(self.mean_and_log_scale(params, x), 2, axis=1)
         z = (x - mean) * jnp.exp(-log_scale)
         log_density = -z - log_scale - 2 * jax.nn.softplus(-z)
-        log_jacobian = jnp.log(1 - 2 * self.trunc_lambda) - jnp.log(squeezed) - jnp.log1p(-squeezed)
+        log_jacobian = jnp.log(scale) - log_p - log_q
         return 8 - jnp.mean(log_density + log_jacobian) / jnp.log(2.0)
 
+    def finish(self, params, images):
+        """Masks as they were before the training loop averaged the weights: 0 and 1, to the bit."""
+        net = {name: {**layer, "mask": jnp.round(layer["mask"])} for name, layer in params["net"].items()}
+        return {"net": net}
+
     def noise(self, key, batch):
-        """Logistic noise [batch, D]."""
+        """Standard logistic noise [batch, D], in logit space."""
         return jax.random.logistic(key, (batch, self.size))
 
     def check_noise(self, u):
+        """`u` as float32 [batch, D]; any finite numbers will do."""
         u = np.asarray(u)
         if u.ndim != 2 or u.shape[1] != self.size:
             raise FFCError(f"noise u has the shape {u.shape}; this MADE takes (batch, {self.size})")
@@ -122,10 +157,19 @@ class MADE(Sampler):
         return jnp.asarray(u, jnp.float32)
 
     def system(self, params, u):
-        limit = np.float32(np.log1p(-self.trunc_lambda) - np.log(self.trunc_lambda))
-        return MADESampling(u=u, limit=jnp.float32(limit), layers=_prepare(params))
+        """The system of `MADESampling`. Outside `jit`: the masks decide which units a step must compute."""
+        last = _last_seen(params["net"])[1]
+        order = np.argsort(last, kind="stable")
+        (w1, b1), (w2, b2), (w3, b3) = _prepare(params)
+        return MADESampling(
+            u=u,
+            limit=jnp.float32(np.log1p(-self.trunc_lambda) - np.log(self.trunc_lambda)),
+            layers=((w1, b1), (w2[:, order], b2[order]), (w3[order], b3)),
+            last_seen=tuple(last[order].tolist()),
+        )
 
     def samples(self, x):
+        """Samples in logit space, [batch, D] float32."""
         return x
 
     def pictures(self, samples):
@@ -137,11 +181,16 @@ class MADE(Sampler):
 
 @flax.struct.dataclass
 class MADESampling(System):
-    """x_i = clip(mean_i(x_<i) + exp(log_scale_i(x_<i))·u_i), a system of D scalars (paper, section 4.3)."""
+    """x_i = clip(mean_i(x_<i) + exp(log_scale_i(x_<i))·u_i), a system of D scalars (paper, section 4.3).
+
+    One entry at a time works incrementally. The units of the second hidden layer stand in the order of the
+    last entry that each sees, so those that a new entry completes are a short run, and all before are final.
+    """
 
     u: jax.Array  # [batch, D]
     limit: jax.Array  # scalar
     layers: tuple  # (weight [in, out], bias [out]) three times, masked
+    last_seen: tuple[int, ...] = flax.struct.field(pytree_node=False)  # by each unit of the second hidden layer
 
     @property
     def size(self) -> int:
@@ -151,42 +200,43 @@ class MADESampling(System):
         return jnp.zeros_like(self.u)
 
     def sweep(self, x):
-        return self._sample(_output(self.layers, x), self.u)
+        mean, log_scale = jnp.split(_output(self.layers, x), 2, axis=1)
+        return self._sample(mean, log_scale, self.u)
 
     def windowed(self, count, stride):
-        return stride == 1 and 2 * count <= self.size
+        return count == 1
 
     def prepare(self, x):
-        """The first layer's pre-activations [batch, hidden] of a solved prefix, and how long that is."""
-        bias = self.layers[0][1]
-        return jnp.broadcast_to(bias, (x.shape[0], len(bias))), jnp.zeros(x.shape[0], jnp.int32)
+        """The hidden layers, the first before its ReLU, as no entry has been seen: [batch, hidden] each."""
+        (_, b1), (w2, b2), _ = self.layers
+        second = jax.nn.relu(jax.nn.relu(b1) @ w2 + b2)
+        return tuple(jnp.broadcast_to(layer, (len(x), *layer.shape)) for layer in (b1, second))
 
     def window(self, cache, x, start, count, stride):
-        """Only the new entries enter the first layer, only the window's outputs leave the last."""
+        """Entry `start`: the one before it enters the first layer, and the units that it completes the second."""
         (w1, _), (w2, b2), (w3, b3) = self.layers
-        first, reached = cache
-        entering = jnp.maximum(start - count, 0)
-        solved = (entering[:, None] + jnp.arange(count) >= reached[:, None]) & (
-            entering[:, None] + jnp.arange(count) < start[:, None]
-        )
-        first = first + _rows_times(jnp.where(solved, _slice(x, entering, count), 0), w1, entering)
-        here = first if count == 1 else first + _rows_times(_slice(x, start, count), w1, start)
-        hidden = jax.nn.relu(jax.nn.relu(here) @ w2 + b2)
-        column = start[:, None] + jnp.arange(count)
-        columns = jnp.concatenate([column, column + self.size], axis=1)
-        # The two outputs of every entry are rows of w3ᵀ: gathering rows is one copy, columns would be strided.
-        output = jnp.einsum("bh,bkh->bk", hidden, w3.T[columns]) + b3[columns]
-        return self._sample(output, jnp.take_along_axis(self.u, column, axis=1)), (first, start)
+        first, second = cache
+        entry = start.max()  # one at a time, all samples that still run are at the same entry
+        before = jnp.maximum(entry - 1, 0)
+        first = first + jnp.where(entry > 0, _columns(x, before), 0) * w1[before]
 
-    def _sample(self, output, u):
-        mean, log_scale = jnp.split(output, 2, axis=1)
+        ends = np.searchsorted(self.last_seen, np.arange(self.size + 1))  # units that see only entries before …
+        run, begin = int(np.diff(ends).max()), jnp.asarray(ends)[before]
+        completed = jax.nn.relu(first) @ _rows(w2.T, begin, run).T + _rows(b2, begin, run)
+        second = jax.lax.dynamic_update_slice_in_dim(second, jax.nn.relu(completed), begin, axis=1)
+
+        mean, log_scale = (second @ w3.T[at] + b3[at] for at in (entry, entry + self.size))
+        values = self._sample(mean[:, None], log_scale[:, None], _columns(self.u, entry))
+        return values, (first, second)
+
+    def _sample(self, mean, log_scale, u):
         return jnp.clip(mean + jnp.exp(log_scale) * u, -self.limit, self.limit)
 
 
 def _prepare(params: Params) -> tuple:
+    """(weight [in, out], bias) of each layer; what the masks exclude is zero and has no gradient."""
     layers = (params["net"][name] for name in _LAYERS)
-    masked = ((layer["weight"] * jax.lax.stop_gradient(layer["mask"]), layer["bias"]) for layer in layers)
-    return tuple((jnp.asarray(weight).T, jnp.asarray(bias)) for weight, bias in masked)
+    return tuple((jnp.where(layer["mask"] > 0.5, layer["weight"], 0).T, jnp.asarray(layer["bias"])) for layer in layers)
 
 
 def _output(layers: tuple, x: jax.Array) -> jax.Array:
@@ -194,11 +244,17 @@ def _output(layers: tuple, x: jax.Array) -> jax.Array:
     return jax.nn.relu(jax.nn.relu(x @ w1 + b1) @ w2 + b2) @ w3 + b3
 
 
-def _slice(x: jax.Array, start: jax.Array, width: int) -> jax.Array:
-    return jax.vmap(lambda row, s: jax.lax.dynamic_slice_in_dim(row, s, width))(x, start)
+def _rows(x: jax.Array, start: jax.Array, width: int) -> jax.Array:
+    return jax.lax.dynamic_slice_in_dim(x, start, width)
 
 
-def _rows_times(values: jax.Array, weight: jax.Array, start: jax.Array) -> jax.Array:
-    """[batch, hidden]: each sample's `values` [batch, count] times the rows of `weight` that begin at `start`."""
-    index = start[:, None] + jnp.arange(values.shape[1])
-    return jnp.einsum("bk,bkh->bh", values, weight[index])
+def _columns(x: jax.Array, start: jax.Array, width: int = 1) -> jax.Array:
+    return jax.lax.dynamic_slice_in_dim(x, start, width, axis=1)
+
+
+def _last_seen(net: Params) -> list[np.ndarray]:
+    """For each layer, the last input that each of its units sees; −1 for none."""
+    last = [np.arange(np.shape(net[_LAYERS[0]]["mask"])[1])]
+    for name in _LAYERS:
+        last.append(np.max(np.where(np.asarray(net[name]["mask"]) > 0.5, last[-1], -1), axis=1))
+    return last[1:]
