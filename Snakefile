@@ -1,0 +1,50 @@
+"""Every figure and table of the paper: `snakemake` makes the preset `paper`, `snakemake quick` a small one."""
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "rules/common.smk"
+
+
+wildcard_constraints:
+    preset="|".join(PRESETS),
+    task="|".join(TASKS),
+    origin="released|trained",
+
+
+rule all:
+    default_target: True
+    input:
+        results_of(config["preset"]),
+    localrule: True
+
+
+# Every file in config/presets is a target: `snakemake quick`, or one of your own.
+for name in PRESETS:
+
+    rule:
+        name:
+            name
+        input:
+            results_of(name),
+        localrule: True
+
+
+include: "rules/data.smk"
+include: "rules/checkpoints.smk"
+include: "rules/train.smk"
+include: "rules/solve.smk"
+include: "rules/figures.smk"
+include: "rules/report.smk"
+
+
+onsuccess:
+    print(f"Finished in {elapsed()}.", *new_reports(), sep="\n")

@@ -1,0 +1,47 @@
+"""What the workflow's scripts need beyond the library proper: running a notebook by papermill."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ffc.errors import FFCError
+from ffc.records import write_whole
+
+#: Seconds that a kernel may take to start, and a cell to run.
+START_TIMEOUT, CELL_TIMEOUT = 120, 1800
+
+
+def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[str, Any]) -> None:
+    """Run `notebook` with `parameters`, cell by cell into `executed`, and copy it to `output` when all went well.
+
+    Raises `FFCError` on a parameter that the notebook does not have (papermill would pass it on in silence),
+    where a cell raised `FFCError`, and where the kernel did not start or a cell took too long.
+    """
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    known = papermill.inspect_notebook(str(notebook))
+    if unknown := sorted(parameters.keys() - known.keys()):
+        raise FFCError(
+            f"{notebook}: has no parameter {', '.join(unknown)}; its cell tagged `parameters` has "
+            f"{', '.join(known) or 'none'}: name it there"
+        )
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(executed),
+            parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            start_timeout=START_TIMEOUT,
+            execution_timeout=CELL_TIMEOUT,
+        )
+    except papermill.PapermillExecutionError as error:
+        if error.ename == "FFCError":
+            raise FFCError(f"{notebook}: {error.evalue}") from None
+        raise
+    except (CellTimeoutError, DeadKernelError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise FFCError(f"{notebook}: {reason}; run it by hand to see why ({os.fspath(executed)})") from error
+    write_whole(output, lambda file: file.write(executed.read_bytes()))

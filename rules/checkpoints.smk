@@ -1,0 +1,80 @@
+"""Weights of each model: the authors' released file where the preset names one and it can be had, else trained here."""
+
+
+# A Snakemake checkpoint: what it finds decides which tasks are trained.
+checkpoint find_released:
+    input:
+        lib=library("released"),
+    output:
+        "results/{preset}/checkpoints/released.json",
+    log:
+        "logs/{preset}/checkpoints/find_released.log",
+    benchmark:
+        "benchmarks/{preset}/checkpoints/find_released.tsv"
+    localrule: True
+    conda:
+        "../envs/ffc.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        files=lambda wildcards: released_files(wildcards.preset),
+        mode=config["checkpoints"]["mode"],
+        folder=config["checkpoints"]["folder"],
+    message:
+        "Released checkpoints ({params.mode}): {params.files}"
+    script:
+        "../workflow/scripts/find_released.py"
+
+
+rule import_released:
+    input:
+        found="results/{preset}/checkpoints/released.json",
+        data="results/{preset}/data/{task}.npz",
+        lib=library("checkpoints"),
+    output:
+        weights="results/{preset}/checkpoints/released/{task}.flax",
+        about="results/{preset}/checkpoints/released/{task}.json",
+    log:
+        "logs/{preset}/checkpoints/import_released/{task}.log",
+    benchmark:
+        "benchmarks/{preset}/checkpoints/import_released/{task}.tsv"
+    conda:
+        "../envs/ffc.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        task=lambda wildcards: task_of(wildcards, "released", "model"),
+    message:
+        "Released weights for {wildcards.task}"
+    script:
+        "../workflow/scripts/import_released.py"
+
+
+rule weights:
+    input:
+        weights_of,
+    output:
+        weights="results/{preset}/checkpoints/{task}.flax",
+        about="results/{preset}/checkpoints/{task}.json",
+    log:
+        "logs/{preset}/checkpoints/weights/{task}.log",
+    benchmark:
+        "benchmarks/{preset}/checkpoints/weights/{task}.tsv"
+    localrule: True
+    conda:
+        "../envs/ffc.yaml"
+    threads: 1
+    resources:
+        mem_mb=100,
+        runtime=5,
+    params:
+        folder="results/{preset}/checkpoints",
+    message:
+        "Weights of {wildcards.task}"
+    shell:
+        # The same files under second names; copies where the file system has no such thing.
+        "(ln -f {input} {params.folder} || cp {input} {params.folder}) > {log} 2>&1"

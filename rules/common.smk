@@ -1,0 +1,243 @@
+"""What the rules share: the checked configuration, and functions from wildcards to files and settings."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+
+from presets import ConfigError, check_config, load_presets
+
+START = time.time()
+
+try:
+    PRESETS = load_presets(Path("config/presets"))
+    check_config(config, PRESETS)
+except ConfigError as error:
+    raise WorkflowError(error)
+
+# Each task's module in ffc/experiments, its kind of model, and the solver that gives the sequential answer.
+TASKS = {
+    "rnn": ("rnn", "rnn", "feedforward"),
+    "densenet": ("densenet", "densenet", "feedforward"),
+    "made_mnist": ("sampling", "made", "sequential"),
+    "made_cifar": ("sampling", "made", "sequential"),
+    "pixelcnnpp_mnist": ("sampling", "pixelcnnpp", "sequential"),
+    "pixelcnnpp_cifar10": ("sampling", "pixelcnnpp", "sequential"),
+}
+
+# Each notebook's title in the report, its tasks, and the figures that it draws.
+NOTEBOOKS = {
+    "rnn_backprop": (
+        "RNN backpropagation",
+        ["rnn"],
+        ["rnn_begin", "rnn_end", "rnn_backprop", "rnn_backprop_iter"],
+    ),
+    "densenet": (
+        "DenseNet inference",
+        ["densenet"],
+        ["densenet_outputs", "densenet_outputs_log", "densenet_iter", "densenet"],
+    ),
+    "made": (
+        "MADE sampling",
+        ["made_mnist", "made_cifar"],
+        [
+            "made_mnist_time_nolog_iter",
+            "made_mnist_time_nolog",
+            "made_cifar_time_nolog_iter",
+            "made_cifar_time_nolog",
+            "made_mnist",
+            "made_cifar",
+        ],
+    ),
+    "pixelcnnpp": (
+        "PixelCNN++ sampling",
+        ["pixelcnnpp_mnist", "pixelcnnpp_cifar10"],
+        [
+            "pixelcnnpp_mnist",
+            "pixelcnnpp_mnist_iter",
+            "pixelcnnpp_cifar10",
+            "pixelcnnpp_cifar10_iter",
+        ],
+    ),
+}
+
+
+def notebooks_of(preset):
+    """The notebooks whose tasks a preset has, all of them."""
+    tasks = PRESETS[preset]["tasks"]
+    return [name for name, (_, needed, _) in NOTEBOOKS.items() if set(needed) <= set(tasks)]
+
+
+def records_of(preset, tasks=None):
+    """The records of a preset's tasks: one for each solver, and the RNN's gradient errors."""
+    present = PRESETS[preset]["tasks"]
+    names = [(task, solver) for task in tasks or present if task in present for solver in present[task]["solvers"]]
+    if ("rnn", "feedforward") in names:
+        names += [("rnn", "gradients_feedforward"), ("rnn", "gradients_jacobi")]
+    return [f"results/{preset}/records/{task}/{name}.npz" for task, name in names]
+
+
+def figures_of(preset):
+    figures = [figure for name in notebooks_of(preset) for figure in NOTEBOOKS[name][2]]
+    return [f"results/{preset}/figures/{figure}.{suffix}" for figure in figures for suffix in ("png", "svg")]
+
+
+def pages_of(preset):
+    """All that the report shows."""
+    return [
+        *figures_of(preset),
+        *(f"results/{preset}/summary.{suffix}" for suffix in ("md", "csv", "html")),
+    ]
+
+
+def results_of(preset):
+    notebooks = [f"results/{preset}/notebooks/{name}.ipynb" for name in (*notebooks_of(preset), "summary")]
+    return [*pages_of(preset), *notebooks, f"results/{preset}/report.html"]
+
+
+def task_of(wildcards, *keys):
+    """These keys of a task's section: a rule depends on what it is given, and on nothing else in the preset."""
+    section = PRESETS[wildcards.preset]["tasks"][wildcards.task]
+    return {key: section[key] for key in keys or section if key in section}
+
+
+def preset_of(wildcards, key, default=None):
+    return PRESETS[wildcards.preset].get(key, default)
+
+
+def solver_settings(wildcards):
+    """A task's settings with the entry of one solver alone, and without what decides the weights."""
+    section = task_of(wildcards)
+    settings = {key: value for key, value in section.items() if key not in ("train", "released")}
+    if wildcards.solver not in section["solvers"]:
+        raise WorkflowError(
+            f"config/presets/{wildcards.preset}.yaml: tasks.{wildcards.task}.solvers has no {wildcards.solver}; "
+            f"it has {', '.join(section['solvers'])}"
+        )
+    return settings | {"solvers": {wildcards.solver: section["solvers"][wildcards.solver]}}
+
+
+def gradient_settings(wildcards):
+    section = PRESETS[wildcards.preset]["tasks"]["rnn"]
+    return {key: section[key] for key in ("data", "hidden", "scale", "samples")}
+
+
+def solver_inputs(wildcards):
+    """What a solver's job reads: data, weights where there are any, and the sequential answer to compare with."""
+    preset, task = wildcards.preset, wildcards.task
+    sequential = TASKS[task][2]
+    files = {"data": f"results/{preset}/data/{task}.npz"}
+    if "model" in task_of(wildcards):
+        files["checkpoint"] = f"results/{preset}/checkpoints/{task}.flax"
+    if wildcards.solver != sequential:
+        files["reference"] = f"results/{preset}/records/{task}/{sequential}.npz"
+    return files
+
+
+def weights_of(wildcards):
+    """A checkpoint's origin: a released file where the preset names one and it could be had, else training."""
+    origin, released = "trained", task_of(wildcards).get("released")
+    if released and config["checkpoints"]["mode"] != "trained":
+        note = checkpoints.find_released.get(preset=wildcards.preset).output[0]
+        origin = "released" if released in json.loads(Path(note).read_text())["files"] else "trained"
+    return [f"results/{{preset}}/checkpoints/{origin}/{{task}}.{suffix}" for suffix in ("flax", "json")]
+
+
+def library(*names):
+    """Files of `ffc` that decide a rule's result; Snakemake doesn't see what a script imports."""
+    files = []
+    for name in names:
+        path = Path(workflow.basedir) / "ffc" / name
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    return [str(path.relative_to(workflow.basedir)) for path in files]
+
+
+def model_library(wildcards):
+    kind = TASKS[wildcards.task][1]
+    return library(f"models/{kind}")
+
+
+def solver_library(wildcards):
+    experiment, kind, _ = TASKS[wildcards.task]
+    return library(
+        "system",
+        "solvers",
+        "solve",
+        "measure",
+        "experiments/job",
+        f"experiments/{experiment}",
+        f"models/{kind}",
+    )
+
+
+def gpus(wildcards):
+    return 1 if preset_of(wildcards, "gpu", False) else 0
+
+
+def memory(wildcards):
+    """Megabytes of a training or solving job."""
+    return 16000 if preset_of(wildcards, "gpu", False) else 3000
+
+
+def all_cores():
+    """Solvers are timed: a job that claims every core has no neighbour to disturb it."""
+    try:
+        return workflow.cores
+    except WorkflowError:  # a cluster has jobs, not cores
+        return 4
+
+
+def elapsed():
+    seconds = round(time.time() - START)
+    return f"{seconds // 60} min {seconds % 60} s"
+
+
+def new_reports():
+    """A line for each report that this run wrote."""
+    reports = [Path(f"results/{preset}/report.html") for preset in PRESETS]
+    return [f"Open {path} in a browser." for path in reports if path.exists() and path.stat().st_mtime >= START]
+
+
+def records_of_tasks(tasks):
+    return lambda wildcards: records_of(wildcards.preset, tasks)
+
+
+def data_names(tasks):
+    """The data sets' names for the captions; a figure must not say MNIST where it shows digits."""
+    return lambda wildcards: {
+        task: PRESETS[wildcards.preset]["tasks"][task]["data"]["name"]
+        for task in tasks
+        if task in PRESETS[wildcards.preset]["tasks"]
+    }
+
+
+def figure_outputs(title, figures):
+    return [figure_output(title, figure, suffix) for figure in figures for suffix in ("png", "svg")]
+
+
+def figure_output(title, figure, suffix):
+    path, caption = (
+        f"results/{{preset}}/figures/{figure}.{suffix}",
+        f"../workflow/report/{figure}.rst",
+    )
+    return report(
+        path,
+        caption=caption,
+        category=title,
+        labels={"figure": figure, "format": suffix},
+    )
+
+
+def notebook_parameters(preset):
+    return {
+        "records": f"results/{preset}/records",
+        "figures": f"results/{preset}/figures",
+    }
+
+
+def released_files(preset):
+    """The released file that each task asks for."""
+    tasks = PRESETS[preset]["tasks"]
+    return sorted(settings["released"] for settings in tasks.values() if "released" in settings)

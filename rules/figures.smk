@@ -1,0 +1,66 @@
+"""The notebooks, run by papermill: each draws the figures of one experiment; the last writes the table."""
+
+for notebook, (title, tasks, figures) in NOTEBOOKS.items():
+
+    rule:
+        name:
+            f"notebook_{notebook}"
+        input:
+            records=records_of_tasks(tasks),
+            notebook=f"notebooks/{notebook}.ipynb",
+            lib=library("figures"),
+        output:
+            notebook=f"results/{{preset}}/notebooks/{notebook}.ipynb",
+            figures=figure_outputs(title, figures),
+        log:
+            log=f"logs/{{preset}}/notebooks/{notebook}.log",
+            notebook=f"logs/{{preset}}/notebooks/{notebook}.ipynb",
+        benchmark:
+            f"benchmarks/{{preset}}/notebooks/{notebook}.tsv"
+        conda:
+            "../envs/notebook.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            parameters=lambda wildcards: notebook_parameters(wildcards.preset),
+            data=data_names(tasks),
+        message:
+            "Figures of {output.notebook}"
+        script:
+            "../workflow/scripts/notebook.py"
+
+
+rule summary:
+    input:
+        records=lambda wildcards: records_of(wildcards.preset),
+        notebook="notebooks/summary.ipynb",
+        lib=library("figures", "summary"),
+    output:
+        notebook="results/{preset}/notebooks/summary.ipynb",
+        markdown="results/{preset}/summary.md",
+        csv=report(
+            "results/{preset}/summary.csv",
+            caption="../workflow/report/summary.rst",
+            category="Summary",
+            labels={"table": "summary", "format": "csv"},
+        ),
+    log:
+        log="logs/{preset}/notebooks/summary.log",
+        notebook="logs/{preset}/notebooks/summary.ipynb",
+    benchmark:
+        "benchmarks/{preset}/notebooks/summary.tsv"
+    conda:
+        "../envs/notebook.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        parameters=lambda wildcards: notebook_parameters(wildcards.preset) | {"output": f"results/{wildcards.preset}"},
+        title=lambda wildcards: preset_of(wildcards, "title"),
+    message:
+        "Table of {output.notebook}"
+    script:
+        "../workflow/scripts/notebook.py"

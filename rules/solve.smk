@@ -1,0 +1,59 @@
+"""The experiments: each solver of each task is a job of its own."""
+
+
+rule solve:
+    input:
+        unpack(solver_inputs),
+        lib=solver_library,
+    output:
+        "results/{preset}/records/{task}/{solver}.npz",
+    log:
+        "logs/{preset}/solve/{task}/{solver}.log",
+    benchmark:
+        "benchmarks/{preset}/solve/{task}/{solver}.tsv"
+    wildcard_constraints:
+        solver=r"(?!gradients_)\w+",
+    conda:
+        "../envs/ffc.yaml"
+    threads: all_cores()
+    resources:
+        mem_mb=memory,
+        runtime=240,
+        gpu=gpus,
+    params:
+        settings=solver_settings,
+        seed=lambda wildcards: preset_of(wildcards, "seed"),
+        repeats=lambda wildcards: preset_of(wildcards, "repeats"),
+    message:
+        "{wildcards.task} by {wildcards.solver}"
+    script:
+        "../workflow/scripts/solve.py"
+
+
+rule gradients:
+    input:
+        trained="results/{preset}/records/rnn/feedforward.npz",
+        data="results/{preset}/data/rnn.npz",
+        lib=library("system", "experiments/job", "experiments/rnn", "models/rnn"),
+    output:
+        "results/{preset}/records/rnn/gradients_{solver}.npz",
+    log:
+        "logs/{preset}/solve/rnn/gradients_{solver}.log",
+    benchmark:
+        "benchmarks/{preset}/solve/rnn/gradients_{solver}.tsv"
+    wildcard_constraints:
+        solver="feedforward|jacobi",
+    conda:
+        "../envs/ffc.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory,
+        runtime=60,
+        gpu=gpus,
+    params:
+        settings=gradient_settings,
+        seed=lambda wildcards: preset_of(wildcards, "seed"),
+    message:
+        "Gradient errors of rnn by {wildcards.solver}"
+    script:
+        "../workflow/scripts/gradients.py"

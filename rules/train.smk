@@ -1,0 +1,30 @@
+"""Training. Its state is kept in `checkpoints/.training/<task>`, where a run that was killed is taken up again."""
+
+
+rule train:
+    input:
+        data="results/{preset}/data/{task}.npz",
+        lib=library("training"),
+        model=model_library,
+    output:
+        weights="results/{preset}/checkpoints/trained/{task}.flax",
+        about="results/{preset}/checkpoints/trained/{task}.json",
+    log:
+        "logs/{preset}/train/{task}.log",
+    benchmark:
+        "benchmarks/{preset}/train/{task}.tsv"
+    conda:
+        "../envs/ffc.yaml"
+    # Small networks gain little from a second core, so two may train side by side.
+    threads: 1
+    resources:
+        mem_mb=memory,
+        runtime=1440,
+        gpu=gpus,
+    params:
+        task=lambda wildcards: task_of(wildcards, "model", "train"),
+        seed=lambda wildcards: preset_of(wildcards, "seed"),
+    message:
+        "Training of {wildcards.task}"
+    script:
+        "../workflow/scripts/train.py"

@@ -1,0 +1,35 @@
+"""What the scripts of all rules share: where output goes, and what an error looks like."""
+
+import os
+import sys
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+# A card may be shared; and what JAX says of the machine's missing accelerators is no news.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
+@contextmanager
+def job(snakemake):
+    """Everything printed inside goes to the rule's log. What a user can mend is one message there and on the
+    terminal; a traceback of anything else is in the log (on the terminal, too, with `debug: true`)."""
+    from ffc.errors import FFCError
+
+    terminal = os.dup(2)
+    with open(snakemake.log[0], "w") as log:
+        for stream in (1, 2):  # below Python, so that compiled libraries write there too
+            os.dup2(log.fileno(), stream)
+    try:
+        yield
+    except Exception as error:
+        mendable, debug = isinstance(error, FFCError), snakemake.config["debug"]
+        message = f"{error}\n" if mendable else f"{type(error).__name__}: {error}\n"
+        trace = traceback.format_exc()
+        sys.stderr.write(trace if debug or not mendable else message)
+        sys.stderr.flush()
+        os.write(terminal, (trace if debug else f"{snakemake.rule}: {message}").encode())
+        sys.exit(1)

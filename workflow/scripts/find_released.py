@@ -1,0 +1,15 @@
+"""Look for the released checkpoints that a preset names, and note which there are."""
+
+import json
+from pathlib import Path
+
+from _entry import job
+from snakemake.script import snakemake
+
+with job(snakemake):
+    from ffc.records import write_whole
+    from ffc.released import collect
+
+    note, params = Path(snakemake.output[0]), snakemake.params
+    found = collect(params.files, note.parent / ".released", params.folder, insist=params.mode == "released")
+    write_whole(note, lambda file: file.write((json.dumps(found, indent=2) + "\n").encode()))

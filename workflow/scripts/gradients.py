@@ -1,0 +1,11 @@
+"""How the RNN's gradient approaches the exact one, before and after training."""
+
+from _entry import job
+from snakemake.script import snakemake
+
+with job(snakemake):
+    from ffc.experiments.rnn import gradient_errors
+
+    files = {name: snakemake.input[name] for name in ("trained", "data")}
+    solver, params = snakemake.wildcards.solver, snakemake.params
+    gradient_errors(params.settings, solver, **files, seed=params.seed).save(snakemake.output[0])

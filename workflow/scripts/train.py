@@ -1,0 +1,30 @@
+"""Train a task's model, or go on where a killed run stopped."""
+
+import shutil
+from pathlib import Path
+
+from _entry import job
+from snakemake.script import snakemake
+
+with job(snakemake):
+    from ffc import checkpoints, models
+    from ffc.data import from_record
+    from ffc.records import Record, provenance
+    from ffc.training import TrainSettings, train
+
+    task, seed = snakemake.params.task, snakemake.params.seed
+    data = from_record(Record.load(snakemake.input.data))
+    model = models.build(task["model"], data.shape, data.classes)
+    weights = Path(snakemake.output.weights)
+    state = weights.parents[1] / ".training" / snakemake.wildcards.task
+    result = train(model, data, TrainSettings.of(task["train"]), seed, state)
+    about = {
+        "origin": "trained",
+        "data": {"name": data.name, "title": data.title},
+        "train": task["train"],
+        "seed": seed,
+    }
+    checkpoints.save(
+        weights, model, result.params, {**about, "metrics": result.metrics, "curves": result.curves, **provenance()}
+    )
+    shutil.rmtree(state)
