@@ -1,0 +1,261 @@
+"""The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is.
+
+Heavy modules are imported where they are used, so that `--help` and a mistyped option answer at once.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+from ffc import __version__
+from ffc.errors import FFCError
+from ffc.solvers import NAMES
+
+#: Exit codes.
+DONE, NOT_EXACT, ERROR, INTERRUPTED = 0, 1, 2, 130
+_DEFAULT_BATCH = 4
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `ffc` with `argv` (the process's own unless given) and return its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in argv
+    try:
+        arguments = _parser().parse_args([word for word in argv if word != "--debug"])
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("ffc: interrupted; nothing was left half-written", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `ffc … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message = " ".join(str(error).split())
+        if not isinstance(error, FFCError):
+            message = f"{type(error).__name__}: {message} (the command again with --debug shows where)"
+        print(f"ffc: error: {message}", file=sys.stderr)
+        return ERROR
+
+
+def sample(arguments: argparse.Namespace) -> int:
+    """`ffc sample`: draw a batch by one solver and write it to a file."""
+    _check_options_fit(arguments)
+    for path in filter(None, (arguments.out, arguments.image)):
+        _check_writable(path)
+    from ffc.measure import timed_repeats
+    from ffc.records import Record, provenance
+    from ffc.solve import solve
+    from ffc.solvers import solver_by_name
+
+    checkpoint, u = _load(arguments)
+    model = checkpoint.model
+    system = model.system(checkpoint.params, u)
+    solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block)
+    solution, seconds = timed_repeats(lambda: solve(system, solver), repeats=1)
+    samples = np.asarray(model.samples(solution.value))
+    arrays = {
+        "samples": samples,
+        "iterations": np.asarray(solution.iterations),
+        "certified": np.asarray(solution.certified),
+        "status": np.array([status.name.lower() for status in solution.status]),
+        "seconds": seconds[0],
+    }
+    noise = {"file": arguments.noise.name} if arguments.noise else {"seed": arguments.seed}
+    settings = {"solver": repr(solver), "noise": noise, "size": solution.size, "checkpoint": checkpoint.meta}
+    Record(arrays, settings | provenance()).save(arguments.out)
+    if arguments.image:
+        _write_image(arguments.image, np.asarray(model.pictures(samples)))
+    print(f"{arguments.out}: {solution.message}; {arrays['iterations'].max()} iterations, {seconds[0]:.3g} s")
+    return DONE if solution.exact else NOT_EXACT
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """`ffc compare`: every solver on the same noise, one table."""
+    from ffc.measure import timed_repeats
+    from ffc.solve import solve
+    from ffc.solvers import solver_by_name
+
+    checkpoint, u = _load(arguments)
+    model = checkpoint.model
+    system = model.system(checkpoint.params, u)
+    solvers = {name: solver_by_name(name, system, arguments.window, arguments.block) for name in NAMES}
+    print(f"{checkpoint.meta['file']}: {len(u)} samples of {system.size} blocks; seconds are warm, for the whole batch")
+    print(_row("solver", "iterations", "certified", "max |diff|", "seconds", "× sequential", "× cached"))
+    answer, spent, exact = None, {}, True
+    for name, solver in solvers.items():
+        solution, seconds = timed_repeats(lambda solver=solver: solve(system, solver), repeats=1)
+        samples = np.asarray(model.samples(solution.value))
+        answer = samples if answer is None else answer
+        spent[name], exact = seconds[0], exact and solution.exact
+        print(
+            _row(
+                name,
+                np.asarray(solution.iterations).max(),
+                f"{np.asarray(solution.certified).min()}/{system.size}",
+                f"{np.abs(samples - answer).max():.1e}",
+                f"{seconds[0]:.4g}",
+                *(f"{spent[base] / seconds[0]:.2f}" if base in spent else "–" for base in ("sequential", "cached")),
+            ),
+            flush=True,
+        )
+    return DONE if exact else NOT_EXACT
+
+
+def inspect(arguments: argparse.Namespace) -> int:
+    """`ffc inspect`: model, sizes, parameters, SHA-256."""
+    from dataclasses import asdict
+
+    from ffc import checkpoints
+
+    checkpoint = checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    lines = {"file": arguments.checkpoint, "model": checkpoint.model.kind, **asdict(checkpoint.model)}
+    lines |= {"parameters": f"{checkpoint.parameters:,}", "sha256": checkpoint.meta["sha256"]}
+    lines |= {name: checkpoint.meta[name] for name in ("origin", "data") if name in checkpoint.meta}
+    for name, value in lines.items():
+        print(f"{name:<12} {value}")
+    return DONE
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are ours: one line."""
+
+    def error(self, message):
+        raise FFCError(f"{message}; see {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
+    parser.add_argument("--version", action="version", version=f"ffc {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error (anywhere on the line)")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{sample,compare,inspect}")
+
+    command = _command(commands, sample, "draw samples by one solver")
+    command.add_argument("--solver", required=True, choices=NAMES)
+    command.add_argument("--out", required=True, type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
+    command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples as a picture")
+    _noise_options(command)
+
+    command = _command(commands, compare, "all solvers on the same noise: one table")
+    _noise_options(command)
+
+    _command(commands, inspect, "model, sizes, parameter count, SHA-256")
+    return parser
+
+
+def _command(commands, run, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(run.__name__, help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=run)
+    command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a .flax or .pth file")
+    command.add_argument("--size", type=_size, metavar="HxW[xC]", help="image size, where the checkpoint does not say")
+    command.add_argument("--trunc-lambda", type=float, metavar="λ", help="MADE's λ, where the checkpoint does not say")
+    return command
+
+
+def _noise_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
+    command.add_argument("--seed", type=_at_least(0), default=0, help="seed of the noise, without --noise (default: 0)")
+    command.add_argument("--batch", type=_at_least(1), metavar="N", help=f"samples (default: {_DEFAULT_BATCH}, or all)")
+    command.add_argument("--window", type=_at_least(1), metavar="ROWS", help="gs_jacobi: rows solved together")
+    command.add_argument("--block", type=_at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
+
+
+def _at_least(least: int):
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, not {text!r}")
+        return int(text)
+
+    return number
+
+
+def _size(text: str) -> tuple[int, ...]:
+    sides = text.split("x")
+    if len(sides) not in (2, 3) or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, say 28x28, or 32x32x3 with channels; not {text!r}")
+    return tuple(map(int, sides))
+
+
+def _check_options_fit(arguments: argparse.Namespace) -> None:
+    for option, solver in (("window", "gs_jacobi"), ("block", "jacobi_gs")):
+        if getattr(arguments, option) is not None and arguments.solver != solver:
+            raise FFCError(f"--{option} belongs to --solver {solver}, not {arguments.solver}; leave it out")
+
+
+def _check_writable(path: Path) -> None:
+    """Find out before hours of computing that `path` cannot be written."""
+    if path.is_dir():
+        raise FFCError(f"{path}: is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise FFCError(f"{path}: cannot be written ({error.strerror}); name a file in another folder") from None
+
+
+def _load(arguments: argparse.Namespace):
+    """The checkpoint of a sampler, and the noise `[batch, …]` to sample from."""
+    import jax
+
+    from ffc import checkpoints
+    from ffc.models import Sampler
+
+    file = None if arguments.noise is None else _read_noise(arguments.noise, arguments.batch)
+    checkpoint = checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    model = checkpoint.model
+    if not isinstance(model, Sampler):
+        raise FFCError(f"{arguments.checkpoint}: {model.kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
+    if file is None:
+        return checkpoint, model.noise(jax.random.key(arguments.seed), arguments.batch or _DEFAULT_BATCH)
+    try:
+        return checkpoint, model.check_noise(file)
+    except FFCError as error:
+        raise FFCError(f"{arguments.noise}: {error}") from None
+
+
+def _read_noise(path: Path, batch: int | None) -> np.ndarray:
+    """The array `u` of a `.npz` file; the first `batch` rows if asked for."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            u = file["u"]
+    except FileNotFoundError:
+        raise FFCError(f"{path}: no such file; give the path of an .npz file with the array u") from None
+    except Exception as error:  # zip, zlib and npy each raise types of their own; an .npy has no names
+        raise FFCError(f"{path}: no array u can be read from it ({error}); expected an .npz file with u") from None
+    if u.ndim == 0 or not len(u):
+        raise FFCError(f"{path}: u has the shape {u.shape}; expected one row for each sample")
+    if batch is not None and batch > len(u):
+        raise FFCError(f"--batch {batch}: {path} holds noise for {len(u)} samples; ask for that many or fewer")
+    return u[:batch]
+
+
+def _write_image(path: Path, pictures: np.ndarray) -> None:
+    """`pictures` [batch, height, width, channels] in [0, 1] as one PNG, near to square."""
+    from PIL import Image
+
+    from ffc.records import write_whole
+
+    batch, height, width, channels = pictures.shape
+    columns = int(np.ceil(np.sqrt(batch)))
+    rows = -(-batch // columns)
+    tiles = np.zeros((rows * columns, height, width, channels), np.uint8)
+    tiles[:batch] = np.round(255 * np.clip(pictures, 0, 1))
+    tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    image = tiles.reshape(rows * height, columns * width, channels)
+    image = Image.fromarray(image[..., 0] if channels == 1 else image)
+    write_whole(path, lambda file: image.save(file, format="png"))
+
+
+def _row(name, *cells) -> str:
+    return f"{name:<12}" + "".join(f"{cell!s:>14}" for cell in cells)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
