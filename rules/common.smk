@@ -42,24 +42,12 @@ NOTEBOOKS = {
     "made": (
         "MADE sampling",
         ["made_mnist", "made_cifar"],
-        [
-            "made_mnist_time_nolog_iter",
-            "made_mnist_time_nolog",
-            "made_cifar_time_nolog_iter",
-            "made_cifar_time_nolog",
-            "made_mnist",
-            "made_cifar",
-        ],
+        [f"made_{data}{view}" for data in ("mnist", "cifar") for view in ("", "_time_nolog", "_time_nolog_iter")],
     ),
     "pixelcnnpp": (
         "PixelCNN++ sampling",
         ["pixelcnnpp_mnist", "pixelcnnpp_cifar10"],
-        [
-            "pixelcnnpp_mnist",
-            "pixelcnnpp_mnist_iter",
-            "pixelcnnpp_cifar10",
-            "pixelcnnpp_cifar10_iter",
-        ],
+        [f"pixelcnnpp_{data}{view}" for data in ("mnist", "cifar10") for view in ("", "_iter")],
     ),
 }
 
@@ -86,10 +74,7 @@ def figures_of(preset):
 
 def pages_of(preset):
     """All that the report shows."""
-    return [
-        *figures_of(preset),
-        *(f"results/{preset}/summary.{suffix}" for suffix in ("md", "csv", "html")),
-    ]
+    return [*figures_of(preset), *(f"results/{preset}/summary.{suffix}" for suffix in ("md", "csv", "html"))]
 
 
 def results_of(preset):
@@ -162,13 +147,7 @@ def model_library(wildcards):
 def solver_library(wildcards):
     experiment, kind, _ = TASKS[wildcards.task]
     return library(
-        "system",
-        "solvers",
-        "solve",
-        "measure",
-        "experiments/job",
-        f"experiments/{experiment}",
-        f"models/{kind}",
+        "system", "solvers", "solve", "measure", "experiments/job", f"experiments/{experiment}", f"models/{kind}"
     )
 
 
@@ -218,23 +197,12 @@ def figure_outputs(title, figures):
 
 
 def figure_output(title, figure, suffix):
-    path, caption = (
-        f"results/{{preset}}/figures/{figure}.{suffix}",
-        f"../workflow/report/{figure}.rst",
-    )
-    return report(
-        path,
-        caption=caption,
-        category=title,
-        labels={"figure": figure, "format": suffix},
-    )
+    path, caption = (f"results/{{preset}}/figures/{figure}.{suffix}", f"../workflow/report/{figure}.rst")
+    return report(path, caption=caption, category=title, labels={"figure": figure, "format": suffix})
 
 
 def notebook_parameters(preset):
-    return {
-        "records": f"results/{preset}/records",
-        "figures": f"results/{preset}/figures",
-    }
+    return {"records": f"results/{preset}/records", "figures": f"results/{preset}/figures"}
 
 
 def released_files(preset):

@@ -7,7 +7,9 @@ A model of your own subclasses `Model` (or `Sampler`, where it draws samples), a
 from typing import Any, ClassVar
 
 import jax
+import numpy as np
 
+from ffc.errors import FFCError
 from ffc.system import System
 
 Params = Any
@@ -40,6 +42,14 @@ class Model:
         """
         raise NotImplementedError
 
+    def shapes(self) -> Params:
+        """The tree of weights with shapes (`jax.ShapeDtypeStruct`) in place of arrays."""
+        return jax.eval_shape(self.init, jax.random.key(0))
+
+    def check(self, params: Params) -> None:
+        """`FFCError` unless `params` has the names and shapes of this model's weights."""
+        _compare(params, self.shapes(), ())
+
     def finish(self, params: Params, images: jax.Array) -> Params:
         """What training hands over: `params`, with statistics of the training `images` where the model keeps any."""
         return params
@@ -67,3 +77,19 @@ class Sampler(Model):
     def pictures(self, samples: jax.Array) -> jax.Array:
         """Samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""
         raise NotImplementedError
+
+
+def _compare(found: Any, expected: Any, path: tuple[str, ...]) -> None:
+    where = ".".join(path) or "the tree of weights"
+    if not isinstance(expected, dict):
+        if isinstance(found, dict) or np.shape(found) != expected.shape:
+            shape = "is a layer" if isinstance(found, dict) else f"has the shape {np.shape(found)}"
+            raise FFCError(f"{where} {shape}; expected the shape {expected.shape}")
+        return
+    if not isinstance(found, dict):
+        raise FFCError(f"{where} is an array; expected a layer that holds {', '.join(expected)}")
+    for problem, names in (("lacks", expected.keys() - found.keys()), ("has unknown", found.keys() - expected.keys())):
+        if names:
+            raise FFCError(f"{where} {problem} {', '.join(sorted(map(str, names))[:5])}")
+    for name, child in expected.items():
+        _compare(found[name], child, (*path, name))

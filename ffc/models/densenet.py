@@ -3,7 +3,7 @@
 Weights are a nested dictionary by torchvision's parameter names. Images are NHWC inside the library.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -61,20 +61,14 @@ class DenseNet(Model):
         """The model that a tree of weights belongs to; `FFCError` where layers are missing or do not fit."""
         try:
             features = tree["features"]
-            layers = [block for name, block in sorted(features.items()) if name.startswith("denseblock")]
-            first = layers[0]["denselayer1"]
-            width, growth = np.shape(first["conv1"]["weight"])[0], np.shape(first["conv2"]["weight"])[0]
-            model = cls(
-                classes=np.shape(tree["classifier"]["weight"])[0],
-                growth=growth,
-                blocks=tuple(len(block) for block in layers),
-                features=np.shape(features["conv0"]["weight"])[0],
-                bottleneck=width // growth,
-            )
-        except (KeyError, IndexError, TypeError) as error:
-            raise FFCError(f"not the weights of a DenseNet: {error} is missing") from None
-        expected = jax.eval_shape(model.init, jax.random.key(0))
-        _check_shapes(tree, expected, "")
+            blocks = [len(features[f"denseblock{k}"]) for k in range(1, _count(features, "denseblock") + 1)]
+            first = features["denseblock1"]["denselayer1"]
+            wide, growth = np.shape(first["conv1"]["weight"])[0], np.shape(first["conv2"]["weight"])[0]
+            classes, stem = np.shape(tree["classifier"]["weight"])[0], np.shape(features["conv0"]["weight"])[0]
+            model = cls(classes, growth, tuple(blocks), stem, wide // growth)
+        except (KeyError, IndexError, TypeError, AttributeError, ZeroDivisionError) as error:
+            raise FFCError(f"not the weights of a DenseNet: no size can be read from them ({error!r})") from None
+        model.check(tree)
         return model
 
     def init(self, key):
@@ -134,7 +128,11 @@ class DenseNet(Model):
 
     def logits(self, params: Params, x: jax.Array) -> jax.Array:
         """The feedforward answer [batch, classes] for normalised images [batch, height, width, 3]."""
-        return self._network(prepare(params), x, _folded)
+        return self.feedforward(prepare(params), x)
+
+    def feedforward(self, layers: Params, x: jax.Array) -> jax.Array:
+        """As `logits`, from weights that `prepare` has made ready."""
+        return self._network(layers, x, _folded)
 
     def system(self, params: Params, x: jax.Array) -> "DenseFeatures":
         """The triangular system of all dense layers' features for normalised images `x` NHWC."""
@@ -301,12 +299,5 @@ def _sides(side: int, blocks: int) -> list[int]:
     return sides
 
 
-def _check_shapes(found: Any, expected: Any, where: str) -> None:
-    if not isinstance(expected, dict):
-        if np.shape(found) != expected.shape:
-            raise FFCError(f"DenseNet: {where} has the shape {np.shape(found)}, expected {expected.shape}")
-        return
-    if not isinstance(found, dict) or set(found) != set(expected):
-        raise FFCError(f"DenseNet weights: missing or unknown layers below '{where or '/'}'")
-    for name, child in expected.items():
-        _check_shapes(found[name], child, f"{where}/{name}".lstrip("/"))
+def _count(names: Iterable[str], prefix: str) -> int:
+    return sum(name.startswith(prefix) for name in names)

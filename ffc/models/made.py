@@ -4,6 +4,7 @@ Paper, section 4.3. Samples live in logit space: pixel p in [0, 1] becomes logit
 images are flattened channel first, as torchvision's tensors are.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from itertools import pairwise
@@ -68,30 +69,36 @@ class MADE(Sampler):
         `shape` and `trunc_lambda` are needed unless it has 784 or 3072 inputs, as the released checkpoints.
         Raises `FFCError` where sizes are unknown or contradict each other, or the masks leave no order.
         """
-        if set(tree["net"]) != set(_LAYERS) or set(tree) != {"net"}:
-            raise FFCError(f"MADE: the layers are {', '.join(tree['net'])}; expected net.0, net.2 and net.4 alone")
         first, second, _ = (np.shape(tree["net"][name].get("weight", ())) for name in _LAYERS)
         if len(first) != 2 or len(second) != 2:
             raise FFCError(f"MADE: net.0.weight and net.2.weight have the shapes {first}, {second}; expected matrices")
-        known = _RELEASED.get(first[1], (None, None))
-        shape, trunc_lambda = shape or known[0], known[1] if trunc_lambda is None else trunc_lambda
-        if shape is None or trunc_lambda is None or math.prod(shape) != first[1]:
+        size = first[1]
+        released = _RELEASED.get(size, (None, None))
+        shape, trunc_lambda = shape or released[0], released[1] if trunc_lambda is None else trunc_lambda
+        if shape is not None and len(shape) == 2:
+            shape = (*shape, size // math.prod(shape))
+        if shape is None or trunc_lambda is None or math.prod(shape) != size:
             raise FFCError(
-                f"MADE of {first[1]} inputs, and image shape {shape}, trunc_lambda {trunc_lambda}: name both, "
-                f"as (height, width, channels) with {first[1]} entries and a number between 0 and 0.5"
+                f"MADE of {size} inputs, with image size {shape} and trunc_lambda {trunc_lambda}: name both, as "
+                f"(height, width, channels) with {size} entries in all, and the λ that it was trained with"
             )
         model = cls(tuple(shape), (first[0], second[0]), float(trunc_lambda))
-        model._check(tree["net"])
+        model.check(tree)
         return model
 
-    def _check(self, net: Params) -> None:
+    def shapes(self):
         widths = (self.size, *self.hidden, 2 * self.size)
-        for name, before, after in zip(_LAYERS, widths, widths[1:], strict=False):
-            expected = {"weight": (after, before), "mask": (after, before), "bias": (after,)}
-            found = {leaf: np.shape(value) for leaf, value in net[name].items()}
-            if found != expected:
-                raise FFCError(f"MADE: net.{name} holds {found}; expected {expected}")
-        last = _last_seen(net)[-1].reshape(2, self.size)
+        leaves = {"weight": lambda i, o: (o, i), "bias": lambda i, o: (o,), "mask": lambda i, o: (o, i)}
+        net = {
+            name: {leaf: jax.ShapeDtypeStruct(of(*sizes), jnp.float32) for leaf, of in leaves.items()}
+            for name, sizes in zip(_LAYERS, itertools.pairwise(widths), strict=True)
+        }
+        return {"net": net}
+
+    def check(self, params):
+        """As for every model; the masks must leave an order, too."""
+        super().check(params)
+        last = _last_seen(params["net"])[-1].reshape(2, self.size)
         if np.any(last >= np.arange(self.size)):
             raise FFCError("MADE: the masks let an output see its own or a later input; no order can sample from it")
 

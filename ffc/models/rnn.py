@@ -7,16 +7,14 @@ The adjoints a_t = ∂loss/∂h_t obey a_t = W_oᵀ ∂loss/∂o_t + W_hᵀ (sof
 pre-activation of h_{t+1}. Sequences are [batch, T] float32; the loss is the mean over the batch.
 """
 
-import functools
 from typing import NamedTuple
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 
-from ffc.errors import FFCError
-from ffc.solve import Exact, Trace, solve
-from ffc.solvers import Jacobi, Solver
+from ffc.solve import Exact, solve
+from ffc.solvers import Jacobi
 from ffc.system import System
 
 Params = dict[str, jax.Array]
@@ -143,54 +141,8 @@ def gradients(x: jax.Array, run: Forward, adjoint: jax.Array) -> Params:
     }
 
 
-_EXACT = {"feedforward": adjoint_in_order, "scan": adjoint_by_scan}
-
-
-def loss_and_gradients(
-    params: Params, x: jax.Array, method: str = "feedforward", iterations: int | None = None
-) -> tuple[jax.Array, Params]:
-    """Loss (a scalar) and its gradients for sequences `x` [batch, T].
-
-    `method` is "feedforward" (ordinary backpropagation), "jacobi" (at most `iterations` sweeps) or "scan".
-    Raises `FFCError` for any other.
-    """
+def loss_and_gradients(params: Params, x: jax.Array, iterations: int | None = None) -> tuple[jax.Array, Params]:
+    """Loss (a scalar) and gradients for `x` [batch, T]: by ordinary backpropagation, or by `iterations` sweeps."""
     run = forward(params, x)
-    if method == "jacobi":
-        adjoint = adjoint_by_jacobi(params, run, iterations)
-    elif method in _EXACT:
-        adjoint = _EXACT[method](params, run)
-    else:
-        raise FFCError(f"rnn: method {method!r}; expected jacobi or one of {', '.join(_EXACT)}")
+    adjoint = adjoint_in_order(params, run) if iterations is None else adjoint_by_jacobi(params, run, iterations)
     return run.loss, gradients(x, run, adjoint)
-
-
-@functools.partial(jax.jit, static_argnames=("method", "iterations"))
-def sgd_step(
-    params: Params, x: jax.Array, learning_rate: float, method: str = "feedforward", iterations: int | None = None
-) -> tuple[Params, jax.Array]:
-    """The weights after one step of plain gradient descent on `x` [batch, T], and the loss before it."""
-    loss, slopes = loss_and_gradients(params, x, method, iterations)
-    return jax.tree.map(lambda weight, slope: weight - learning_rate * slope, params, slopes), loss
-
-
-@functools.partial(jax.jit, static_argnames=("solver",))
-def gradient_errors(params: Params, x: jax.Array, solver: Solver) -> jax.Array:
-    """[T + 1, batch] distance of each sequence's gradient to the exact one after 0 … T iterations of `solver`.
-
-    The Euclidean norm over all parameters together (paper, section 4.1; figures `rnn_begin`, `rnn_end`).
-    """
-
-    def of_sequence(sequence):
-        x = sequence[None]
-        run = forward(params, x)
-        exact = adjoint_in_order(params, run)
-        trace = Trace(exact[:, ::-1], length=x.shape[1], snapshots=tuple(range(x.shape[1] + 1)))
-        iterates = solve(AdjointSystem.of(params, run), solver, trace=trace).history.snapshots[:, :, ::-1]
-        missing = jax.vmap(lambda adjoint: gradients(x, run, adjoint - exact))(iterates)
-        # Linear in the adjoint, but for W_o and b_o, which never miss anything.
-        return jnp.sqrt(sum(jnp.sum(missing[name] ** 2, axis=range(1, missing[name].ndim)) for name in _BY_ADJOINT))
-
-    return jax.lax.map(of_sequence, x).T
-
-
-_BY_ADJOINT = ("W_h", "W_x", "b_h")

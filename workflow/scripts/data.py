@@ -1,9 +1,9 @@
 """A task's data set, as a record."""
 
 from _entry import job
-from snakemake.script import snakemake
 
 with job(snakemake):
-    from ffc.data import load, to_record
+    from ffc.data import load
 
-    to_record(load(root=snakemake.config["data"]["folder"], **snakemake.params.data)).save(snakemake.output[0])
+    dataset = load(root=snakemake.config["data"]["folder"], **snakemake.params.data)
+    dataset.to_record().save(snakemake.output[0])

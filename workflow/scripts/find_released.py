@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from _entry import job
-from snakemake.script import snakemake
 
 with job(snakemake):
     from ffc.records import write_whole

@@ -1,7 +1,6 @@
 """How the RNN's gradient approaches the exact one, before and after training."""
 
 from _entry import job
-from snakemake.script import snakemake
 
 with job(snakemake):
     from ffc.experiments.rnn import gradient_errors

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 from _entry import job
-from snakemake.script import snakemake
 
 with job(snakemake):
     from ffc.workflow import run_notebook

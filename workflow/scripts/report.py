@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from _entry import job
-from snakemake.script import snakemake
 
 with job(snakemake):
     from ffc.errors import FFCError

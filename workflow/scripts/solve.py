@@ -1,7 +1,6 @@
 """One solver of one task."""
 
 from _entry import job
-from snakemake.script import snakemake
 
 with job(snakemake):
     from ffc.experiments import run

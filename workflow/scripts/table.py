@@ -5,7 +5,6 @@ from html import escape
 from pathlib import Path
 
 from _entry import job
-from snakemake.script import snakemake
 
 STYLE = """body { font-family: sans-serif; font-size: 14px }
 table { border-collapse: collapse }

@@ -4,16 +4,15 @@ import shutil
 from pathlib import Path
 
 from _entry import job
-from snakemake.script import snakemake
 
 with job(snakemake):
     from ffc import checkpoints, models
-    from ffc.data import from_record
+    from ffc.data import Dataset
     from ffc.records import Record, provenance
     from ffc.training import TrainSettings, train
 
     task, seed = snakemake.params.task, snakemake.params.seed
-    data = from_record(Record.load(snakemake.input.data))
+    data = Dataset.from_record(Record.load(snakemake.input.data))
     model = models.build(task["model"], data.shape, data.classes)
     weights = Path(snakemake.output.weights)
     state = weights.parents[1] / ".training" / snakemake.wildcards.task

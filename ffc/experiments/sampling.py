@@ -1,0 +1,82 @@
+"""Sampling from MADE and PixelCNN++: every solver on the same noise (paper, sections 4.3 and 4.4).
+
+**Two clocks.** `seconds` is certified time: the solver stopped by itself, end to end. `oracle_seconds` is
+the authors' rule: the share of that time until the iterates were first within `ORACLE` of the last one,
+which only somebody who has the answer can know.
+"""
+
+import numpy as np
+
+from ffc.experiments.job import Job
+from ffc.measure import timed_repeats
+from ffc.models import Sampler
+from ffc.records import Record
+from ffc.solve import Trace, solve
+from ffc.solvers import solver_by_name
+
+#: max |x − x_T| at which the authors call a run converged, by kind of model.
+ORACLE = {"pixelcnnpp": 0.01, "made": 0.0}
+#: Iterations shown in the strips of samples; the last one follows.
+SHOWN = tuple(range(0, 50, 5))
+
+
+def run(job: Job) -> Record:
+    """Sample a batch by one solver.
+
+    Arrays, for a batch of B samples, K iterations (of the slowest sample) and R repeats:
+    `samples` as the model produces them; `pictures` [B, h, w, c] and `snapshots` [S, B, h, w, c] uint8, at
+    `snapshot_iterations` [S]; `iterations`, `certified`, `status` and `max_difference` (to the sequential
+    answer) [B]; `seconds` [R]; `evaluations`, `steps_per_iteration`, `oracle_iterations`, `oracle_seconds`;
+    and `error_l2`, `error_max` (to this solver's own answer), `change` (from the iterate before) [K + 1, B],
+    row k after k iterations.
+    """
+    checkpoint = job.load_checkpoint()
+    model: Sampler = checkpoint.model
+    system = model.system(checkpoint.params, model.noise(job.key(), job.settings["batch"]))
+    options = job.options
+    solver = solver_by_name(job.kind, system, window=options.get("window"), block=options.get("block"))
+
+    solution, seconds = timed_repeats(lambda: solve(system, solver), job.repeats)
+    iterations = np.asarray(solution.iterations)
+    length = int(iterations.max())
+    # Curves lead to the solver's own answer: a window may differ from a whole sweep in the last bits, and an
+    # error that never vanished would hide where the solver ended. `max_difference` says how far apart they are.
+    history = solve(system, solver, trace=Trace(solution.value, length, (*SHOWN, length))).history
+    samples = np.asarray(model.samples(solution.value))
+    reference = samples if job.reference is None else job.load_reference()["samples"]
+    oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
+    arrays = {
+        "samples": samples,
+        "pictures": _pictures(model, solution.value),
+        "snapshots": np.stack([_pictures(model, state) for state in history.snapshots]),
+        "snapshot_iterations": np.array((*SHOWN, length)),
+        "iterations": iterations,
+        "certified": np.asarray(solution.certified),
+        "status": np.array([status.name.lower() for status in solution.status]),
+        "max_difference": _largest(samples - reference),
+        "seconds": seconds,
+        "evaluations": solution.evaluations,
+        "steps_per_iteration": solution.steps_per_iteration,
+        "oracle_iterations": oracle,
+        "oracle_seconds": np.median(seconds) / length * oracle,
+        "error_l2": np.asarray(history.l2),
+        "error_max": np.asarray(history.largest),
+        "change": np.asarray(history.change),
+    }
+    return job.record(arrays, size=solution.size, checkpoint=checkpoint.meta)
+
+
+def oracle_iterations(error_max: np.ndarray, threshold: float) -> int:
+    """The first k at which every sample's `error_max` [K + 1, B] is at most `threshold`; K if none is."""
+    within = np.all(error_max <= threshold, axis=1)
+    return int(np.argmax(within)) if within.any() else len(error_max) - 1
+
+
+def _largest(difference: np.ndarray) -> np.ndarray:
+    """[B] the largest absolute entry of each sample."""
+    return np.abs(difference).reshape(len(difference), -1).max(axis=1)
+
+
+def _pictures(model: Sampler, state) -> np.ndarray:
+    """A state as 8-bit images; iterates on the way may leave the range of an image, and are clipped."""
+    return np.round(255 * np.clip(np.asarray(model.pictures(model.samples(state))), 0, 1)).astype(np.uint8)

@@ -1,0 +1,62 @@
+"""The paper's figures, drawn from records: one function each, found by the name of the authors' file."""
+
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ffc.errors import FFCError
+from ffc.figures import densenet, rnn, sampling
+from ffc.figures.style import save
+from ffc.records import Record
+
+_with = functools.partial
+_Draw = Callable[[Mapping[str, Record]], Figure]
+
+#: Figure → the task whose records it shows, and the function that draws them.
+FIGURES: dict[str, tuple[str, _Draw]] = {
+    "rnn_begin": ("rnn", _with(rnn.gradient_error, stage="begin")),
+    "rnn_end": ("rnn", _with(rnn.gradient_error, stage="end")),
+    "rnn_backprop": ("rnn", _with(rnn.training, by="seconds")),
+    "rnn_backprop_iter": ("rnn", _with(rnn.training, by="iterations")),
+    "densenet_outputs": ("densenet", _with(densenet.outputs, log=False)),
+    "densenet_outputs_log": ("densenet", _with(densenet.outputs, log=True)),
+    "densenet_iter": ("densenet", densenet.top5_by_iterations),
+    "densenet": ("densenet", densenet.top5_by_time),
+    "made_mnist_time_nolog_iter": ("made_mnist", _with(sampling.made, by="iterations")),
+    "made_mnist_time_nolog": ("made_mnist", _with(sampling.made, by="seconds")),
+    "made_mnist": ("made_mnist", sampling.strip),
+    "made_cifar_time_nolog_iter": ("made_cifar", _with(sampling.made, by="iterations")),
+    "made_cifar_time_nolog": ("made_cifar", _with(sampling.made, by="seconds")),
+    "made_cifar": ("made_cifar", sampling.strip),
+    "pixelcnnpp_mnist_iter": ("pixelcnnpp_mnist", _with(sampling.pixelcnnpp, by="iterations")),
+    "pixelcnnpp_mnist": ("pixelcnnpp_mnist", _with(sampling.pixelcnnpp, by="seconds")),
+    "pixelcnnpp_cifar10_iter": ("pixelcnnpp_cifar10", _with(sampling.pixelcnnpp, by="iterations")),
+    "pixelcnnpp_cifar10": ("pixelcnnpp_cifar10", _with(sampling.pixelcnnpp, by="seconds")),
+}
+
+__all__ = ["FIGURES", "draw", "load_records", "save", "show"]
+
+
+def load_records(folder: str | Path) -> dict[str, Record]:
+    """The records of one task, by solver: every `.npz` in `folder`. Raises `FFCError` if there is none."""
+    files = sorted(Path(folder).glob("*.npz"))
+    if not files:
+        raise FFCError(f"{folder}: no records there; let snakemake make them, or name another folder")
+    return {file.stem: Record.load(file) for file in files}
+
+
+def draw(name: str, records: str | Path) -> Figure:
+    """The figure `name`, from the folder that holds a folder of records for each task."""
+    if name not in FIGURES:
+        raise FFCError(f"figure {name!r}: expected one of {', '.join(FIGURES)}")
+    task, function = FIGURES[name]
+    return function(load_records(Path(records) / task))
+
+
+def show(name: str, records: str | Path, figures: str | Path):
+    """Draw the figure `name`, write it under `figures` as PNG and SVG, and return it for a notebook to display."""
+    from IPython.display import Image
+
+    return Image(filename=save(draw(name, records), figures, name), width=620)

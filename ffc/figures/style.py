@@ -1,0 +1,142 @@
+"""How every figure looks: one colour and one dash for each solver, small type, a footnote that says what it shows."""
+
+import io
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ffc.records import Record, write_whole
+
+RC = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.06,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.5,
+    "legend.fontsize": 8,
+    "legend.frameon": True,
+    "legend.framealpha": 0.85,
+    "legend.edgecolor": "none",
+    "legend.handlelength": 2.8,
+    "lines.linewidth": 1.6,
+    "savefig.dpi": 150,
+    "svg.hashsalt": "ffc",  # the same figure is the same file
+}
+#: Decorates a function that draws.
+styled = mpl.rc_context(RC)
+
+
+@dataclass(frozen=True)
+class Look:
+    """A solver's name, colour (Okabe and Ito's, told apart by colour-blind readers) and dash (in print)."""
+
+    label: str
+    color: str
+    dash: str | tuple = "-"
+
+    @property
+    def line(self) -> dict:
+        return {"color": self.color, "linestyle": self.dash}
+
+
+#: By kind of solver, in the order of legends and tables.
+LOOKS = {
+    "feedforward": Look("Feedforward", "#000000"),
+    "sequential": Look("Sequential", "#000000"),
+    "cached": Look("Sequential, cached", "#0072b2", (0, (6, 1.5))),
+    "jacobi": Look("Jacobi", "#d55e00", (0, (6, 1.2, 1.2, 1.2))),
+    "gs_jacobi": Look("GS-Jacobi", "#009e73", (0, (2.5, 1))),
+    "jacobi_gs": Look("Jacobi-GS", "#cc79a7", (0, (1, 1))),
+}
+_DASHES = ((0, (1, 1)), (0, (2.5, 1)), (0, (6, 1.2, 1.2, 1.2)), (0, (6, 1.5)), (0, (10, 1)))
+
+
+def look(record: Record) -> Look:
+    """The look of a record's solver; the label says its window or block, or that it was truncated."""
+    base, options = LOOKS[record.meta["kind"]], record.meta["settings"]["solvers"][record.meta["solver"]] or {}
+    notes = [f"{name} {options[name]}" for name in ("window", "block") if options.get(name)]
+    if "iterations" in options:
+        notes.append(f"{options['iterations']} iterations")
+    return Look(f"{base.label} ({', '.join(notes)})" if notes else base.label, base.color, base.dash)
+
+
+def shades(count: int) -> list[dict]:
+    """Lines of one family that differ in one number: from light to dark, each with its own dash."""
+    colors = mpl.colormaps["YlOrBr"]
+    places = [0.4 + 0.55 * i / max(1, count - 1) for i in range(count)]
+    return [{"color": colors(place), "linestyle": _DASHES[i % len(_DASHES)]} for i, place in enumerate(places)]
+
+
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """By kind of solver, then by iterations and name."""
+    kinds = list(LOOKS)
+
+    def place(record: Record):
+        options = record.meta["settings"]["solvers"].get(record.meta["solver"]) or {}
+        return kinds.index(record.meta["kind"]), options.get("iterations", 0), record.meta["solver"]
+
+    return sorted(records, key=place)
+
+
+def axes(records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False) -> tuple[Figure, Axes]:
+    """A single pair of axes over a footnote about `records`."""
+    figure = Figure(figsize=(5.2, 3.7))
+    ax = figure.subplots()
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    add_footnote(figure, records)
+    return figure, ax
+
+
+def add_footnote(figure: Figure, records: Sequence[Record]) -> None:
+    """Data set, weights and device of `records`, below the figure."""
+    width = int(figure.get_figwidth() * 21)
+    text = textwrap.fill(" · ".join(sources(records)), width)
+    figure.supxlabel(text, x=0.01, ha="left", fontsize=6.5, color="#555555")
+
+
+def sources(records: Sequence[Record]) -> list[str]:
+    """What the records were made from: the true name of the data, where the weights come from, the device."""
+    parts = (("Data", _data), ("Weights", _weights), ("Device", _device))
+    found = [(title, list(dict.fromkeys(filter(None, map(read, records))))) for title, read in parts]
+    lines = [f"{title}: {', '.join(names)}" for title, names in found if names]
+    devices = found[-1][1]
+    return [*lines, "times of different devices do not compare"] if len(devices) > 1 else lines
+
+
+def _data(record: Record) -> str | None:
+    return record.meta.get("data", {}).get("title")
+
+
+def _weights(record: Record) -> str | None:
+    checkpoint = record.meta.get("checkpoint")
+    if checkpoint is None:
+        return None
+    origin, metrics = checkpoint.get("origin", "given"), checkpoint.get("metrics", {})
+    if origin == "trained":
+        return f"trained here ({metrics['steps']} steps)" if "steps" in metrics else "trained here"
+    return "released by the authors" if origin == "released" else f"{checkpoint.get('file', 'unnamed')} ({origin})"
+
+
+def _device(record: Record) -> str:
+    return record.meta["device"]["name"]
+
+
+def save(figure: Figure, folder: str | Path, name: str) -> Path:
+    """Write `name`.png (150 dpi) and `name`.svg under `folder`, each whole or not at all; the PNG's path."""
+    with mpl.rc_context(RC):
+        for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=ending, metadata=metadata)
+            content = buffer.getvalue()
+            write_whole(Path(folder) / f"{name}.{ending}", lambda file, content=content: file.write(content))
+    return Path(folder) / f"{name}.png"

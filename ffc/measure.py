@@ -1,0 +1,28 @@
+"""The project's one way to time things: warm up, synchronise, repeat."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import numpy as np
+
+Result = TypeVar("Result")
+
+
+def timed(function: Callable[[], Result]) -> tuple[Result, float]:
+    """`function()` and the seconds until its result stood ready on the device (arrays, a `Solution`, a pytree)."""
+    began = time.perf_counter()
+    result = jax.block_until_ready(function())
+    return result, time.perf_counter() - began
+
+
+def timed_repeats(function: Callable[[], Result], repeats: int) -> tuple[Result, np.ndarray]:
+    """The result of `function()` and its seconds [repeats] float64, after a call for compilation that is not counted."""
+    result, _ = timed(function)
+    return result, np.array([timed(function)[1] for _ in range(repeats)])
+
+
+def seconds(function: Callable[[], Result], repeats: int) -> np.ndarray:
+    """Seconds [repeats] float64 that `function()` takes when it is warm."""
+    return timed_repeats(function, repeats)[1]
