@@ -168,17 +168,6 @@ def all_cores():
         return 4
 
 
-def elapsed():
-    seconds = round(time.time() - START)
-    return f"{seconds // 60} min {seconds % 60} s"
-
-
-def new_reports():
-    """A line for each report that this run wrote."""
-    reports = [Path(f"results/{preset}/report.html") for preset in PRESETS]
-    return [f"Open {path} in a browser." for path in reports if path.exists() and path.stat().st_mtime >= START]
-
-
 def records_of_tasks(tasks):
     return lambda wildcards: records_of(wildcards.preset, tasks)
 
@@ -197,7 +186,8 @@ def figure_outputs(title, figures):
 
 
 def figure_output(title, figure, suffix):
-    path, caption = (f"results/{{preset}}/figures/{figure}.{suffix}", f"../workflow/report/{figure}.rst")
+    path = f"results/{{preset}}/figures/{figure}.{suffix}"
+    caption = f"../workflow/report/{figure}.rst"
     return report(path, caption=caption, category=title, labels={"figure": figure, "format": suffix})
 
 
@@ -209,3 +199,14 @@ def released_files(preset):
     """The released file that each task asks for."""
     tasks = PRESETS[preset]["tasks"]
     return sorted(settings["released"] for settings in tasks.values() if "released" in settings)
+
+
+def elapsed():
+    seconds = round(time.time() - START)
+    return f"{seconds // 60} min {seconds % 60} s"
+
+
+def new_reports():
+    """A line for each report that this run wrote."""
+    reports = [Path(f"results/{preset}/report.html") for preset in PRESETS]
+    return [f"Open {path} in a browser." for path in reports if path.exists() and path.stat().st_mtime >= START]

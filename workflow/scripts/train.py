@@ -8,14 +8,20 @@ from _entry import job
 with job(snakemake):
     from ffc import checkpoints, models
     from ffc.data import Dataset
+    from ffc.errors import FFCError
     from ffc.records import Record, provenance
     from ffc.training import TrainSettings, train
 
-    task, seed = snakemake.params.task, snakemake.params.seed
+    name, task, seed = snakemake.wildcards.task, snakemake.params.task, snakemake.params.seed
+    if "train" not in task:
+        raise FFCError(
+            f"{name}: its released weights could not be had, and the preset has no train section for it; name a "
+            "folder that holds them (checkpoints.folder in config/config.yaml), or say how to train"
+        )
     data = Dataset.from_record(Record.load(snakemake.input.data))
     model = models.build(task["model"], data.shape, data.classes)
     weights = Path(snakemake.output.weights)
-    state = weights.parents[1] / ".training" / snakemake.wildcards.task
+    state = weights.parents[1] / ".training" / name
     result = train(model, data, TrainSettings.of(task["train"]), seed, state)
     about = {
         "origin": "trained",
