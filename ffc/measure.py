@@ -18,7 +18,7 @@ def timed(function: Callable[[], Result]) -> tuple[Result, float]:
 
 
 def timed_repeats(function: Callable[[], Result], repeats: int) -> tuple[Result, np.ndarray]:
-    """The result of `function()` and its seconds [repeats] float64, after a call for compilation that is not counted."""
+    """The result of `function()` and its seconds [repeats] float64, after one call that is not counted."""
     result, _ = timed(function)
     return result, np.array([timed(function)[1] for _ in range(repeats)])
 

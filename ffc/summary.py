@@ -132,7 +132,7 @@ def _outcome(record: Record) -> dict[str, Any]:
     if record.meta["task"] == "rnn":
         return none | {"iterations": record.meta["settings"]["solvers"][record.meta["solver"]].get("iterations")}
     if record.meta["task"] == "densenet":
-        layers = arrays["layer_seconds"] if "layer_seconds" in arrays else None
+        layers = arrays.get("layer_seconds")
         if "outputs" not in arrays:
             return none | {
                 "iterations": layers.shape[1],
