@@ -223,7 +223,7 @@ def _load(arguments: argparse.Namespace):
 def _read_noise(path: Path, batch: int | None) -> np.ndarray:
     """The array `u` of a `.npz` file; the first `batch` rows if asked for."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             u = file["u"]
     except FileNotFoundError:
         raise FFCError(f"{path}: no such file; give the path of an .npz file with the array u") from None

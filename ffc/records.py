@@ -46,7 +46,7 @@ class Record:
     def load(cls, path: str | os.PathLike) -> "Record":
         """Read what `save` wrote. Raises `FFCError` on a missing, broken or foreign file."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             meta = json.loads(str(arrays.pop(_META)))
         except FileNotFoundError:

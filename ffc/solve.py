@@ -267,10 +267,10 @@ def _judge(size: int, schedule: Schedule, c: _Carry, seen: _Seen) -> _Carry:
         runs = prefix_length(agrees) // schedule.block + 1
         return jnp.minimum(seen.start + jnp.minimum(runs * schedule.block, schedule.window), sound)
 
-    index = seen.start[:, None] + jnp.arange(schedule.window)
     prefix = jnp.maximum(c.prefix, reach(seen.near | seen.solved))
-    exact = jnp.maximum(c.certified, reach(seen.same | (index < c.certified[:, None])))
-    certified = jnp.where(seen.start <= c.certified, exact, c.certified)  # a gap before the window proves nothing
+    # Blocks accepted within a tolerance are not evaluated again: beyond them nothing is proven any more.
+    proven = jnp.maximum(c.certified, reach(seen.same | seen.solved))
+    certified = jnp.where(c.prefix == c.certified, proven, c.certified)
     broken = jnp.any(~seen.finite & ~seen.solved, axis=1)
     status = jnp.select(
         [broken, certified == size, prefix == size],

@@ -32,7 +32,7 @@ SYSTEMS = {
     "groups of three": zoo.whole_numbers(4, group=3),
 }
 systems = st.builds(zoo.whole_numbers, seed=st.integers(0, 10**6), density=st.sampled_from([0.05, 0.2, 0.5, 1.0]))
-few = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+few = settings(max_examples=12, deadline=None, derandomize=True, database=None)
 each_solver = pytest.mark.parametrize("solver", SOLVERS, ids=str)
 
 
@@ -63,7 +63,7 @@ def test_property_sequential_answer_bit_for_bit_within_n_iterations(solver, syst
 
 
 @pytest.mark.parametrize("solver", [Sequential(cached=True), Jacobi(), GSJacobi(5), JacobiGS(4)], ids=str)
-@settings(few, max_examples=8)
+@settings(few, max_examples=4)
 @given(system=systems)
 def test_property_certified_prefix_grows_and_is_never_longer_than_the_truth(solver, system):
     answer, before = zoo.in_order(system), np.zeros(3, int)
@@ -79,7 +79,7 @@ def test_property_certified_prefix_grows_and_is_never_longer_than_the_truth(solv
 
 
 @each_solver
-@settings(few, max_examples=5)
+@settings(few, max_examples=3)
 @given(system=systems)
 def test_property_a_sample_knows_nothing_of_its_batch(solver, system):
     together = solve(system, solver)
