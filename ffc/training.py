@@ -162,7 +162,7 @@ class _Progress:
 
 
 class _Run:
-    """What does not change in a run: model, data, settings, compiled functions."""
+    """What does not change in a run: model, data, settings."""
 
     def __init__(self, model: Model, dataset: Dataset, settings: TrainSettings, seed: int):
         _check_images(dataset)
@@ -170,17 +170,13 @@ class _Run:
         self.train = _on_device(dataset.train, dataset.train_labels)
         self.held_out = dataset.test[:_VALIDATION_IMAGES], dataset.test_labels
         self.init_key, self.step_key = jax.random.split(jax.random.key(seed))
-        clip = optax.identity() if settings.clip is None else optax.clip_by_global_norm(settings.clip)
-        self.optimizer = optax.chain(clip, optax.adam(settings.rate))
-        self.step = jax.jit(self._step, donate_argnums=0)
-        self.loss = jax.jit(partial(model.loss, key=None))
         chosen = dataclasses.replace(settings, save_every=1, max_minutes=None)  # neither changes the weights
         facts = [type(model).__module__, repr(model), repr(chosen), repr(seed), dataset.sha256()]
         self.fingerprint = hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def start(self) -> _Progress:
         params = self.model.init(self.init_key)
-        state = {"params": params, "optimizer": self.optimizer.init(params), "ema": _copy(params)}
+        state = {"params": params, "optimizer": _optimizer(self.settings).init(params), "ema": _copy(params)}
         return _Progress(state, best=_copy(params))
 
     def advance(self, progress: _Progress) -> int:
@@ -189,9 +185,10 @@ class _Run:
         due = min(first - first % every + every for every in (_SYNC, settings.validate_every, settings.save_every))
         count = min(due, settings.steps) - first
         batches = batch_order(self.seed, len(self.train[0]), settings.batch, first, count)
+        step_once = partial(_step, self.model, settings)
         losses = []
         for step, batch in enumerate(batches, first):
-            progress.state, loss = self.step(progress.state, np.int32(step), batch, *self.train)
+            progress.state, loss = step_once(progress.state, self.step_key, np.int32(step), batch, *self.train)
             losses.append(loss)
         losses = [float(loss) for loss in losses]
         for step, loss in enumerate(losses, first + 1):
@@ -206,7 +203,7 @@ class _Run:
         batch = min(self.settings.batch, len(images))
         starts = range(0, len(images) - batch + 1, batch)
         parts = [_on_device(images[i : i + batch], None if labels is None else labels[i : i + batch]) for i in starts]
-        valid = float(np.mean([float(self.loss(progress.state["ema"], *part)) for part in parts]))
+        valid = float(np.mean([float(_loss(self.model, progress.state["ema"], *part)) for part in parts]))
         self._check_finite(valid, "validation", progress.step)
         if valid < min(progress.curves["valid_loss"], default=math.inf):
             progress.best, progress.best_step = _copy(progress.state["ema"]), progress.step
@@ -232,24 +229,37 @@ class _Run:
         }
         return TrainResult(params, progress.curves, metrics, progress.seconds)
 
-    def _step(self, state, step, batch, images, labels):
-        key = jax.random.fold_in(self.step_key, step)
-        labels = None if labels is None else labels[batch]
-        loss, gradient = jax.value_and_grad(self.model.loss)(state["params"], images[batch], labels, key)
-        update, optimizer = self.optimizer.update(gradient, state["optimizer"])
-        params = optax.apply_updates(state["params"], update)
-        # The first steps keep less, so that the random start is soon forgotten.
-        keep = jnp.minimum(self.settings.ema, (1 + step) / (10 + step))
-        # In this form what does not change (a mask) stays the same to the last bit.
-        ema = jax.tree.map(lambda old, new: old + (1 - keep) * (new - old), state["ema"], params)
-        return {"params": params, "optimizer": optimizer, "ema": ema}, loss
-
     def _check_finite(self, loss: float, what: str, step: int) -> None:
         if not math.isfinite(loss):
             raise FFCError(
                 f"train: the {what} loss is {loss} at step {step}; try a lower learning_rate (it is "
                 f"{self.settings.learning_rate}) or a lower clip (it is {self.settings.clip})"
             )
+
+
+@partial(jax.jit, static_argnames=("model", "settings"), donate_argnames="state")
+def _step(model: Model, settings: TrainSettings, state, step_key, step, batch, images, labels):
+    """The state after a step, and the loss before it."""
+    key = jax.random.fold_in(step_key, step)
+    labels = None if labels is None else labels[batch]
+    loss, gradient = jax.value_and_grad(model.loss)(state["params"], images[batch], labels, key)
+    update, optimizer = _optimizer(settings).update(gradient, state["optimizer"])
+    params = optax.apply_updates(state["params"], update)
+    # The first steps keep less, so that the random start is soon forgotten.
+    keep = jnp.minimum(settings.ema, (1 + step) / (10 + step))
+    # In this form what does not change (a mask) stays the same to the last bit.
+    ema = jax.tree.map(lambda old, new: old + (1 - keep) * (new - old), state["ema"], params)
+    return {"params": params, "optimizer": optimizer, "ema": ema}, loss
+
+
+@partial(jax.jit, static_argnames="model")
+def _loss(model: Model, params: Params, images: jax.Array, labels: jax.Array | None) -> jax.Array:
+    return model.loss(params, images, labels)
+
+
+def _optimizer(settings: TrainSettings) -> optax.GradientTransformation:
+    clip = optax.identity() if settings.clip is None else optax.clip_by_global_norm(settings.clip)
+    return optax.chain(clip, optax.adam(settings.rate))
 
 
 def batch_order(seed: int, images: int, batch: int, first: int, count: int) -> np.ndarray:
