@@ -1,0 +1,154 @@
+"""The workflow itself: its plans, its errors, what a change reruns, and a tiny preset from data to report."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "ffc", "notebooks")
+
+TINY = {
+    "title": "The smallest run",
+    "seed": 0,
+    "repeats": 1,
+    "tasks": {
+        "made_mnist": {
+            "data": {"name": "digits"},
+            "model": {"kind": "made", "hidden": [16, 16]},
+            "train": {"steps": 20, "batch": 10},
+            "batch": 2,
+            "solvers": {"sequential": {}, "jacobi": {}, "wide": {"solver": "gs_jacobi", "window": 4}},
+        }
+    },
+}
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+    return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True)
+
+
+def plan(folder: Path, *arguments: str) -> dict[str, int]:
+    """The number of jobs of each rule in a dry run."""
+    run = snakemake(folder, "-n", *arguments)
+    assert run.returncode == 0, run.stdout + run.stderr
+    table = (run.stdout + run.stderr).partition("Job stats:")[2].partition("\n\n")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+
+
+def copy_to(folder: Path) -> Path:
+    for name in PARTS:
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of the project that nothing has run in."""
+    return copy_to(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A copy of the project in which the tiny preset has run."""
+    folder = copy_to(tmp_path_factory.mktemp("finished"))
+    (folder / "config" / "presets" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
+    run = snakemake(folder, "tiny")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", run.stdout + run.stderr)
+    return folder
+
+
+def test_quick_is_every_experiment_figure_table_and_the_report(project):
+    jobs = plan(project, "quick")
+    notebooks = {name: 1 for name in jobs if name.startswith("notebook_")}
+    assert len(notebooks) == 4
+    expected = {"data": 6, "train": 5, "weights": 5, "solve": 24, "gradients": 2, "summary": 1, "table": 1, "report": 1}
+    assert jobs == expected | notebooks | {"quick": 1, "total": 50}
+
+
+def test_the_papers_preset_looks_for_released_checkpoints_and_trains_only_if_told(project):
+    assert plan(project, "paper")["find_released"] == 1
+    assert "train" not in plan(project, "paper")  # what is missing is known when the files have been looked for
+    trained = plan(project, "small", "--config", "checkpoints={mode: trained}")
+    assert trained["train"] == 5
+    assert "find_released" not in trained
+
+
+def test_any_file_can_be_asked_for(project):
+    jobs = plan(project, "results/quick/records/rnn/gradients_jacobi.npz")
+    assert jobs == {"data": 1, "solve": 1, "gradients": 1, "total": 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "preset=qick"], "there is no 'qick' (did you mean quick?)"),
+        (["--config", "checkpoints={modus: auto}"], "checkpoints.modus: unknown key (did you mean mode?)"),
+    ],
+)
+def test_a_mistaken_configuration_is_one_message(project, arguments, message):
+    run = snakemake(project, "-n", *arguments)
+    assert run.returncode != 0
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_finished_run_has_nothing_to_do_and_its_report_is_whole(finished):
+    run = snakemake(finished, "tiny")
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout + run.stderr
+    report = (finished / "results" / "tiny" / "report.html").read_text()
+    assert "summary.html" in report
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", report)
+
+
+def test_a_window_reruns_its_solver_and_what_hangs_on_it(finished):
+    file = finished / "config" / "presets" / "tiny.yaml"
+    before = file.read_text()
+    try:
+        file.write_text(before.replace("window: 4", "window: 2"))
+        assert plan(finished, "tiny") == {"solve": 1, "summary": 1, "table": 1, "report": 1, "tiny": 1, "total": 5}
+    finally:
+        file.write_text(before)
+
+
+def test_a_notebook_reruns_alone(finished):
+    notebook = finished / "notebooks" / "summary.ipynb"
+    notebook.write_text(notebook.read_text() + "\n")
+    assert plan(finished, "tiny") == {"summary": 1, "table": 1, "report": 1, "tiny": 1, "total": 4}
+
+
+def test_what_a_user_can_mend_is_one_message_in_the_log_and_on_the_terminal(project):
+    preset = TINY | {"tasks": {"made_mnist": TINY["tasks"]["made_mnist"] | {"data": {"name": "mnist"}}}}
+    file = project / "config" / "presets" / "broken.yaml"
+    file.write_text(yaml.safe_dump(preset))
+    try:
+        run = snakemake(project, "results/broken/data/made_mnist.npz", "--config", "data={folder: nowhere}")
+    finally:
+        file.unlink()
+    assert run.returncode != 0
+    message = "nowhere/mnist: data set 'mnist' could not be read"
+    log = (project / "logs" / "broken" / "data" / "made_mnist.log").read_text()
+    assert message in run.stderr
+    assert message in log
+    assert "Traceback" not in run.stderr + log
+    assert not (project / "results" / "broken" / "data" / "made_mnist.npz").exists()
+
+
+def test_a_notebook_refuses_parameters_that_it_does_not_have(tmp_path):
+    from ffc.errors import FFCError
+    from ffc.workflow import run_notebook
+
+    notebook, output = ROOT / "notebooks" / "made.ipynb", tmp_path / "out.ipynb"
+    with pytest.raises(FFCError, match=r"made\.ipynb: has no parameter recrods"):
+        run_notebook(notebook, tmp_path / "log.ipynb", output, {"recrods": "x", "figures": "y"})
+    assert not output.exists()
