@@ -1,20 +1,23 @@
-"""The table of results: task × solver beside the paper's own numbers, as Markdown and CSV."""
+"""The table of results: task × solver beside the paper's own numbers, and what it comes to, as Markdown and CSV."""
 
 import csv
 import io
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ffc.errors import FFCError
 from ffc.experiments import TASKS
-from ffc.figures import load_records
-from ffc.figures.style import look, sources
+from ffc.figures.files import from_root, load_records
+from ffc.figures.style import in_order, look, sources
 from ffc.records import Record, write_whole
 
-#: The paper's iterations and seconds (stored outputs of the authors' notebooks, an older GPU, oracle stopping).
+#: Song et al., ICML 2021: iterations and seconds by oracle stopping (for DenseNet: estimated), as the outputs
+#: stored in the authors' notebooks have them. An older GPU; the data that the task is named after.
 PAPER: dict[tuple[str, str], tuple[int | None, float]] = {
+    ("densenet", "feedforward"): (None, 0.02785),
+    ("densenet", "jacobi"): (None, 0.01307),
     ("made_mnist", "sequential"): (784, 0.343),
     ("made_mnist", "jacobi"): (31, 0.0126),
     ("made_cifar", "sequential"): (3072, 3.026),
@@ -27,136 +30,217 @@ PAPER: dict[tuple[str, str], tuple[int | None, float]] = {
     ("pixelcnnpp_cifar10", "sequential"): (None, 30.948),
     ("pixelcnnpp_cifar10", "cached"): (None, 17.762),
     ("pixelcnnpp_cifar10", "jacobi"): (None, 26.155),
-    ("pixelcnnpp_cifar10", "jacobi_gs"): (None, 14.760),
     ("pixelcnnpp_cifar10", "gs_jacobi"): (None, 14.874),
-    ("densenet", "feedforward"): (None, 0.02785),
-    ("densenet", "jacobi"): (None, 0.01307),
+    ("pixelcnnpp_cifar10", "jacobi_gs"): (None, 14.760),
 }
 _PLAIN, _BASELINES = ("sequential", "feedforward"), ("sequential", "feedforward", "cached")
 
+#: Keys of a row, and how the table calls them.
 COLUMNS = {
     "task": "task",
     "solver": "solver",
     "iterations": "parallel iterations",
-    "certified_seconds": "certified s",
-    "oracle_seconds": "oracle s",
-    "over_plain": "over plain",
-    "over_best": "over best sequential",
-    "max_difference": "max diff. to sequential",
+    "certified_seconds": "certified seconds",
+    "over_plain": "× plain",
+    "over_best": "× best sequential",
+    "oracle_seconds": "oracle seconds",
+    "oracle_over_plain": "oracle × plain",
+    "max_difference": "max difference",
     "certified": "certified",
     "paper_iterations": "paper: iterations",
-    "paper_seconds": "paper: s",
-    "paper_over_plain": "paper: over plain",
+    "paper_seconds": "paper: seconds",
+    "paper_over_plain": "paper: × plain",
+    "paper_over_best": "paper: × best sequential",
 }
 
+NOTES = """\
+- *certified seconds*: the solver stopped by itself, timed end to end, warm; median of the repeats. *oracle
+  seconds*: the authors' rule, the share of that time until the answer was first reached (PixelCNN++: to within
+  0.01), which needs the answer beforehand.
+- *× plain*, *× best sequential*: how many times faster than plain sequential evaluation, and than the fastest
+  sequential one, cached or not. *oracle × plain* compares as the paper does.
+- *max difference*: the largest to the sequential answer. *certified*: every sample is proven to be the solution.
+- rnn: seconds of a whole training run, difference of the trained weights; a truncated Jacobi is not exact, and
+  certifies nothing. densenet: mean over images; *oracle* is the authors' estimate, slowest layer × iterations
+  until their top-5 settles, against the sum of all layers' times.
+- *paper*: stored outputs of the authors' notebooks, by oracle stopping, on an older GPU and the data that the
+  task is named after."""
 
-def rows(records: str | Path) -> list[dict[str, Any]]:
-    """A row for each task and solver under the folder `records`; keys are those of `COLUMNS`, None where unknown.
-
-    Seconds are medians over repeats. `iterations` counts evaluations that follow one another. Speed-ups
-    compare certified seconds with the plain sequential baseline and with the fastest sequential one.
-    """
-    table = []
-    for task in TASKS:
-        runs = {n: r for n, r in load_records(Path(records) / task).items() if not n.startswith("gradients_")}
-        seconds = {name: _seconds(record) for name, record in runs.items()}
-        baselines = [seconds[name] for name in _BASELINES if name in seconds]
-        plain = next((seconds[name] for name in _PLAIN if name in seconds), None)
-        for name in sorted(runs, key=lambda n: (n not in _BASELINES, list(runs).index(n))):
-            paper_iterations, paper_seconds = PAPER.get((task, name), (None, None))
-            paper_plain = next((PAPER[task, p][1] for p in _PLAIN if (task, p) in PAPER), None)
-            table.append(
-                {
-                    "task": task,
-                    "solver": look(runs[name]).label,
-                    **_outcome(runs[name]),
-                    "certified_seconds": seconds[name],
-                    "over_plain": plain / seconds[name] if plain else None,
-                    "over_best": min(baselines) / seconds[name] if baselines else None,
-                    "paper_iterations": paper_iterations,
-                    "paper_seconds": paper_seconds,
-                    "paper_over_plain": paper_plain / paper_seconds if paper_seconds and paper_plain else None,
-                }
-            )
-    return table
+Row = dict[str, Any]
+Records = dict[str, dict[str, Record]]
 
 
-def to_markdown(table: list[dict[str, Any]], origin: Iterable[str] = ()) -> str:
-    """The table in Markdown, below lines that say where its numbers come from."""
-    lines = [f"- {line}" for line in origin] + [""]
-    lines += ["| " + " | ".join(COLUMNS.values()) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(_text(key, row[key]) for key in COLUMNS) + " |" for row in table]
-    notes = (
-        "*certified*: the solver stopped by itself, end to end. *oracle*: the authors' rule, which needs the answer"
-        " beforehand; for DenseNet, the slowest layer's time × iterations (feedforward: the sum of the layers)."
-        " RNN: seconds of a whole training run; Jacobi is truncated there, so nothing is certified."
-        " The paper's seconds are of an older GPU and other weights."
-    )
-    return "\n".join([*lines, "", notes, ""])
+def load(folder: str | Path) -> Records:
+    """The records of every task that has a folder in `folder`, by task and solver; `FFCError` if there is none."""
+    found = {task: load_records(Path(folder) / task) for task in TASKS if (Path(folder) / task).is_dir()}
+    if not found:
+        raise FFCError(f"{folder}: no records of any task; let snakemake make them, or name another folder")
+    return found
 
 
-def to_csv(table: list[dict[str, Any]]) -> str:
-    """The table in CSV, numbers in full."""
+def table(records: Records) -> list[Row]:
+    """A row for each task and solver, with the keys of `COLUMNS`; None where a number has no meaning."""
+    return [row for task, runs in records.items() for row in _rows(task, runs)]
+
+
+def conclusion(rows: list[Row]) -> list[str]:
+    """What the table comes to, a sentence for each task and one about exactness."""
+    tasks = dict.fromkeys(row["task"] for row in rows)
+    lines = [_verdict(task, [row for row in rows if row["task"] == task]) for task in tasks]
+    solved = [row for row in rows if row["task"] != "rnn"]  # there Jacobi is truncated on purpose
+    if solved:
+        failed = [f"{row['task']} by {row['solver']}" for row in solved if row["certified"] == "no"]
+        whole = f"all but {', '.join(failed)}" if failed else "every sample of every solver"
+        worst = max(solved, key=lambda row: row["max_difference"])
+        where = f"{worst['max_difference']:.2g} ({worst['task']}, {worst['solver']})"
+        lines.append(f"Certified: {whole}. The largest difference to a sequential answer is {where}.")
+    return lines
+
+
+def to_markdown(rows: list[Row], origin: list[str]) -> str:
+    """Where the numbers come from (`origin`), what they come to, the table, and what its columns mean."""
+    lines = [f"- {line}" for line in origin] + [""] + [f"- {line}" for line in conclusion(rows)] + [""]
+    lines += [_line(COLUMNS.values()), "|" + "---|" * len(COLUMNS)]
+    lines += [_line(_text(key, row[key]) for key in COLUMNS) for row in rows]
+    return "\n".join([*lines, "", NOTES, ""])
+
+
+def to_csv(rows: list[Row]) -> str:
+    """The table in CSV: plain numbers of four digits, nothing where a number has no meaning."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS.values())
-    writer.writerows([_text(key, row[key]) for key in COLUMNS] for row in table)
+    writer.writerows([_number(row[key]) for key in COLUMNS] for row in rows)
     return text.getvalue()
 
 
-def origins(records: str | Path) -> list[str]:
-    """For each task, the data, the weights' origin and the device."""
-    return [f"**{t}**: {'; '.join(sources(list(load_records(Path(records) / t).values())))}" for t in TASKS]
+def origins(records: Records) -> list[str]:
+    """The device, and each task's data set and weights under their true names."""
+    everything = [record for runs in records.values() for record in runs.values()]
+    tasks = [f"{task}: {'; '.join(sources(runs.values(), ('Data', 'Weights')))}" for task, runs in records.items()]
+    return [*sources(everything, ("Device",)), *tasks]
 
 
 def write(records: str | Path, output: str | Path) -> str:
-    """Write `summary.md` and `summary.csv` into `output`; returns the Markdown."""
-    table = rows(records)
-    markdown = to_markdown(table, origins(records))
-    write_whole(Path(output) / "summary.md", lambda file: file.write(markdown.encode()))
-    write_whole(Path(output) / "summary.csv", lambda file: file.write(to_csv(table).encode()))
+    """Write `summary.md` and `summary.csv` into `output` from the folder `records`; returns the Markdown."""
+    found, output = load(from_root(records)), from_root(output)
+    rows = table(found)
+    markdown = to_markdown(rows, origins(found))
+    for name, text in (("summary.md", markdown), ("summary.csv", to_csv(rows))):
+        write_whole(output / name, lambda file, text=text: file.write(text.encode()))
     return markdown
 
 
+def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
+    chosen = in_order(record for name, record in runs.items() if not name.startswith("gradients_"))
+    seconds = {record.meta["solver"]: _seconds(record) for record in chosen}
+    outcomes = {record.meta["solver"]: _OUTCOMES.get(task, _sampling)(record) for record in chosen}
+    theirs = {name: value for (of, name), (_, value) in PAPER.items() if of == task}
+    rows = []
+    for record in chosen:
+        name = record.meta["solver"]
+        oracle = {solver: outcome["oracle_seconds"] for solver, outcome in outcomes.items()}
+        row = {
+            "task": task,
+            "solver": look(record).label,
+            "certified_seconds": seconds[name],
+            **_ratios(seconds, name, "over_plain", "over_best"),
+            "oracle_over_plain": _ratio(_first(oracle, _PLAIN), oracle[name]),
+            "paper_iterations": PAPER.get((task, name), (None, None))[0],
+            "paper_seconds": theirs.get(name),
+            **_ratios(theirs, name, "paper_over_plain", "paper_over_best"),
+        }
+        rows.append(row | outcomes[name])
+    return rows
+
+
 def _seconds(record: Record) -> float:
-    """Median over repeats: of a batch, of a training run's end, or of an image (mean over images)."""
-    seconds = record["seconds"]
-    if record.meta["task"] == "rnn":
-        return float(np.median(seconds[:, -1]))
+    """Median over repeats: of a batch, of a whole training run, or of an image (then the mean over images)."""
+    seconds = record["seconds"][:, -1] if record.meta["task"] == "rnn" else record["seconds"]
     return float(np.median(seconds, axis=-1).mean())
 
 
-def _outcome(record: Record) -> dict[str, Any]:
-    """Iterations, oracle seconds, difference and certificate, as far as the task has them."""
-    arrays, none = record.arrays, dict.fromkeys(("iterations", "oracle_seconds", "max_difference", "certified"))
-    if record.meta["task"] == "rnn":
-        return none | {"iterations": record.meta["settings"]["solvers"][record.meta["solver"]].get("iterations")}
-    if record.meta["task"] == "densenet":
-        layers = arrays.get("layer_seconds")
-        if "outputs" not in arrays:
-            return none | {
-                "iterations": layers.shape[1],
-                "oracle_seconds": float(layers.sum(axis=1).mean()),
-                "max_difference": 0.0,
-                "certified": "yes",
-            }
-        return none | {
-            "iterations": int(arrays["iterations"].max()),
-            "oracle_seconds": float(np.mean(arrays["estimated_seconds"])) if "estimated_seconds" in arrays else None,
-            "max_difference": float(arrays["max_difference"].max()) if "max_difference" in arrays else None,
-            "certified": "yes" if np.all(arrays["certified"] == record.meta["size"]) else "no",
-        }
+def _rnn(record: Record) -> Row:
+    iterations = record.meta["settings"]["solvers"][record.meta["solver"]].get("iterations", record.meta["size"])
     return {
-        "iterations": int(arrays["evaluations"]),
-        "oracle_seconds": float(arrays["oracle_seconds"]),
-        "max_difference": float(arrays["max_difference"].max()),
-        "certified": "yes" if np.all(arrays["certified"] == record.meta["size"]) else "no",
+        "iterations": min(iterations, record.meta["size"]),
+        "oracle_seconds": None,
+        "max_difference": float(record["max_difference"]),
+        "certified": "no" if iterations < record.meta["size"] else "yes",
     }
+
+
+def _densenet(record: Record) -> Row:
+    if record.meta["kind"] == "feedforward":
+        estimate = record["layer_seconds"].sum(axis=1).mean()
+        outcome = {"iterations": record.meta["size"], "max_difference": 0.0, "certified": "yes"}
+        return outcome | {"oracle_seconds": float(estimate)}
+    return {
+        "iterations": int(record["iterations"].max()),
+        "oracle_seconds": float(record["estimate_smallest5"].mean()),
+        "max_difference": float(record["max_difference"].max()),
+        "certified": _certified(record),
+    }
+
+
+def _sampling(record: Record) -> Row:
+    return {
+        "iterations": int(record["evaluations"]),
+        "oracle_seconds": float(record["oracle_seconds"]),
+        "max_difference": float(record["max_difference"].max()),
+        "certified": _certified(record),
+    }
+
+
+_OUTCOMES = {"rnn": _rnn, "densenet": _densenet}
+
+
+def _certified(record: Record) -> str:
+    return "yes" if np.all(record["certified"] == record.meta["size"]) else "no"
+
+
+def _verdict(task: str, rows: list[Row]) -> str:
+    """How the fastest solver that is not sequential compares."""
+    parallel = [row for row in rows if not row["solver"].startswith(("Sequential", "Feedforward"))]
+    if not parallel:
+        return f"{task}: only sequential solvers were run."
+    best = min(parallel, key=lambda row: row["certified_seconds"])
+    paper = max((row["paper_over_plain"] or 0 for row in parallel), default=0)
+    clauses = (
+        (best["over_plain"], "the speed of plain sequential evaluation"),
+        (best["over_best"], "that of the fastest sequential one"),
+        (best["oracle_over_plain"], "plain by the oracle clock"),
+        (paper, "plain in the paper, at best"),
+    )
+    ratios = ", ".join(f"{ratio:.2g}× {what}" for ratio, what in clauses if ratio)
+    return f"{task}: the fastest parallel solver is {best['solver']}: {ratios or 'nothing to compare it with'}."
+
+
+def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((values[name] for name in names if name in values), None)
+
+
+def _ratios(seconds: dict[str, float], name: str, over_plain: str, over_best: str) -> Row:
+    baselines = [seconds[solver] for solver in _BASELINES if solver in seconds]
+    mine = seconds.get(name)
+    return {over_plain: _ratio(_first(seconds, _PLAIN), mine), over_best: _ratio(min(baselines, default=None), mine)}
+
+
+def _ratio(base: float | None, mine: float | None) -> float | None:
+    return base / mine if base and mine else None
+
+
+def _line(cells) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _number(value: Any) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _text(key: str, value: Any) -> str:
     if value is None:
         return "–"
-    if key.endswith("over_plain") or key == "over_best":
-        return f"{value:.2f}×"
+    if "over" in key:
+        return f"{value:.3g}×"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

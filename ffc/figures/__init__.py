@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ffc.errors import FFCError
 from ffc.figures import densenet, rnn, sampling
+from ffc.figures.files import from_root, load_records
 from ffc.figures.style import save
 from ffc.records import Record
 
@@ -36,15 +37,7 @@ FIGURES: dict[str, tuple[str, _Draw]] = {
     "pixelcnnpp_cifar10": ("pixelcnnpp_cifar10", _with(sampling.pixelcnnpp, by="seconds")),
 }
 
-__all__ = ["FIGURES", "draw", "load_records", "save", "show"]
-
-
-def load_records(folder: str | Path) -> dict[str, Record]:
-    """The records of one task, by solver: every `.npz` in `folder`. Raises `FFCError` if there is none."""
-    files = sorted(Path(folder).glob("*.npz"))
-    if not files:
-        raise FFCError(f"{folder}: no records there; let snakemake make them, or name another folder")
-    return {file.stem: Record.load(file) for file in files}
+__all__ = ["FIGURES", "draw", "from_root", "load_records", "save", "show"]
 
 
 def draw(name: str, records: str | Path) -> Figure:
@@ -56,7 +49,10 @@ def draw(name: str, records: str | Path) -> Figure:
 
 
 def show(name: str, records: str | Path, figures: str | Path):
-    """Draw the figure `name`, write it under `figures` as PNG and SVG, and return it for a notebook to display."""
+    """Draw the figure `name`, write it under `figures` as PNG and SVG, and return it for a notebook to display.
+
+    Relative folders count from the project's own (`from_root`).
+    """
     from IPython.display import Image
 
-    return Image(filename=save(draw(name, records), figures, name), width=620)
+    return Image(filename=save(draw(name, from_root(records)), from_root(figures), name), width=620)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from ffc.figures.style import LOOKS, axes, styled
+from ffc.figures.style import LOOKS, add_legend, axes, styled
 from ffc.records import Record
 
-_JACOBI = LOOKS["jacobi"].color
+_GREY = "#777777"
 
 
 @styled
@@ -16,12 +16,13 @@ def outputs(records: Mapping[str, Record], log: bool) -> Figure:
     """Distance of the logits to the feedforward ones, and to the next iteration's, mean ± std."""
     jacobi = records["jacobi"]
     figure, ax = axes(list(records.values()), "Jacobi iterations", "l2 distance of the logits", log=log)
-    _band(ax, jacobi["error_l2"], log, label="error to the feedforward logits", **LOOKS["jacobi"].line)
-    _band(ax, jacobi["change"][:, 1:], log, label="forward difference", color=LOOKS["cached"].color)
+    count = len(jacobi["error_l2"])
+    _band(ax, jacobi["error_l2"], log, label=f"Jacobi: error, {count} images: mean ± std", **LOOKS["jacobi"].line)
+    _band(ax, jacobi["change"][:, 1:], log, label="Jacobi: forward difference", color=_GREY)
     ax.set_xlim(0, None)
     if not log:
         ax.set_ylim(0, None)
-    ax.legend()
+    add_legend(ax, columns=1)
     return figure
 
 
@@ -32,8 +33,7 @@ def top5_by_iterations(records: Mapping[str, Record]) -> Figure:
     figure, ax = _top5_axes(records, "iterations")
     _top5(ax, np.arange(jacobi["top5_difference"].shape[1]), jacobi)
     ax.axvline(jacobi.meta["size"], label=f"Feedforward: {jacobi.meta['size']} layers", **LOOKS["feedforward"].line)
-    ax.legend()
-    return figure
+    return _finished(figure, ax)
 
 
 @styled
@@ -48,20 +48,23 @@ def top5_by_time(records: Mapping[str, Record]) -> Figure:
         measured = 1e3 * np.median(record["seconds"], axis=1).mean()
         look = LOOKS[name]
         ax.axvline(measured, color=look.color, linestyle=":", label=f"{look.label}, measured: {measured:.3g} ms")
-    ax.legend()
-    return figure
+    return _finished(figure, ax)
 
 
 def _top5_axes(records: Mapping[str, Record], xlabel: str):
-    figure, ax = axes(list(records.values()), xlabel, "top-5 predictions that differ, mean")
+    return axes(list(records.values()), xlabel, "differing top-5 predictions, mean")
+
+
+def _finished(figure: Figure, ax) -> Figure:
     ax.set(xlim=(0, None), ylim=(0, 5.2))
-    return figure, ax
+    add_legend(ax, columns=1)
+    return figure
 
 
 def _top5(ax, x: np.ndarray, jacobi: Record) -> None:
     ax.plot(x, jacobi["top5_difference"].mean(axis=0), label="Jacobi: top-5", **LOOKS["jacobi"].line)
     theirs = jacobi["smallest5_difference"].mean(axis=0)
-    ax.plot(x, theirs, label="Jacobi: authors' count (5 smallest, by place)", color="#777777", linewidth=1)
+    ax.plot(x, theirs, label="Jacobi: authors' count (5 smallest, by place)", color=_GREY, linewidth=1)
 
 
 def _band(ax, curves: np.ndarray, log: bool, **line) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from ffc.figures.style import axes, in_order, look, shades, styled
+from ffc.figures.style import add_legend, axes, in_order, look, shades, styled
 from ffc.records import Record
 
 #: Losses of single sequences scatter: curves are running means over this many steps.
@@ -16,16 +16,16 @@ SMOOTHING = 10
 def gradient_error(records: Mapping[str, Record], stage: str) -> Figure:
     """Distance of the gradient to the exact one after each iteration, mean ± std; `stage` begin or end."""
     chosen = in_order(record for name, record in records.items() if name.startswith("gradients_"))
-    count = len(chosen[0][stage])
-    figure, ax = axes(chosen, "iterations", f"l2 error of the gradient, {count} samples")
+    when = {"begin": "before", "end": "after"}[stage]
+    figure, ax = axes(chosen, "iterations", f"l2 error of the gradient, {when} training")
     for record in chosen:
         curves, style = record[stage], look(record)
         mean, std = curves.mean(axis=0), curves.std(axis=0)
         k = np.arange(len(mean))
-        ax.plot(k, mean, label=style.label, **style.line)
+        ax.plot(k, mean, label=f"{style.label}, {len(curves)} samples: mean ± std", **style.line)
         ax.fill_between(k, np.maximum(mean - std, 0), mean + std, color=style.color, alpha=0.15, linewidth=0)
-    ax.set(xlim=(0, None), ylim=(0, None), title=f"{'Before' if stage == 'begin' else 'After'} training")
-    ax.legend()
+    ax.set(xlim=(0, None), ylim=(0, None))
+    add_legend(ax, columns=1)
     return figure
 
 
@@ -36,7 +36,7 @@ def training(records: Mapping[str, Record], by: str) -> Figure:
     width = min(SMOOTHING, chosen[0]["loss"].shape[1])
     runs = len(chosen[0]["loss"])
     xlabel = {"iterations": "training steps", "seconds": "wall-clock time (s)"}[by]
-    figure, ax = axes(chosen, xlabel, f"training loss, mean of {runs} runs and {width} steps", log=True)
+    figure, ax = axes(chosen, xlabel, f"training loss ({runs} runs, {width} steps)", log=True)
     truncated = [record for record in chosen if record.meta["kind"] == "jacobi"]
     lines = dict(zip((record.meta["solver"] for record in truncated), shades(len(truncated)), strict=True))
     for record in chosen:
@@ -46,5 +46,5 @@ def training(records: Mapping[str, Record], by: str) -> Figure:
         smooth = np.convolve(loss, np.full(width, 1 / width), mode="valid")
         ax.plot(x[width - 1 :], smooth, label=style.label, **lines.get(record.meta["solver"], style.line))
     ax.set_xlim(0, None)
-    ax.legend()
+    add_legend(ax)
     return figure

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ffc.errors import FFCError
-from ffc.figures.style import add_footnote, axes, in_order, look, styled
+from ffc.figures.style import add_footnote, add_legend, axes, in_order, look, styled
 from ffc.records import Record
 
 _ITERATIONS, _SECONDS = "parallel iterations", "wall-clock time (s)"
@@ -18,22 +18,22 @@ _ITERATIONS, _SECONDS = "parallel iterations", "wall-clock time (s)"
 
 @styled
 def made(records: Mapping[str, Record], by: str) -> Figure:
-    """Distance to the answer (thick) and to the next iterate (thin), linear; `by` iterations or seconds."""
+    """Distance to the answer (thick) and to the next iterate (thin), linear; `by` "iterations" or "seconds"."""
     chosen = _solvers(records, by)
-    figure, ax = axes(chosen, _label(by), "l2 distance, mean over samples")
+    figure, ax = axes(chosen, _label(by), "l2 error and forward difference, mean")
     for record in chosen:
         x, style = _axis(record, by), look(record)
-        ax.plot(x, _mean(record["error_l2"]), label=f"{style.label}: error", **style.line)
+        ax.plot(x, _mean(record["error_l2"]), label=style.label, **style.line)
         difference = _mean(record["change"])[1:]
-        ax.plot(x[:-1], difference, label=f"{style.label}: forward difference", linewidth=0.8, color=style.color)
+        ax.plot(x[:-1], difference, label="forward difference", linewidth=0.8, color=style.color)
     ax.set(xlim=(0, None), ylim=(0, None))
-    ax.legend()
+    add_legend(ax, columns=len(chosen))  # a column for each solver
     return figure
 
 
 @styled
 def pixelcnnpp(records: Mapping[str, Record], by: str) -> Figure:
-    """Distance to the answer of every solver, logarithmic, until it is exact; `by` iterations or seconds."""
+    """Distance to the answer of every solver, logarithmic, until it is exact; `by` "iterations" or "seconds"."""
     chosen = _solvers(records, by)
     figure, ax = axes(chosen, _label(by), "l2 error, mean over samples", log=True)
     for record in chosen:
@@ -42,7 +42,7 @@ def pixelcnnpp(records: Mapping[str, Record], by: str) -> Figure:
         ax.plot(x[left], error[left], label=style.label, **style.line)
         ax.plot(x[left][-1:], error[left][-1:], marker="o", markersize=3.5, color=style.color)
     ax.set_xlim(0, None)
-    ax.legend()
+    add_legend(ax)
     return figure
 
 

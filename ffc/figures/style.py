@@ -24,9 +24,7 @@ RC = {
     "grid.color": "#dddddd",
     "grid.linewidth": 0.5,
     "legend.fontsize": 8,
-    "legend.frameon": True,
-    "legend.framealpha": 0.85,
-    "legend.edgecolor": "none",
+    "legend.frameon": False,
     "legend.handlelength": 2.8,
     "lines.linewidth": 1.6,
     "savefig.dpi": 150,
@@ -58,7 +56,8 @@ LOOKS = {
     "gs_jacobi": Look("GS-Jacobi", "#009e73", (0, (2.5, 1))),
     "jacobi_gs": Look("Jacobi-GS", "#cc79a7", (0, (1, 1))),
 }
-_DASHES = ((0, (1, 1)), (0, (2.5, 1)), (0, (6, 1.2, 1.2, 1.2)), (0, (6, 1.5)), (0, (10, 1)))
+#: From long to short: where curves coincide, what was drawn before shows through.
+_DASHES = ((0, (10, 2)), (0, (6, 2)), (0, (5, 1.5, 1.5, 1.5)), (0, (3, 2)), (0, (1, 2)))
 
 
 def look(record: Record) -> Look:
@@ -90,11 +89,16 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 def axes(records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False) -> tuple[Figure, Axes]:
     """A single pair of axes over a footnote about `records`."""
-    figure = Figure(figsize=(5.2, 3.7))
+    figure = Figure(figsize=(5.2, 4.0))
     ax = figure.subplots()
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     add_footnote(figure, records)
     return figure, ax
+
+
+def add_legend(ax: Axes, columns: int = 2) -> None:
+    """Above the axes, where it hides no curve."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
 
 
 def add_footnote(figure: Figure, records: Sequence[Record]) -> None:
@@ -104,13 +108,15 @@ def add_footnote(figure: Figure, records: Sequence[Record]) -> None:
     figure.supxlabel(text, x=0.01, ha="left", fontsize=6.5, color="#555555")
 
 
-def sources(records: Sequence[Record]) -> list[str]:
+def sources(records: Iterable[Record], parts: Iterable[str] = ("Data", "Weights", "Device")) -> list[str]:
     """What the records were made from: the true name of the data, where the weights come from, the device."""
-    parts = (("Data", _data), ("Weights", _weights), ("Device", _device))
-    found = [(title, list(dict.fromkeys(filter(None, map(read, records))))) for title, read in parts]
-    lines = [f"{title}: {', '.join(names)}" for title, names in found if names]
-    devices = found[-1][1]
-    return [*lines, "times of different devices do not compare"] if len(devices) > 1 else lines
+    lines, records = [], list(records)
+    for part in parts:
+        names = list(dict.fromkeys(filter(None, map(_SOURCES[part], records))))
+        warning = " (times of different devices do not compare)" if part == "Device" and len(names) > 1 else ""
+        if names:
+            lines.append(f"{part}: {', '.join(names)}{warning}")
+    return lines
 
 
 def _data(record: Record) -> str | None:
@@ -131,8 +137,11 @@ def _device(record: Record) -> str:
     return record.meta["device"]["name"]
 
 
+_SOURCES = {"Data": _data, "Weights": _weights, "Device": _device}
+
+
 def save(figure: Figure, folder: str | Path, name: str) -> Path:
-    """Write `name`.png (150 dpi) and `name`.svg under `folder`, each whole or not at all; the PNG's path."""
+    """Write `name`.png (150 dpi) and `name`.svg under `folder`, each whole or not at all; the path of the first."""
     with mpl.rc_context(RC):
         for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
             buffer = io.BytesIO()
