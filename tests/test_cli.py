@@ -4,6 +4,7 @@ import json
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ffc import checkpoints, cli
 from ffc.models.made import MADE
 from ffc.solvers import NAMES
 
+GOLDEN = Path(__file__).parent / "golden"
 SHAPE, BLOCKS = (3, 4, 1), 12
 
 
@@ -62,6 +64,20 @@ def test_sample_writes_the_same_samples_by_every_solver(made, noise, tmp_path, s
         meta = json.loads(str(file["__meta__"]))
     assert meta["noise"] == {"file": "noise.npz"}
     assert meta["checkpoint"]["data"] == "test"
+
+
+def test_the_authors_file_and_noise_give_the_authors_samples(tmp_path):
+    words = ("--solver", "jacobi", "--noise", GOLDEN / "made_gray28.npz", "--out", tmp_path / "out.npz")
+    assert run("sample", GOLDEN / "made_gray28.pth", *words) == cli.DONE
+    with np.load(tmp_path / "out.npz") as file, np.load(GOLDEN / "made_gray28.npz") as golden:
+        answer = golden["sequential_final"][: len(file["samples"])]
+        np.testing.assert_allclose(file["samples"], answer, atol=1e-4)
+
+
+def test_inspect_infers_the_sizes_of_the_authors_pixelcnnpp(capsys):
+    assert run("inspect", GOLDEN / "pixelcnnpp_gray28.flax") == cli.DONE
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert (lines["shape"], lines["filters"], lines["mixtures"]) == ("(28, 28, 1)", "16", "10")
 
 
 def test_sample_by_seed_is_reproducible_and_draws_a_picture(made, tmp_path):
