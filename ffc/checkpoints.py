@@ -6,9 +6,9 @@ where it came from. Files are data: no reader runs code that a file contains.
 
 import dataclasses
 import hashlib
+import io
 import json
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from ffc.records import write_whole
 
 Tree = dict[str, Any]
 
+_FIXED = ("mask", "running_mean", "running_var")  # leaves that are not trained
+_DEPTH = 16  # deeper than the tree of any model
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -35,18 +38,29 @@ class Checkpoint:
     @property
     def parameters(self) -> int:
         """Number of trained values (masks and running statistics left out)."""
-        fixed = ("mask", "running_mean", "running_var")
         leaves = jax.tree_util.tree_leaves_with_path(self.params)
-        return sum(leaf.size for path, leaf in leaves if path[-1].key not in fixed)
+        return sum(leaf.size for path, leaf in leaves if path[-1].key not in _FIXED)
 
 
 def save(path: str | Path, model: Model, params: Tree, meta: dict[str, Any]) -> None:
-    """Write `path` (`.flax`) and its `.json`; the same weights always give the same bytes."""
+    """Write `path` (`.flax`) and its `.json`; the same weights always give the same bytes.
+
+    `meta` is JSON-able: origin, data, training … Raises `FFCError` where `load` would refuse the result.
+    """
     path = Path(path)
-    content = msgpack_serialize(jax.tree.map(np.asarray, params))
-    sizes = {"kind": model.kind, **dataclasses.asdict(model)}
-    sidecar = {"model": sizes, "sha256": hashlib.sha256(content).hexdigest(), **meta}
+    if path.suffix != ".flax":
+        raise FFCError(f"{path}: weights are saved as .flax; choose such a name")
+    params = jax.tree.map(np.asarray, params)
+    try:
+        model.check(params)
+        _check_numbers(params)
+    except FFCError as error:
+        raise FFCError(f"{path}: {error}; nothing was written") from None
+    content = msgpack_serialize(params)
+    description = {"kind": model.kind, **dataclasses.asdict(model)}
+    sidecar = {**meta, "model": description, "sha256": hashlib.sha256(content).hexdigest()}
     text = json.dumps(sidecar, indent=2, sort_keys=True) + "\n"
+    # The sidecar first: weights without one would pass for somebody else's.
     write_whole(path.with_suffix(".json"), lambda file: file.write(text.encode()))
     write_whole(path, lambda file: file.write(content))
 
@@ -59,28 +73,28 @@ def load(path: str | Path, shape: tuple[int, ...] | None = None, trunc_lambda: f
     """
     path = Path(path)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FFCError(f"{path}: cannot be read ({error.strerror}); give the path of a .flax or .pth file") from None
-    try:
-        tree = _read(path, content)
-        _check_finite(tree)
+        content = _content(path)
+        tree = _READERS[path.suffix](content)
+        _check_numbers(tree)
         digest = hashlib.sha256(content).hexdigest()
         sidecar = _sidecar(path, digest)
-        model = _model(tree, sidecar.pop("model", None), shape, trunc_lambda)
+        described = sidecar.pop("model", None)
+        model = _described(described, tree) if described else _recognised(tree, shape, trunc_lambda)
     except FFCError as error:
         raise FFCError(f"{path}: {error}") from None
     return Checkpoint(model, tree, {"origin": "given", **sidecar, "sha256": digest, "file": path.name})
 
 
-def _read(path: Path, content: bytes) -> Tree:
+def _content(path: Path) -> bytes:
+    if path.suffix not in _READERS:
+        raise FFCError(f"expected the name of a checkpoint to end in {' or '.join(_READERS)}")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FFCError(f"cannot be read ({error.strerror}); give the path of a checkpoint") from None
     if not content:
         raise FFCError("the file is empty; download or copy it again")
-    if path.suffix == ".flax":
-        return _read_flax(content)
-    if path.suffix in (".pth", ".pt"):
-        return _read_torch(path)
-    raise FFCError("expected a file that ends in .flax or .pth")
+    return content
 
 
 def _read_flax(content: bytes) -> Tree:
@@ -91,21 +105,45 @@ def _read_flax(content: bytes) -> Tree:
     return _arrays(tree)
 
 
-def _read_torch(path: Path) -> Tree:
+def _arrays(node: Any, path: tuple[str, ...] = ()) -> Any:
+    """The tree with float32 arrays, or `FFCError`."""
+    where = "/".join(path) or "the top"
+    if isinstance(node, dict) and len(path) < _DEPTH:
+        return {str(name): _arrays(child, (*path, str(name))) for name, child in node.items()}
+    if isinstance(node, np.ndarray) and node.dtype.kind in "fiub":
+        return node.astype(np.float32)
+    raise FFCError(f"expected a tree of named arrays of numbers; found {type(node).__name__} at {where}")
+
+
+def _read_torch(content: bytes) -> Tree:
     import torch
 
-    if not zipfile.is_zipfile(path):
-        raise FFCError("not a whole PyTorch file; it may be truncated: download or copy it again")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler meets
-        raise FFCError("not a plain PyTorch state dict (damaged, or it holds code, which is never run)") from error
+        raise FFCError(
+            "not a plain PyTorch state dict: it is damaged, or it holds objects whose loading runs code, which was "
+            "not done; download it again, or have it saved as torch.save(model.state_dict(), …)"
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FFCError("expected a PyTorch state dict: names and tensors only")
+    if any(value.layout != torch.strided or value.is_complex() for value in state.values()):
+        raise FFCError("expected dense tensors of real numbers")
+    if sum(value.nbytes for value in state.values()) > len(content):
+        raise FFCError("its tensors claim to be larger than the file; download it again from where you trust it")
+    return _nested({_new_name(str(name)): value.detach().float().numpy() for name, value in state.items()})
+
+
+def _new_name(name: str) -> str:
+    """torchvision's old state dicts write norm.1 where newer ones write norm1."""
+    return re.sub(r"\b(norm|relu|conv)\.([12])\b", r"\1\2", name)
+
+
+def _nested(state: dict[str, np.ndarray]) -> Tree:
+    """Dotted names as a tree, without the counters of batches, which are no weights."""
     tree: Tree = {}
     for name, value in state.items():
-        # Old torchvision files write norm.1 where newer ones write norm1; batch counters are not weights.
-        *parents, leaf = re.sub(r"\b(norm|relu|conv)\.([12])\b", r"\1\2", str(name)).split(".")
+        *parents, leaf = name.split(".", _DEPTH)
         if leaf == "num_batches_tracked":
             continue
         node = tree
@@ -113,50 +151,55 @@ def _read_torch(path: Path) -> Tree:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise FFCError(f"the name {name} stands for a layer and a tensor at once")
-        node[leaf] = value.float().numpy()
+        if leaf in node:
+            raise FFCError(f"the name {name} stands for a layer and a tensor at once")
+        node[leaf] = value
     return tree
 
 
-def _arrays(node: Any, where: str = "") -> Any:
-    """A tree of dictionaries with float32 arrays, or `FFCError`."""
-    if isinstance(node, dict):
-        return {str(name): _arrays(child, f"{where}/{name}") for name, child in node.items()}
-    if isinstance(node, np.ndarray) and node.dtype.kind in "fiub":
-        return node.astype(np.float32)
-    raise FFCError(f"expected arrays of numbers in the tree of weights, found {type(node).__name__} at {where or '/'}")
+_READERS = {".flax": _read_flax, ".pth": _read_torch}
 
 
-def _check_finite(tree: Tree) -> None:
+def _check_numbers(tree: Tree) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         if not np.all(np.isfinite(leaf)):
-            raise FFCError(f"weights {jax.tree_util.keystr(path)} are not all finite; use another checkpoint")
+            raise FFCError(f"weights {jax.tree_util.keystr(path, simple=True, separator='.')} are not all finite")
 
 
 def _sidecar(path: Path, digest: str) -> dict[str, Any]:
-    try:
-        sidecar = json.loads(path.with_suffix(".json").read_text())
-        recorded = sidecar["sha256"]
-    except FileNotFoundError:
+    """What the `.json` beside our own `.flax` says; empty where there is none."""
+    beside = path.with_suffix(".json")
+    if path.suffix != ".flax" or not beside.exists():
         return {}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise FFCError("the .json beside it cannot be read; delete it, or train again") from None
+    try:
+        sidecar = json.loads(beside.read_text())
+        recorded, _ = sidecar["sha256"], sidecar["model"]["kind"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise FFCError(f"{beside.name} beside it describes no checkpoint; move it away, or train again") from None
     if recorded != digest:
-        raise FFCError("its SHA-256 is not the one in the .json beside it; restore the pair, or train again")
+        raise FFCError(f"its SHA-256 is not the one in {beside.name}; restore the pair, or train again")
     return sidecar
 
 
-def _model(tree: Tree, sizes: dict[str, Any] | None, shape, trunc_lambda) -> Model:
-    if sizes is not None:
-        sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in sizes.items()}
-        cls = model_class(sizes.pop("kind"))
-        try:
-            model = cls(**sizes)
-        except TypeError as error:
-            raise FFCError(f"the .json beside it describes no {cls.__name__} ({error})") from None
-        expected = jax.eval_shape(model.init, jax.random.key(0))
-        if jax.tree.map(np.shape, tree) != jax.tree.map(lambda leaf: leaf.shape, expected):
-            raise FFCError(f"its weights do not have the sizes that the .json beside it names ({model})")
-        return model
+def _described(description: dict[str, Any], tree: Tree) -> Model:
+    """The model that our own sidecar names, if the weights are its."""
+    sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
+    cls = model_class(str(sizes.pop("kind")))
+    if not (isinstance(cls, type) and issubclass(cls, Model)):
+        raise FFCError(f"the .json beside it names {cls!r}, which is no model")
+    count = sum(leaf.size for leaf in jax.tree.leaves(tree))
+    if any(number > count for number in jax.tree.leaves(sizes) if isinstance(number, int)):
+        raise FFCError(f"the .json beside it names sizes beyond its {count} weights")
+    try:
+        model = cls(**sizes)
+        model.check(tree)
+    except (TypeError, ValueError) as error:
+        raise FFCError(f"the .json beside it describes no {cls.__name__} ({error})") from None
+    return model
+
+
+def _recognised(tree: Tree, shape, trunc_lambda) -> Model:
+    """The model that somebody else's weights belong to, by their names and shapes."""
     pixelcnnpp, made, densenet = map(model_class, ("pixelcnnpp", "made", "densenet"))
     if pixelcnnpp.is_params(tree):
         return pixelcnnpp.from_params(tree, shape)
@@ -164,4 +207,4 @@ def _model(tree: Tree, sizes: dict[str, Any] | None, shape, trunc_lambda) -> Mod
         return made.from_params(tree, shape, trunc_lambda)
     if densenet.is_params(tree):
         return densenet.from_params(tree)
-    raise FFCError("weights of no model known here (PixelCNN++, MADE, DenseNet); their names do not fit")
+    raise FFCError("the weights of no model known here (PixelCNN++, MADE, DenseNet): their names do not fit")

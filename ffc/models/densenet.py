@@ -45,6 +45,10 @@ class DenseNet(Model):
     kind: ClassVar[str] = "densenet"
     unit: ClassVar[str] = "nats"
 
+    def __post_init__(self):
+        if not self.blocks or min(self.classes, self.growth, self.features, self.bottleneck, *self.blocks) < 1:
+            raise FFCError(f"{self}: every size must be at least 1")
+
     @classmethod
     def build(cls, shape, classes, **sizes: Any) -> "DenseNet":
         if not classes:

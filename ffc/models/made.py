@@ -76,7 +76,7 @@ class MADE(Sampler):
         released = _RELEASED.get(size, (None, None))
         shape, trunc_lambda = shape or released[0], released[1] if trunc_lambda is None else trunc_lambda
         if shape is not None and len(shape) == 2:
-            shape = (*shape, size // math.prod(shape))
+            shape = (*shape, size // max(1, math.prod(shape)))
         if shape is None or trunc_lambda is None or math.prod(shape) != size:
             raise FFCError(
                 f"MADE of {size} inputs, with image size {shape} and trunc_lambda {trunc_lambda}: name both, as "
