@@ -13,8 +13,8 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from ffc.solve import Exact, solve
-from ffc.solvers import Jacobi
+from ffc.solve import Exact, Solution, solve
+from ffc.solvers import Jacobi, Solver
 from ffc.system import System
 
 Params = dict[str, jax.Array]
@@ -122,10 +122,9 @@ def adjoint_by_scan(params: Params, run: Forward) -> jax.Array:
     return adjoint[:, ::-1]
 
 
-def adjoint_by_jacobi(params: Params, run: Forward, iterations: int | None = None) -> jax.Array:
-    """∂loss/∂h_t [batch, T, H] after at most `iterations` Jacobi sweeps from zero; exact without a limit."""
-    solution = solve(AdjointSystem.of(params, run), Jacobi(), Exact(max_iterations=iterations))
-    return solution.value[:, ::-1]
+def adjoint_by_solver(params: Params, run: Forward, solver: Solver, iterations: int | None = None) -> Solution:
+    """The adjoint system's solution after at most `iterations` of any solver; times run backwards in its value."""
+    return solve(AdjointSystem.of(params, run), solver, Exact(max_iterations=iterations))
 
 
 def gradients(x: jax.Array, run: Forward, adjoint: jax.Array) -> Params:
@@ -142,7 +141,13 @@ def gradients(x: jax.Array, run: Forward, adjoint: jax.Array) -> Params:
 
 
 def loss_and_gradients(params: Params, x: jax.Array, iterations: int | None = None) -> tuple[jax.Array, Params]:
-    """Loss (a scalar) and gradients for `x` [batch, T]: by ordinary backpropagation, or by `iterations` sweeps."""
+    """Loss (a scalar) and gradients for sequences `x` [batch, T].
+
+    By ordinary backpropagation, or with the adjoints after `iterations` Jacobi sweeps from zero.
+    """
     run = forward(params, x)
-    adjoint = adjoint_in_order(params, run) if iterations is None else adjoint_by_jacobi(params, run, iterations)
+    if iterations is None:
+        adjoint = adjoint_in_order(params, run)
+    else:
+        adjoint = adjoint_by_solver(params, run, Jacobi(), iterations).value[:, ::-1]
     return run.loss, gradients(x, run, adjoint)
