@@ -5,6 +5,7 @@ once; an interrupted one is simply called again. `--gpu` adds JAX's CUDA build (
 """
 
 import argparse
+import ctypes
 import hashlib
 import re
 import shutil
@@ -36,6 +37,8 @@ def main() -> None:
     install(gpu)
     stamp.write_text(fingerprint(gpu))
     print("bootstrap: ready; the tools are in .venv/bin")
+    if gpu and not has_driver():
+        print("bootstrap: this machine has no NVIDIA driver: JAX's CUDA build may crash here unless JAX_PLATFORMS=cpu")
 
 
 def fingerprint(gpu: bool) -> str:
@@ -43,6 +46,14 @@ def fingerprint(gpu: bool) -> str:
     files = [LOCK, ROOT / "pyproject.toml", *([GPU] if gpu else [])]
     content = b"".join(file.read_bytes() for file in files) + str(ROOT).encode()
     return hashlib.sha256(content).hexdigest()
+
+
+def has_driver() -> bool:
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def works(python: Path, code: str = "import sys; sys.exit(sys.version_info < (3, 11))") -> bool:
