@@ -1,0 +1,215 @@
+"""Figures show what the records hold: each test reads a figure's axes, not its file alone."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+from matplotlib.image import imread
+
+from ffc import figures
+from ffc.errors import FFCError
+from ffc.figures import style
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    synthetic.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(folder):
+    """Every figure, drawn once."""
+    return {name: figures.draw(name, folder) for name in figures.FIGURES}
+
+
+def curves(figure) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The lines of a figure's axes by label (unlabelled ones left out)."""
+    lines = figure.axes[0].get_lines()
+    return {line.get_label(): line.get_data() for line in lines if not line.get_label().startswith("_")}
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+
+
+def footnote(figure) -> str:
+    return figure.get_supxlabel().replace("\n", " ")
+
+
+def test_the_papers_eighteen_figures_are_drawn_and_written(drawn, tmp_path):
+    assert len(figures.FIGURES) == 18
+    for name in figures.FIGURES:
+        figures.save(drawn[name], tmp_path, name)
+        assert imread(tmp_path / f"{name}.png")[..., :3].std() > 0.01  # something is drawn
+        assert (tmp_path / f"{name}.svg").read_text().lstrip().startswith("<?xml")
+    assert len(list(tmp_path.iterdir())) == 36
+
+
+def test_the_notebooks_show_each_figure_once():
+    shown = []
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        notebook = json.loads(path.read_text())
+        code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+        assert [cell["metadata"].get("tags") for cell in code].count(["parameters"]) == 1
+        source = "\n".join("".join(cell["source"]) for cell in code)
+        shown += [line.split('"')[1] for line in source.splitlines() if line.startswith("show(")]
+    assert sorted(shown) == sorted(figures.FIGURES)
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_every_figure_says_its_data_weights_and_device(drawn, name):
+    text = footnote(drawn[name])
+    assert "Data: pebbles 4×4" in text
+    assert "Device: Abacus, 10 rows" in text
+    assert ("Weights: trained here (7 steps)" in text) == (not name.startswith("rnn"))
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_an_axis_is_logarithmic_where_the_papers_is(drawn, name):
+    logarithmic = name.startswith(("pixelcnnpp", "rnn_backprop")) or name == "densenet_outputs_log"
+    scales = {ax.get_yscale() for ax in drawn[name].axes}
+    assert scales == {"log" if logarithmic else "linear"}
+
+
+def test_one_colour_for_each_solver_in_all_figures(drawn):
+    made = drawn["made_mnist_time_nolog"].axes[0].get_lines()
+    pixels = drawn["pixelcnnpp_mnist"].axes[0].get_lines()
+    for label in ("Sequential", "Sequential, cached", "Jacobi"):
+        colors = {line.get_color() for line in (*made, *pixels) if line.get_label() == label}
+        assert len(colors) == 1
+    assert len({look.color for look in style.LOOKS.values()}) == len(style.LOOKS) - 1  # feedforward is sequential
+
+
+def test_errors_against_iterations_count_evaluations_that_follow_one_another(drawn):
+    lines = curves(drawn["pixelcnnpp_mnist_iter"])
+    assert list(lines) == ["Sequential", "Jacobi", "GS-Jacobi (window 2)", "Jacobi-GS (block 4)"]
+    x, error = lines["Jacobi-GS (block 4)"]
+    np.testing.assert_array_equal(x, [0, 4, 8])  # three iterations of four steps; exact at 12, off a log axis
+    np.testing.assert_allclose(error, [16 / 3, 32 / 9, 16 / 9])
+    np.testing.assert_array_equal(lines["Sequential"][0], np.arange(16))
+
+
+def test_errors_against_time_spread_the_median_of_certified_seconds(drawn):
+    lines = curves(drawn["made_cifar_time_nolog"])
+    np.testing.assert_allclose(lines["Jacobi"][0], [0, 0.025, 0.05, 0.075, 0.1])
+    np.testing.assert_allclose(lines["Jacobi"][1], [16 / 3, 4, 8 / 3, 4 / 3, 0])
+    assert lines["Sequential, cached"][0][-1] == pytest.approx(0.4)
+
+
+def test_a_forward_difference_stands_at_the_iterate_that_it_leaves(drawn):
+    figure = drawn["made_mnist_time_nolog_iter"]
+    x, difference = figure.axes[0].get_lines()[-1].get_data()
+    np.testing.assert_array_equal(x, [0, 1, 2, 3])
+    np.testing.assert_allclose(difference, 4 / 3)
+    assert legend(figure) == ["Sequential", "forward difference", "Jacobi", "forward difference"]
+
+
+@pytest.mark.parametrize(("name", "channels"), [("made_mnist", 1), ("made_cifar", 3)])
+def test_strips_show_sequential_above_and_jacobi_below(drawn, name, channels):
+    axes = drawn[name].axes
+    assert [ax.get_title() for ax in axes] == ["0", "5", "10", "15", "last: 16", "0", "5", "10", "15", "last: 4"]
+    assert (axes[0].get_ylabel(), axes[5].get_ylabel()) == ("Sequential", "Jacobi")
+    pictures = [ax.images[0].get_array() for ax in axes]
+    assert pictures[0].shape == ((4, 4, 3) if channels == 3 else (4, 4))
+    assert pictures[1].max() == 5 * 255 // 16  # sequential has not got far by iteration 5
+    assert pictures[6].min() == 255  # and Jacobi is at its end
+
+
+def test_a_strip_needs_both_solvers(folder, tmp_path):
+    figures.load_records(folder / "made_mnist")["jacobi"].save(tmp_path / "made_mnist" / "jacobi.npz")
+    with pytest.raises(FFCError, match="no record of the solver sequential"):
+        figures.draw("made_mnist", tmp_path)
+
+
+def test_gradient_errors_are_means_in_a_band_of_one_deviation(drawn):
+    figure = drawn["rnn_begin"]
+    (x, mean) = curves(figure)["Jacobi, 5 samples: mean ± std"]
+    assert x[-1] == synthetic.SIZE
+    np.testing.assert_allclose(mean[:3], [3, 1.5, 0.75])
+    band = figure.axes[0].collections[1].get_paths()[0].vertices
+    top = band[np.isclose(band[:, 0], 1), 1].max()
+    assert top == pytest.approx(1.5 + np.std([0.5, 1, 1.5, 2, 2.5]))
+    after = curves(drawn["rnn_end"])
+    np.testing.assert_allclose(after["Jacobi, 5 samples: mean ± std"][1], mean / 10)
+
+
+def test_training_curves_are_running_means_of_the_runs(drawn):
+    by_step, by_time = (curves(drawn[name]) for name in ("rnn_backprop_iter", "rnn_backprop"))
+    assert list(by_step) == ["Feedforward", "Jacobi (2 iterations)", "Jacobi (16 iterations)"]
+    x, loss = by_step["Feedforward"]
+    np.testing.assert_array_equal(x, [10, 11, 12])
+    assert loss[0] == pytest.approx(2 * (0.5 ** np.arange(10)).mean())
+    assert by_time["Jacobi (2 iterations)"][0][-1] == pytest.approx(2.0)
+
+
+def test_densenet_has_the_authors_estimate_and_measured_times_apart(drawn):
+    lines = curves(drawn["densenet"])
+    np.testing.assert_allclose(lines["Jacobi: top-5"], [[0, 2, 4, 6], [2.5, 0.5, 0, 0]])
+    np.testing.assert_allclose(lines["Jacobi: authors' count (5 smallest, by place)"][1], [5, 3, 1, 0])
+    assert lines["Feedforward, estimated: sum of layers"][0][0] == pytest.approx(4)
+    assert lines["Feedforward, measured: 3 ms"][0][0] == pytest.approx(3)
+    assert lines["Jacobi, measured: 6 ms"][0][0] == pytest.approx(6)
+
+
+def test_densenet_logits_approach_the_feedforward_ones(drawn):
+    linear, logarithmic = (curves(drawn[name]) for name in ("densenet_outputs", "densenet_outputs_log"))
+    (error, difference), (log_error, _) = linear.values(), logarithmic.values()
+    np.testing.assert_allclose(error, [[0, 1, 2, 3], [3, 1.5, 0.75, 0]])
+    np.testing.assert_allclose(difference, [[0, 1, 2], [1.5, 0.75, 0.75]])
+    np.testing.assert_allclose(log_error, [[0, 1, 2], [3, 1.5, 0.75]])  # zero has no place there
+    assert curves(drawn["densenet_iter"])["Feedforward: 3 layers"][0][0] == 3
+
+
+def test_figures_admit_that_devices_differ():
+    one, two = synthetic.densenet().values()
+    other = dataclasses.replace(two, meta=two.meta | {"device": {"platform": "gpu", "name": "Comet"}})
+    device = style.sources([one, other])[-1]
+    assert device == "Device: Abacus, 10 rows, Comet (times of different devices do not compare)"
+
+
+def test_weights_are_called_what_they_are():
+    said = []
+    for checkpoint in ({"origin": "released"}, {"origin": "given", "file": "mine.pth"}, {"origin": "trained"}):
+        record = synthetic.record({}, "made_mnist", "jacobi", checkpoint=checkpoint)
+        said += style.sources([record], ["Weights"])
+    assert said == ["Weights: released by the authors", "Weights: mine.pth (given)", "Weights: trained here"]
+
+
+def test_the_same_figure_is_the_same_file(folder, tmp_path):
+    files = []
+    for attempt in ("one", "two"):
+        figures.save(figures.draw("pixelcnnpp_mnist", folder), tmp_path / attempt, "figure")
+        files.append([path.read_bytes() for path in sorted((tmp_path / attempt).iterdir())])
+    assert files[0] == files[1]
+
+
+def test_missing_records_and_unknown_figures_are_named(tmp_path):
+    with pytest.raises(FFCError, match=r"made_mnist: no records there"):
+        figures.draw("made_mnist", tmp_path)
+    with pytest.raises(FFCError, match="figure 'made': expected one of rnn_begin"):
+        figures.draw("made", tmp_path)
+
+
+def test_relative_folders_count_from_the_projects_own(tmp_path, monkeypatch):
+    project = tmp_path / "project"
+    (project / "notebooks").mkdir(parents=True)
+    (project / "Snakefile").touch()
+    for place in (project, project / "notebooks"):
+        monkeypatch.chdir(place)
+        assert figures.from_root("results") == project / "results"
+    monkeypatch.chdir(tmp_path)
+    assert figures.from_root("results") == tmp_path / "results"
+    assert figures.from_root("/elsewhere") == Path("/elsewhere")
+
+
+def test_show_writes_the_figure_and_hands_it_to_the_notebook(folder, tmp_path):
+    image = figures.show("rnn_end", folder, tmp_path)
+    assert image.data == (tmp_path / "rnn_end.png").read_bytes()
