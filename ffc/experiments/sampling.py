@@ -30,10 +30,9 @@ def run(job: Job) -> Record:
     and `error_l2`, `error_max` (to this solver's own answer), `change` (from the iterate before) [K + 1, B],
     row k after k iterations.
     """
-    checkpoint = job.load_checkpoint()
+    options, checkpoint = job.options, job.load_checkpoint()
     model: Sampler = checkpoint.model
     system = model.system(checkpoint.params, model.noise(job.key(), job.settings["batch"]))
-    options = job.options
     solver = solver_by_name(job.kind, system, window=options.get("window"), block=options.get("block"))
 
     solution, seconds = timed_repeats(lambda: solve(system, solver), job.repeats)
