@@ -32,14 +32,16 @@ TINY = {
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "snakemake", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
-    return subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True)
+    return subprocess.run(
+        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 def plan(folder: Path, *arguments: str) -> dict[str, int]:
     """The number of jobs of each rule in a dry run."""
     run = snakemake(folder, "-n", *arguments)
-    assert run.returncode == 0, run.stdout + run.stderr
-    table = (run.stdout + run.stderr).partition("Job stats:")[2].partition("\n\n")[0]
+    assert run.returncode == 0, run.stdout
+    table = run.stdout.partition("Job stats:")[2].partition("\n\n")[0]
     return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
 
 
@@ -62,8 +64,8 @@ def finished(tmp_path_factory) -> Path:
     folder = copy_to(tmp_path_factory.mktemp("finished"))
     (folder / "config" / "presets" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     run = snakemake(folder, "tiny")
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", run.stdout + run.stderr)
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", run.stdout)
     return folder
 
 
@@ -76,8 +78,9 @@ def test_quick_is_every_experiment_figure_table_and_the_report(project):
 
 
 def test_the_papers_preset_looks_for_released_checkpoints_and_trains_only_if_told(project):
-    assert plan(project, "paper")["find_released"] == 1
-    assert "train" not in plan(project, "paper")  # what is missing is known when the files have been looked for
+    jobs = plan(project, "paper")
+    assert jobs["find_released"] == 1
+    assert "train" not in jobs  # what is missing is known when the files have been looked for
     trained = plan(project, "small", "--config", "checkpoints={mode: trained}")
     assert trained["train"] == 5
     assert "find_released" not in trained
@@ -98,14 +101,14 @@ def test_any_file_can_be_asked_for(project):
 def test_a_mistaken_configuration_is_one_message(project, arguments, message):
     run = snakemake(project, "-n", *arguments)
     assert run.returncode != 0
-    assert message in run.stderr
-    assert "Traceback" not in run.stderr
+    assert message in run.stdout
+    assert "Traceback" not in run.stdout
 
 
 def test_a_finished_run_has_nothing_to_do_and_its_report_is_whole(finished):
     run = snakemake(finished, "tiny")
     assert run.returncode == 0
-    assert "Nothing to be done" in run.stdout + run.stderr
+    assert "Nothing to be done" in run.stdout
     report = (finished / "results" / "tiny" / "report.html").read_text()
     assert "summary.html" in report
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", report)
@@ -138,9 +141,9 @@ def test_what_a_user_can_mend_is_one_message_in_the_log_and_on_the_terminal(proj
     assert run.returncode != 0
     message = "nowhere/mnist: data set 'mnist' could not be read"
     log = (project / "logs" / "broken" / "data" / "made_mnist.log").read_text()
-    assert message in run.stderr
+    assert message in run.stdout
     assert message in log
-    assert "Traceback" not in run.stderr + log
+    assert "Traceback" not in run.stdout + log
     assert not (project / "results" / "broken" / "data" / "made_mnist.npz").exists()
 
 
