@@ -109,7 +109,7 @@ def test_a_forward_difference_stands_at_the_iterate_that_it_leaves(drawn):
     x, difference = figure.axes[0].get_lines()[-1].get_data()
     np.testing.assert_array_equal(x, [0, 1, 2, 3])
     np.testing.assert_allclose(difference, 4 / 3)
-    assert legend(figure) == ["Sequential", "forward difference", "Jacobi", "forward difference"]
+    assert legend(figure) == ["Sequential", "difference", "Jacobi", "difference"]
 
 
 @pytest.mark.parametrize(("name", "channels"), [("made_mnist", 1), ("made_cifar", 3)])

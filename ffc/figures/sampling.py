@@ -25,7 +25,7 @@ def made(records: Mapping[str, Record], by: str) -> Figure:
         x, style = _axis(record, by), look(record)
         ax.plot(x, _mean(record["error_l2"]), label=style.label, **style.line)
         difference = _mean(record["change"])[1:]
-        ax.plot(x[:-1], difference, label="forward difference", linewidth=0.8, color=style.color)
+        ax.plot(x[:-1], difference, label="difference", linewidth=0.8, color=style.color)
     ax.set(xlim=(0, None), ylim=(0, None))
     add_legend(ax, columns=len(chosen))  # a column for each solver
     return figure
