@@ -98,8 +98,8 @@ def test_made_error_curve_equals_theirs():
     (model, params), data = made("made_gray28"), golden("made_gray28")
     system = model.system(params, jnp.asarray(data["u"]))
     history = solve(system, Jacobi(), trace=Trace(jnp.asarray(data["sequential_final"]), 20)).history
-    theirs = data["jacobi_l2"][:21]  # over the whole batch
-    np.testing.assert_allclose(np.linalg.norm(history.l2, axis=1), theirs, rtol=1e-3, atol=1e-3)
+    theirs = data["jacobi_l2"][:21]  # the mean over the batch
+    np.testing.assert_allclose(np.mean(history.l2, axis=1), theirs, rtol=1e-3, atol=1e-4)
 
 
 def test_densenet_logits_equal_theirs_at_every_iteration():
