@@ -11,12 +11,12 @@ with job(snakemake):
     from ffc.errors import FFCError
 
     output = Path(snakemake.output[0])
-    unfinished = output.with_name(".report.html")
-    settings = [
-        f"{key}={json.dumps(value)}"
-        for key, value in {**snakemake.config, "preset": snakemake.wildcards.preset}.items()
-    ]
-    command = [sys.executable, "-m", "snakemake", "--nolock", "--report", str(unfinished), "--config", *settings, "--"]
-    if subprocess.run([*command, *snakemake.input.pages]).returncode:
+    unfinished, settings = output.with_name(".report.html"), output.with_name(".report.json")
+    # A file, as `--config` on a command line would make text of true and false.
+    settings.write_text(json.dumps({**snakemake.config, "preset": snakemake.wildcards.preset}))
+    command = [sys.executable, "-m", "snakemake", "--nolock", "--configfile", str(settings), "--report"]
+    code = subprocess.run([*command, str(unfinished), "--", *snakemake.input.pages]).returncode
+    settings.unlink()
+    if code:
         raise FFCError(f"{output}: Snakemake could not write its report; see {snakemake.log[0]}")
     unfinished.replace(output)

@@ -83,12 +83,17 @@ def _init_layer(key: jax.Array, shape: tuple[int, ...]) -> Params:
     return {"weight_v": v, "weight_g": jnp.ones((shape[0],) + (1,) * (len(shape) - 1)), "bias": jnp.zeros(shape[0])}
 
 
+@jax.jit
 def prepare(params: Params) -> Params:
     """The same tree with a `Layer` for each layer: weights normalised, laid out HWIO."""
+    return _layers(params)
+
+
+def _layers(params: Params) -> Params:
     if "weight_v" in params:
         return _kernel(params)
     return {
-        name: _transposed(child) if name == "WNConvTranspose_0" else prepare(child) for name, child in params.items()
+        name: _transposed(child) if name == "WNConvTranspose_0" else _layers(child) for name, child in params.items()
     }
 
 
