@@ -1,7 +1,8 @@
 """Sequential neural computation, solved in parallel and exactly."""
 
 from ffc.errors import FFCError
-from ffc.solve import Exact, Solution, Status, Tolerance, Trace, solve
+from ffc.history import Trace
+from ffc.solve import Exact, Solution, Status, Tolerance, solve
 from ffc.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
 from ffc.system import System
 

@@ -20,6 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ffc import history
+from ffc.history import History, Trace
 from ffc.solvers import Schedule, Solver
 from ffc.system import (
     State,
@@ -28,7 +30,6 @@ from ffc.system import (
     block_agreement,
     block_distance,
     block_finite,
-    l2_distance,
     prefix_length,
     select_blocks,
 )
@@ -71,24 +72,6 @@ class Tolerance:
 
     tolerance: float
     max_iterations: int | None = None
-
-
-@dataclass(frozen=True)
-class Trace:
-    """Ask for error curves against a known solution, and for snapshots at named iterations."""
-
-    reference: State
-    length: int
-    snapshots: tuple[int, ...] = ()
-
-
-class History(NamedTuple):
-    """Error curves of a solve; row k is after k iterations, row 0 the first guess."""
-
-    l2: jax.Array  # [length + 1, batch] Euclidean distance to the reference
-    largest: jax.Array  # [length + 1, batch] largest absolute difference to the reference
-    change: jax.Array  # [length + 1, batch] Euclidean distance to the iterate before; row 0 is 0
-    snapshots: Any  # a state with a leading axis, one entry for each named iteration
 
 
 @dataclass(frozen=True)
@@ -174,7 +157,7 @@ def _run(system: System, reference, schedule: Schedule, tolerance, limit: int, l
         status=zeros + Status.RUNNING,
         iterations=zeros,
         step=jnp.int32(0),
-        history=_start_history(x, reference, length, snapshots) if recording else None,
+        history=history.start(x, reference, length, snapshots) if recording else None,
     )
 
     def running(c: _Carry):
@@ -183,12 +166,15 @@ def _run(system: System, reference, schedule: Schedule, tolerance, limit: int, l
     def body(c: _Carry) -> _Carry:
         seen = _look_through_window(system, schedule, tolerance, cached, c)
         after = _judge(system.size, schedule, c, seen)
-        return after._replace(history=_extend_history(c, after, reference, snapshots)) if recording else after
+        if recording:
+            curves = history.extend(c.history, after.step, c.x, after.x, reference, snapshots)
+            after = after._replace(history=curves)
+        return after
 
     last = jax.lax.while_loop(running, body, first)
     return last._replace(
         x=select_blocks(_trusted(last, system.size), last.x, x),
-        history=_finish_history(last, snapshots) if recording else None,
+        history=history.finish(last.history, last.step, last.x, snapshots) if recording else None,
     )
 
 
@@ -292,42 +278,6 @@ def _judge(size: int, schedule: Schedule, c: _Carry, seen: _Seen) -> _Carry:
 def _trusted(c: _Carry, size: int) -> jax.Array:
     """[batch, N] the blocks worth returning: all, but of a sample that broke only the certified ones."""
     return (c.status != Status.NOT_FINITE)[:, None] | (jnp.arange(size) < c.certified[:, None])
-
-
-def _start_history(x: State, reference: State, length: int, snapshots) -> History:
-    curve = jnp.zeros((length + 1, batch_size(x)))
-    here = jnp.array(snapshots, jnp.int32) == 0
-    return History(
-        l2=curve.at[0].set(l2_distance(x, reference)),
-        largest=curve.at[0].set(block_distance(x, reference).max(axis=1)),
-        change=curve,
-        snapshots=_snap(jax.tree.map(lambda leaf: jnp.zeros((len(snapshots), *leaf.shape), leaf.dtype), x), here, x),
-    )
-
-
-def _extend_history(before: _Carry, after: _Carry, reference: State, snapshots) -> History:
-    h, x, k = before.history, after.x, after.step
-    return History(
-        l2=h.l2.at[k].set(l2_distance(x, reference), mode="drop"),
-        largest=h.largest.at[k].set(block_distance(x, reference).max(axis=1), mode="drop"),
-        change=h.change.at[k].set(l2_distance(x, before.x), mode="drop"),
-        snapshots=_snap(h.snapshots, jnp.array(snapshots, jnp.int32) == k, x),
-    )
-
-
-def _finish_history(last: _Carry, snapshots) -> History:
-    """After the last iteration nothing moves: the curves stay level and later snapshots show the end."""
-    h = last.history
-    row = jnp.minimum(jnp.arange(h.l2.shape[0]), last.step)
-    return h._replace(
-        l2=h.l2[row],
-        largest=h.largest[row],
-        snapshots=_snap(h.snapshots, jnp.array(snapshots, jnp.int32) > last.step, last.x),
-    )
-
-
-def _snap(snapshots: State, here: jax.Array, x: State) -> State:
-    return jax.tree.map(lambda kept, new: jnp.where(here.reshape(-1, *[1] * new.ndim), new, kept), snapshots, x)
 
 
 def _take(x: jax.Array, start: jax.Array, width: int) -> jax.Array:

@@ -175,7 +175,7 @@ class _Run:
         self.fingerprint = hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def start(self) -> _Progress:
-        params = self.model.init(self.init_key)
+        params = jax.jit(self.model.init)(self.init_key)
         state = {"params": params, "optimizer": _optimizer(self.settings).init(params), "ema": _copy(params)}
         return _Progress(state, best=_copy(params))
 

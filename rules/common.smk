@@ -147,7 +147,14 @@ def model_library(wildcards):
 def solver_library(wildcards):
     experiment, kind, _ = TASKS[wildcards.task]
     return library(
-        "system", "solvers", "solve", "measure", "experiments/job", f"experiments/{experiment}", f"models/{kind}"
+        "system",
+        "solvers",
+        "solve",
+        "history",
+        "measure",
+        "experiments/job",
+        f"experiments/{experiment}",
+        f"models/{kind}",
     )
 
 

@@ -8,10 +8,11 @@ which only somebody who has the answer can know.
 import numpy as np
 
 from ffc.experiments.job import Job
+from ffc.history import Trace
 from ffc.measure import timed_repeats
 from ffc.models import Sampler
 from ffc.records import Record
-from ffc.solve import Trace, solve
+from ffc.solve import solve
 from ffc.solvers import solver_by_name
 
 #: max |x − x_T| at which the authors call a run converged, by kind of model.

@@ -4,9 +4,11 @@ A model of your own subclasses `Model` (or `Sampler`, where it draws samples), a
 `kind: package.module:Class`.
 """
 
-from typing import Any, ClassVar
+import math
+from typing import Any, ClassVar, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ffc.errors import FFCError
@@ -77,6 +79,28 @@ class Sampler(Model):
     def pictures(self, samples: jax.Array) -> jax.Array:
         """Samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""
         raise NotImplementedError
+
+
+class Normal(NamedTuple):
+    """In place of an array of fresh weights: its shape, and the deviation of its normal distribution around 0."""
+
+    shape: tuple[int, ...]
+    deviation: float
+
+
+def draw(key: jax.Array, tree: Params) -> Params:
+    """`tree` with float32 weights in place of each `Normal`.
+
+    They are pieces of one draw: a draw for each would take XLA seconds to compile.
+    """
+    nodes, structure = jax.tree.flatten(tree, is_leaf=lambda node: isinstance(node, Normal))
+    sizes = [math.prod(node.shape) if isinstance(node, Normal) else 0 for node in nodes]
+    pieces = jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
+    filled = [
+        node.deviation * piece.reshape(node.shape) if isinstance(node, Normal) else node
+        for node, piece in zip(nodes, pieces, strict=True)
+    ]
+    return jax.tree.unflatten(structure, filled)
 
 
 def _compare(found: Any, expected: Any, path: tuple[str, ...]) -> None:

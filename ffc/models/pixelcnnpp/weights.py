@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.errors import FFCError
+from ffc.models.base import Normal, draw
 
 Params = dict[str, Any]
 
@@ -73,14 +74,12 @@ def _resnet(conv: str, size: tuple[int, int], filters: int, skips: int) -> Param
 
 def init(key: jax.Array, tree: Params) -> Params:
     """Fresh weights for a tree of shapes: v ~ N(0, 0.05²), g such that a layer keeps its input's scale, bias 0."""
-    leaves, structure = jax.tree.flatten(tree, is_leaf=_is_shape)
-    keys = jax.random.split(key, len(leaves))
-    return jax.tree.unflatten(structure, [_init_layer(k, shape) for k, shape in zip(keys, leaves, strict=True)])
+    return draw(key, jax.tree.map(_fresh_layer, tree, is_leaf=_is_shape))
 
 
-def _init_layer(key: jax.Array, shape: tuple[int, ...]) -> Params:
-    v = 0.05 * jax.random.normal(key, shape)
-    return {"weight_v": v, "weight_g": jnp.ones((shape[0],) + (1,) * (len(shape) - 1)), "bias": jnp.zeros(shape[0])}
+def _fresh_layer(shape: tuple[int, ...]) -> Params:
+    gains = jnp.ones((shape[0],) + (1,) * (len(shape) - 1))
+    return {"weight_v": Normal(shape, 0.05), "weight_g": gains, "bias": jnp.zeros(shape[0])}
 
 
 @jax.jit

@@ -1,0 +1,72 @@
+"""DenseNet's inference as a triangular system of the dense layers' feature maps (paper, section 4.2)."""
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from ffc.errors import FFCError
+from ffc.models.base import Params
+from ffc.models.densenet.layers import dense_layer, folded, head, stem, transition
+from ffc.system import System
+
+
+@flax.struct.dataclass
+class DenseFeatures(System):
+    """Blocks are the dense layers in order; a leaf for each dense block [batch, layers, h, w, growth].
+
+    A sweep recomputes stem and transitions from the features as they stand, then every layer at once.
+    """
+
+    layers: Params
+    x: jax.Array
+    blocks: tuple[int, ...] = flax.struct.field(pytree_node=False)
+    growth: int = flax.struct.field(pytree_node=False)
+
+    @property
+    def size(self) -> int:
+        return sum(self.blocks)
+
+    def initial(self):
+        batch, height, width, _ = self.x.shape
+        sizes = _sides(height, len(self.blocks)), _sides(width, len(self.blocks))
+        return tuple(jnp.zeros((batch, n, h, w, self.growth)) for n, h, w in zip(self.blocks, *sizes, strict=True))
+
+    def sweep(self, x):
+        return tuple(
+            jnp.stack([self._layer(k, j, incoming, old) for j in range(old.shape[1])], axis=1)
+            for k, (incoming, old) in enumerate(zip(self._incoming(x), x, strict=True), 1)
+        )
+
+    def logits(self, x) -> jax.Array:
+        """Class scores [batch, classes] read from a state."""
+        last = _joined(self._incoming(x)[-1], x[-1])
+        return head(self.layers, last, folded)
+
+    def _layer(self, k: int, j: int, incoming: jax.Array, old: jax.Array) -> jax.Array:
+        layer = self.layers["features"][f"denseblock{k}"][f"denselayer{j + 1}"]
+        return dense_layer(layer, _joined(incoming, old[:, :j]), folded)
+
+    def _incoming(self, x) -> list[jax.Array]:
+        """What enters each dense block."""
+        incoming = [stem(self.layers, self.x, folded)]
+        for k, old in enumerate(x[:-1], 1):
+            incoming.append(transition(self.layers, k, _joined(incoming[-1], old), folded))
+        return incoming
+
+
+def _joined(incoming: jax.Array, features: jax.Array) -> jax.Array:
+    """[batch, h, w, channels]: a block's input and the features [batch, layers, h, w, growth] so far."""
+    batch, layers, height, width, growth = features.shape
+    return jnp.concatenate(
+        [incoming, features.transpose(0, 2, 3, 1, 4).reshape(batch, height, width, layers * growth)], -1
+    )
+
+
+def _sides(side: int, blocks: int) -> list[int]:
+    """The side of the feature maps in each dense block, for an image's side."""
+    sides = [((side + 1) // 2 + 1) // 2]
+    for _ in range(blocks - 1):
+        sides.append(sides[-1] // 2)
+    if sides[-1] < 1:
+        raise FFCError(f"densenet: images of {side} pixels a side are too small for {blocks} dense blocks")
+    return sides
