@@ -17,6 +17,7 @@ rule train:
         "../envs/ffc.yaml"
     # Small networks gain little from a second core, so two may train side by side.
     threads: 1
+    priority: 1  # the longest jobs first: solvers, which claim every core, would keep one waiting
     resources:
         mem_mb=memory,
         runtime=1440,

@@ -128,7 +128,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
         case "type" if value is None:
             return f"{where}: empty; expected {_type(rule)}"
         case "type":
-            return f"{where}: {value!r} is not {_type(rule)}{_number_hint(value)}"
+            return f"{where}: {value!r} is not {_type(rule)}{_hint(value)}"
         case "enum" | "const":
             known = [str(word) for word in (rule if isinstance(rule, list) else [rule])]
             return f"{where}: {value!r} is unknown{_nearest(str(value), known)}; expected {', '.join(known)}"
@@ -152,8 +152,10 @@ def _type(rule: str | list[str]) -> str:
     return " or ".join(words[name] for name in ([rule] if isinstance(rule, str) else rule))
 
 
-def _number_hint(value: Any) -> str:
-    """YAML reads 1e-3 as text."""
+def _hint(value: Any) -> str:
+    """What YAML, or Snakemake's `--config`, read as text."""
+    if value in ("true", "false"):
+        return f"; on the command line write {value.title()}"
     try:
         return f"; write {float(value):.1e}" if isinstance(value, str) else ""
     except ValueError:
