@@ -113,6 +113,7 @@ def test_a_solver_may_be_named_twice_and_a_model_be_ones_own(tmp_path):
         ({"preset": "qick"}, "preset: there is no 'qick' (did you mean quick?); presets are paper, quick, small"),
         ({"checkpoints": {"mode": "relesed"}}, "checkpoints.mode: 'relesed' is unknown (did you mean released?)"),
         ({"data": {"root": "x"}}, "data.root: unknown key; expected folder"),
+        ({"debug": "true"}, "debug: 'true' is not true or false; on the command line write True"),
         ({"debug": "yes"}, "debug: 'yes' is not true or false"),
     ],
 )

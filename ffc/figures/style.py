@@ -103,9 +103,9 @@ def add_legend(ax: Axes, columns: int = 2) -> None:
 
 def add_footnote(figure: Figure, records: Sequence[Record]) -> None:
     """Data set, weights and device of `records`, below the figure."""
-    width = int(figure.get_figwidth() * 21)
+    width = int(figure.get_figwidth() * 22)
     text = textwrap.fill(" · ".join(sources(records)), width)
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=6.5, color="#555555")
+    figure.supxlabel(text, x=0.01, ha="left", fontsize=6.2, color="#555555")
 
 
 def sources(records: Iterable[Record], parts: Iterable[str] = ("Data", "Weights", "Device")) -> list[str]:
