@@ -1,9 +1,12 @@
 """Released checkpoints: the authors' archive and torchvision's DenseNet-201, found by file name."""
 
+import hashlib
 import tarfile
 import tempfile
+import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -14,49 +17,84 @@ from ffc.records import write_whole
 ARCHIVE_ID = "1cxV3pKUmLETt9veWRnEKt3SBCb-6sZDc"
 #: DenseNet-201's ImageNet weights, as torchvision names the file.
 DENSENET = "densenet201-c1103571.pth"
+#: Seconds to wait after each failed download before the next.
+PAUSES = (1.0, 4.0)
 
 
-def collect(files: Iterable[str], folder: Path, given: str | None = None, insist: bool = False) -> dict[str, Any]:
-    """Where each of `files` is: `{"files": {name: path}, "missing": {name: reason}}`.
+def collect(
+    files: Iterable[str],
+    folder: Path,
+    source: str | None = None,
+    sha256: str | None = None,
+    insist: bool = False,
+) -> dict[str, Any]:
+    """Where each of `files` is: `{"files": {name: path}, "missing": {name: reason}, "archive": …}`.
 
-    They are looked for in `given`, a folder or an archive, and are otherwise downloaded to `folder`. Raises
-    `FFCError` where `given` does not exist, and, with `insist`, where a file could not be had.
+    They are looked for in `source`: a folder, an archive, or the https address of one; without a source, in
+    the authors' archive, which is downloaded. What is downloaded or unpacked lies in `folder`; `archive` says
+    what was opened, with its SHA-256. DenseNet-201 comes from torchvision unless the source holds it.
+    Raises `FFCError` where a local source does not serve, where the archive is not the one of `sha256`, and,
+    with `insist`, where a file could not be had.
     """
-    found: dict[str, str] = {}
-    missing: dict[str, str] = {}
     wanted = sorted(set(files))
-    if given is not None:
-        found = {name: str(path) for name, path in _local(wanted, Path(given), folder).items()}
-        missing = {name: f"not in {given}" for name in wanted if name not in found}
-    else:
-        authors = [name for name in wanted if name != DENSENET]
-        for names, download in ((authors, _authors_archive), ([DENSENET], _densenet)):
-            if not set(names) & set(wanted):
-                continue
-            try:
-                found |= {name: str(path) for name, path in download(names, folder).items()}
-                reason = "not in the authors' archive"
-            except Exception as error:  # a network fails in many ways; all of them mean: not to be had
-                reason = f"could not be downloaded ({' '.join(str(error).split())[:300]})"
-            missing |= {name: reason for name in names if name not in found}
-    for name, reason in missing.items():
-        print(f"{name}: {reason}")
+    found, archive, reason = _from_source(wanted, folder, source, sha256)
+    missing = {name: reason for name in wanted if name not in found}
+    if DENSENET in missing:
+        try:
+            found |= _densenet(folder)
+            del missing[DENSENET]
+        except Exception as error:  # a network fails in many ways; all of them mean: not to be had
+            missing[DENSENET] = f"{missing[DENSENET]}, and could not be downloaded ({_line(error)})"
+    for name, why in missing.items():
+        print(f"{name}: {why}")
     if missing and insist:
-        reasons = "; ".join(f"{name} {reason}" for name, reason in missing.items())
+        reasons = "; ".join(f"{name} {why}" for name, why in missing.items())
         raise FFCError(
             f"checkpoints.mode is `released`, but {reasons}: put the files into a folder and name it as "
-            "checkpoints.folder in config/config.yaml, or set the mode to auto or trained"
+            "checkpoints.source in config/config.yaml, or set the mode to auto or trained"
         )
-    return {"files": found, "missing": missing}
+    return {"files": {name: str(path) for name, path in found.items()}, "missing": missing, "archive": archive}
 
 
-def _local(wanted: list[str], given: Path, folder: Path) -> dict[str, Path]:
-    if given.is_dir():
-        present = {path.name: path for path in sorted(given.rglob("*"), reverse=True) if path.is_file()}
-        return {name: present[name] for name in wanted if name in present}
-    if given.is_file():
-        return extract(given, wanted, folder)
-    raise FFCError(f"checkpoints.folder: {given} does not exist; name a folder or an archive, or null")
+def _from_source(wanted: list[str], folder: Path, source: str | None, sha256: str | None):
+    """(files found, the archive that was opened, why others were not found)."""
+    if not set(wanted) - {DENSENET} and source is None:
+        return {}, None, "not in the authors' archive"
+    if source is not None and not _is_address(source):
+        return *_local(wanted, Path(source), folder, sha256), f"not in {source}"
+    place = source or "the authors' archive"
+    try:
+        with _downloaded(source, folder) as archive:
+            opened = _identified(archive, place, sha256)
+            return extract(archive, wanted, folder), opened, f"not in {place}"
+    except _Mismatch:
+        raise
+    except Exception as error:  # a network fails in many ways; all of them mean: not to be had
+        return {}, None, f"could not be had from {place} ({_line(error)})"
+
+
+def _local(wanted: list[str], source: Path, folder: Path, sha256: str | None):
+    if source.is_dir():
+        present = {path.name: path for path in sorted(source.rglob("*"), reverse=True) if path.is_file()}
+        return {name: present[name] for name in wanted if name in present}, None
+    if source.is_file():
+        opened = _identified(source, str(source), sha256)
+        return extract(source, wanted, folder), opened
+    raise FFCError(f"checkpoints.source: {source} does not exist; name a folder, an archive or its address, or null")
+
+
+class _Mismatch(FFCError):
+    """An archive that is not the one asked for: no reason to train instead."""
+
+
+def _identified(archive: Path, place: str, sha256: str | None) -> dict[str, str]:
+    with open(archive, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha256 is not None and digest != sha256.lower():
+        raise _Mismatch(
+            f"checkpoints.sha256: {place} has the SHA-256 {digest}, not {sha256}: fetch the right one, or correct this"
+        )
+    return {"source": place, "sha256": digest}
 
 
 def extract(archive: Path, wanted: list[str], folder: Path) -> dict[str, Path]:
@@ -95,19 +133,50 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
         raise FFCError(f"{archive}: neither a zip nor a tar archive; fetch it again")
 
 
-def _authors_archive(wanted: list[str], folder: Path) -> dict[str, Path]:
-    import gdown
-
+@contextmanager
+def _downloaded(address: str | None, folder: Path) -> Iterator[Path]:
+    """The archive at an address, or the authors' own, while it is needed."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        archive = Path(gdown.download(id=ARCHIVE_ID, output=f"{temporary}/archive", quiet=True))
-        return extract(archive, wanted, folder)
+        target = str(Path(temporary) / "archive")
+        _persistently(lambda: _fetch(address, target))
+        yield Path(target)
 
 
-def _densenet(wanted: list[str], folder: Path) -> dict[str, Path]:
+def _fetch(address: str | None, target: str) -> None:
+    if address is None:
+        import gdown
+
+        gdown.download(id=ARCHIVE_ID, output=target, quiet=True)
+    else:
+        from torch.hub import download_url_to_file
+
+        download_url_to_file(address, target, progress=False)
+
+
+def _persistently(action: Callable[[], None]) -> None:
+    """Networks fail for moments: try again after each of `PAUSES`."""
+    for pause in PAUSES:
+        try:
+            return action()
+        except Exception as error:
+            print(f"{_line(error)}; trying again in {pause} s")
+            time.sleep(pause)
+    return action()
+
+
+def _densenet(folder: Path) -> dict[str, Path]:
     from torch.hub import load_state_dict_from_url
     from torchvision.models import DenseNet201_Weights
 
     url = DenseNet201_Weights.IMAGENET1K_V1.url
     load_state_dict_from_url(url, str(folder), progress=False, check_hash=True, weights_only=True)
     return {DENSENET: folder / url.rpartition("/")[2]}
+
+
+def _is_address(source: str) -> bool:
+    return source.startswith(("https://", "http://"))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

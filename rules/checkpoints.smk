@@ -21,7 +21,8 @@ checkpoint find_released:
     params:
         files=lambda wildcards: released_files(wildcards.preset),
         mode=config["checkpoints"]["mode"],
-        folder=config["checkpoints"]["folder"],
+        source=config["checkpoints"]["source"],
+        sha256=config["checkpoints"]["sha256"],
     message:
         "Released checkpoints ({params.mode}): {params.files}"
     script:

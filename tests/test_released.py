@@ -1,13 +1,19 @@
 """Released checkpoints: found by file name in folders and archives, and nowhere else written than in their folder."""
 
+import hashlib
+import http.server
 import io
 import tarfile
+import threading
 import zipfile
 
 import pytest
 
+from ffc import released
 from ffc.errors import FFCError
 from ffc.released import collect, extract
+
+LAYOUT = {"runs/pretarined/mnist.flax": b"a" * 1000, "runs/pretarined/mnist_made.pth": b"b", "plot_data/x.npz": b"c"}
 
 
 def tar_of(path, members, links=()):
@@ -73,3 +79,70 @@ def test_a_truncated_archive_is_refused(tmp_path):
     with pytest.raises(FFCError, match="half"):
         extract(archive, ["mnist.flax"], tmp_path / "out")
     assert not (tmp_path / "out" / "mnist.flax").exists()
+
+
+@pytest.fixture
+def mirror(monkeypatch):
+    """A server that gives each request the next of its `answers` (status, content); and its address."""
+    monkeypatch.setattr(released, "PAUSES", (0.0, 0.0))
+    answers = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            status, content = answers.pop(0)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield answers, f"http://127.0.0.1:{server.server_port}/archive"
+        server.shutdown()
+
+
+@pytest.fixture
+def archive(tmp_path):
+    return tar_of(tmp_path / "archive", LAYOUT).read_bytes()
+
+
+def test_a_mirror_is_asked_again_when_it_fails_for_a_moment(tmp_path, mirror, archive):
+    answers, address = mirror
+    answers += [(503, b""), (200, archive)]
+    found = collect(["mnist.flax", "cifar10.flax"], tmp_path / "out", address)
+    assert found["files"] == {"mnist.flax": str(tmp_path / "out" / "mnist.flax")}
+    assert found["missing"] == {"cifar10.flax": f"not in {address}"}
+    assert found["archive"] == {"source": address, "sha256": hashlib.sha256(archive).hexdigest()}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mnist.flax"]
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "reason"),
+    [
+        (404, b"", "HTTP Error 404"),
+        (200, b"<html>Too many users have viewed this file</html>", "neither a zip nor a tar archive"),
+        (200, b"", "neither a zip nor a tar archive"),
+        (200, None, "not a whole archive"),
+    ],
+)
+def test_what_a_mirror_gives_instead_of_an_archive_is_a_missing_file(
+    tmp_path, mirror, archive, status, content, reason
+):
+    answers, address = mirror
+    answers += 3 * [(status, archive[:60] if content is None else content)]
+    found = collect(["mnist.flax"], tmp_path / "out", address)
+    assert found["files"] == {}
+    assert reason in found["missing"]["mnist.flax"]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_archive_that_is_not_the_known_one_is_refused_in_any_mode(tmp_path, mirror, archive):
+    answers, address = mirror
+    answers += 2 * [(200, archive)]
+    with pytest.raises(FFCError, match=r"checkpoints\.sha256: .* fetch the right one"):
+        collect(["mnist.flax"], tmp_path / "out", address, sha256="0" * 64)
+    known = hashlib.sha256(archive).hexdigest().upper()
+    assert collect(["mnist.flax"], tmp_path / "out", address, known)["files"]

@@ -10,5 +10,6 @@ with job(snakemake):
     from ffc.released import collect
 
     note, params = Path(snakemake.output[0]), snakemake.params
-    found = collect(params.files, note.parent / ".released", params.folder, insist=params.mode == "released")
+    insist = params.mode == "released"
+    found = collect(params.files, note.parent / ".released", params.source, params.sha256, insist)
     write_whole(note, lambda file: file.write((json.dumps(found, indent=2) + "\n").encode()))
