@@ -46,5 +46,9 @@ include: "rules/figures.smk"
 include: "rules/report.smk"
 
 
+onstart:
+    require_gpu()
+
+
 onsuccess:
     print(f"Finished in {elapsed()}.", *new_reports(), sep="\n")

@@ -1,6 +1,7 @@
 """What the rules share: the checked configuration, and functions from wildcards to files and settings."""
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -160,6 +161,27 @@ def solver_library(wildcards):
 
 def gpus(wildcards):
     return 1 if preset_of(wildcards, "gpu", False) else 0
+
+
+def require_gpu():
+    """Don't start by accident what needs days without a GPU. A cluster has its own."""
+    asking = {job.wildcards.preset for job in workflow.dag.needrun_jobs() if job.resources.get("gpu")}
+    if not asking or not workflow.local_exec or config["without_gpu"] or has_gpu():
+        return
+    costs = [f"{name}: {PRESETS[name]['without_gpu']}" for name in sorted(asking) if "without_gpu" in PRESETS[name]]
+    raise WorkflowError(
+        "Jobs of this run ask for a GPU, and this machine shows none (nvidia-smi -L).",
+        *(f"Without one, {cost}." for cost in costs),
+        "`snakemake quick` needs none and takes minutes; `snakemake small` has real data at reduced width.",
+        "To go on all the same: --config without_gpu=True",
+    )
+
+
+def has_gpu():
+    try:
+        return bool(subprocess.run(["nvidia-smi", "-L"], capture_output=True).stdout.strip())
+    except OSError:
+        return False
 
 
 def memory(wildcards):
