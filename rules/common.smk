@@ -69,7 +69,7 @@ def records_of(preset, tasks=None):
 
 
 def figures_of(preset):
-    figures = [figure for name in notebooks_of(preset) for figure in NOTEBOOKS[name][2]]
+    figures = [figure for name in notebooks_of(preset) for figure in NOTEBOOKS[name][2]] + ["training"]
     return [f"results/{preset}/figures/{figure}.{suffix}" for figure in figures for suffix in ("png", "svg")]
 
 

@@ -46,6 +46,7 @@ rule summary:
             category="Summary",
             labels={"table": "summary", "format": "csv"},
         ),
+        figures=figure_outputs("Training", ["training"]),
     log:
         log="logs/{preset}/notebooks/summary.log",
         notebook="logs/{preset}/notebooks/summary.ipynb",

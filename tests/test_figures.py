@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from ffc import figures
 from ffc.errors import FFCError
-from ffc.figures import style
+from ffc.figures import style, training
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -30,8 +30,12 @@ def drawn(folder):
 
 
 def curves(figure) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The lines of a figure's axes by label (unlabelled ones left out)."""
-    lines = figure.axes[0].get_lines()
+    """The lines of a figure's first axes by label (unlabelled ones left out)."""
+    return curves_of(figure.axes[0])
+
+
+def curves_of(ax) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    lines = ax.get_lines()
     return {line.get_label(): line.get_data() for line in lines if not line.get_label().startswith("_")}
 
 
@@ -189,6 +193,22 @@ def test_the_same_figure_is_the_same_file(folder, tmp_path):
         figures.save(figures.draw("pixelcnnpp_mnist", folder), tmp_path / attempt, "figure")
         files.append([path.read_bytes() for path in sorted((tmp_path / attempt).iterdir())])
     assert files[0] == files[1]
+
+
+def test_learning_curves_have_a_panel_for_each_task_trained_here(folder):
+    found = synthetic.everything()
+    figure = training.curves(found)
+    shown = [ax for ax in figure.axes if ax.axison]
+    assert [ax.get_title() for ax in shown] == [f"{task}: 1 bits/dim" for task in found if task != "rnn"]
+    held_out, kept = (dict(curves_of(shown[0]))[label] for label in ("held out", "kept"))
+    np.testing.assert_array_equal(held_out, [[2, 4, 6, 7], [3, 1, 1.5, 2]])
+    np.testing.assert_array_equal(kept, [[4], [1]])
+    assert "Weights: trained here (7 steps)" in footnote(figure)
+
+
+def test_without_training_the_learning_curves_say_so(folder):
+    figure = training.curves({"rnn": synthetic.everything()["rnn"]})
+    assert figure.texts[0].get_text() == "No weights were trained here: all are released ones."
 
 
 def test_missing_records_and_unknown_figures_are_named(tmp_path):

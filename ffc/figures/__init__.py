@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ffc.errors import FFCError
-from ffc.figures import densenet, rnn, sampling
+from ffc.figures import densenet, rnn, sampling, training
 from ffc.figures.files import from_root, load_records
 from ffc.figures.style import save
 from ffc.records import Record
@@ -37,7 +37,7 @@ FIGURES: dict[str, tuple[str, _Draw]] = {
     "pixelcnnpp_cifar10": ("pixelcnnpp_cifar10", _with(sampling.pixelcnnpp, by="seconds")),
 }
 
-__all__ = ["FIGURES", "draw", "from_root", "load_records", "save", "show"]
+__all__ = ["FIGURES", "draw", "from_root", "load_records", "save", "show", "show_training"]
 
 
 def draw(name: str, records: str | Path) -> Figure:
@@ -53,6 +53,17 @@ def show(name: str, records: str | Path, figures: str | Path):
 
     Relative folders count from the project's own (`from_root`).
     """
+    return _shown(draw(name, from_root(records)), figures, name)
+
+
+def show_training(records: str | Path, figures: str | Path):
+    """As `show`, the learning curves of all tasks whose weights were trained here, as `training`."""
+    folders = sorted(path for path in from_root(records).iterdir() if path.is_dir())
+    drawn = training.curves({folder.name: load_records(folder) for folder in folders})
+    return _shown(drawn, figures, "training")
+
+
+def _shown(figure: Figure, folder: str | Path, name: str):
     from IPython.display import Image
 
-    return Image(filename=save(draw(name, from_root(records)), from_root(figures), name), width=620)
+    return Image(filename=save(figure, from_root(folder), name), width=620)

@@ -16,7 +16,7 @@ with job(snakemake):
     if "train" not in task:
         raise FFCError(
             f"{name}: its released weights could not be had, and the preset has no train section for it; name a "
-            "folder that holds them (checkpoints.folder in config/config.yaml), or say how to train"
+            "folder that holds them (checkpoints.source in config/config.yaml), or say how to train"
         )
     data = Dataset.from_record(Record.load(snakemake.input.data))
     model = models.build(task["model"], data.shape, data.classes)
