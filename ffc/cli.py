@@ -1,4 +1,4 @@
-"""The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is.
+"""The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is; keep small records.
 
 Heavy modules are imported where they are used, so that `--help` and a mistyped option answer at once.
 """
@@ -123,6 +123,15 @@ def inspect(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def keep(arguments: argparse.Namespace) -> int:
+    """`ffc keep`: the small form of a finished preset's records, for the repository."""
+    from ffc import reference
+
+    copies = reference.keep(arguments.results, arguments.into)
+    print(f"{copies[0].parents[1]}: {len(copies)} records")
+    return DONE
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are ours: one line."""
 
@@ -134,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
     parser.add_argument("--version", action="version", version=f"ffc {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error (anywhere on the line)")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{sample,compare,inspect}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{sample,compare,inspect,keep}")
 
     command = _command(commands, sample, "draw samples by one solver")
     command.add_argument("--solver", required=True, choices=NAMES)
@@ -146,6 +155,12 @@ def _parser() -> argparse.ArgumentParser:
     _noise_options(command)
 
     _command(commands, inspect, "model, sizes, parameter count, SHA-256")
+
+    text = "keep the small records of a finished preset, for the repository"
+    command = commands.add_parser("keep", help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=keep)
+    command.add_argument("results", type=Path, metavar="results/PRESET", help="the folder of a finished preset")
+    command.add_argument("--into", type=Path, default=Path("results/reference"), help="default: results/reference")
     return parser
 
 
