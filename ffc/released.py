@@ -1,4 +1,4 @@
-"""Released checkpoints: the authors' archive and torchvision's DenseNet-201, found by file name."""
+"""Released files: the authors' archive and torchvision's DenseNet-201, found by the ends of their paths."""
 
 import hashlib
 import tarfile
@@ -7,7 +7,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any
 
 from ffc.errors import FFCError
@@ -19,6 +19,7 @@ ARCHIVE_ID = "1cxV3pKUmLETt9veWRnEKt3SBCb-6sZDc"
 DENSENET = "densenet201-c1103571.pth"
 #: Seconds to wait after each failed download before the next.
 PAUSES = (1.0, 4.0)
+_CHUNK = 2**20  # bytes; a member of several gigabytes goes to disk in pieces
 
 
 def collect(
@@ -27,17 +28,21 @@ def collect(
     source: str | None = None,
     sha256: str | None = None,
     insist: bool = False,
+    extra: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """Where each of `files` is: `{"files": {name: path}, "missing": {name: reason}, "archive": …}`.
+    """Where each of `files` is: `{"files": {name: path}, "missing": {name: reason}, "extra": …, "archive": …}`.
 
-    They are looked for in `source`: a folder, an archive, or the https address of one; without a source, in
-    the authors' archive, which is downloaded. What is downloaded or unpacked lies in `folder`; `archive` says
-    what was opened, with its SHA-256. DenseNet-201 comes from torchvision unless the source holds it.
+    A name is the end of a path: `mnist.flax`, `mnist_jacobi/report.npz`. Files are looked for in `source`: a
+    folder, an archive, or the https address of one; without a source, in the authors' archive, which is
+    downloaded. What is downloaded or unpacked lies in `folder`; `archive` says what was opened, with its
+    SHA-256. DenseNet-201 comes from torchvision unless the source holds it. `extra` files are taken along
+    from where the others are looked for: `{name: path}` of those that are there.
     Raises `FFCError` where a local source does not serve, where the archive is not the one of `sha256`, and,
-    with `insist`, where a file could not be had.
+    with `insist`, where one of `files` could not be had.
     """
-    wanted = sorted(set(files))
-    found, archive, reason = _from_source(wanted, folder, source, sha256)
+    wanted, along = sorted(set(files)), sorted(set(extra))
+    found, archive, reason = _from_source(wanted, along, folder, source, sha256)
+    taken = {name: str(found.pop(name)) for name in along if name in found}
     missing = {name: reason for name in wanted if name not in found}
     if DENSENET in missing:
         try:
@@ -53,13 +58,15 @@ def collect(
             f"checkpoints.mode is `released`, but {reasons}: put the files into a folder and name it as "
             "checkpoints.source in config/config.yaml, or set the mode to auto or trained"
         )
-    return {"files": {name: str(path) for name, path in found.items()}, "missing": missing, "archive": archive}
+    files = {name: str(path) for name, path in found.items()}
+    return {"files": files, "missing": missing, "extra": taken, "archive": archive}
 
 
-def _from_source(wanted: list[str], folder: Path, source: str | None, sha256: str | None):
+def _from_source(wanted: list[str], along: list[str], folder: Path, source: str | None, sha256: str | None):
     """(files found, the archive that was opened, why others were not found)."""
     if not set(wanted) - {DENSENET} and source is None:
         return {}, None, "not in the authors' archive"
+    wanted = [*wanted, *along]
     if source is not None and not _is_address(source):
         return *_local(wanted, Path(source), folder, sha256), f"not in {source}"
     place = source or "the authors' archive"
@@ -75,8 +82,8 @@ def _from_source(wanted: list[str], folder: Path, source: str | None, sha256: st
 
 def _local(wanted: list[str], source: Path, folder: Path, sha256: str | None):
     if source.is_dir():
-        present = {path.name: path for path in sorted(source.rglob("*"), reverse=True) if path.is_file()}
-        return {name: present[name] for name in wanted if name in present}, None
+        paths = [path for path in sorted(source.rglob("*"), reverse=True) if path.is_file()]
+        return {name: path for path in paths if (name := _asked(path, wanted))}, None
     if source.is_file():
         opened = _identified(source, str(source), sha256)
         return extract(source, wanted, folder), opened
@@ -98,37 +105,59 @@ def _identified(archive: Path, place: str, sha256: str | None) -> dict[str, str]
 
 
 def extract(archive: Path, wanted: list[str], folder: Path) -> dict[str, Path]:
-    """Copy the members called `wanted`, wherever they lie in a zip or tar archive, into `folder`.
+    """Copy the members whose paths end in a name of `wanted`, from a zip or tar archive, into `folder`.
 
-    A member's own path is never used, and only plain files are read. Raises `FFCError` on a broken archive.
+    They are written under that name: a member's own path is never used, and only plain files are read, in
+    pieces. Raises `FFCError` on a broken archive.
     """
     paths: dict[str, Path] = {}
-    try:
-        for name, stream in _members(archive):
-            if name in wanted and name not in paths:
-                content = stream.read()
+    with _whole(archive):
+        for path, stream in _members(archive):
+            name = _asked(path, wanted)
+            if name and name not in paths:
+                write_whole(folder / name, lambda file, stream=stream: _copy(archive, stream, file))
                 paths[name] = folder / name
-                write_whole(paths[name], lambda file, content=content: file.write(content))
+    return paths
+
+
+def _asked(path: PurePath, wanted: list[str]) -> str | None:
+    """The name of `wanted` that `path` ends in."""
+    return next((name for name in wanted if path.parts[-1 - name.count("/") :] == tuple(name.split("/"))), None)
+
+
+def _copy(archive: Path, stream: IO[bytes], file: IO[bytes]) -> None:
+    """All of `stream` into `file`; what goes wrong in reading is the archive's fault, not the disk's."""
+    while True:
+        with _whole(archive):
+            chunk = stream.read(_CHUNK)
+        if not chunk:
+            return
+        file.write(chunk)
+
+
+@contextmanager
+def _whole(archive: Path) -> Iterator[None]:
+    try:
+        yield
     except FFCError:
         raise
     except Exception as error:  # zipfile, tarfile, zlib and lzma raise types of their own
         raise FFCError(f"{archive}: not a whole archive ({error}); fetch it again") from error
-    return paths
 
 
-def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """(file name, stream) of every plain file in an archive."""
+def _members(archive: Path) -> Iterator[tuple[PurePath, IO[bytes]]]:
+    """(path, stream) of every plain file in an archive."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
             for info in file.infolist():
                 if not info.is_dir():
                     with file.open(info) as stream:
-                        yield PurePosixPath(info.filename).name, stream
+                        yield PurePosixPath(info.filename), stream
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as file:
             for member in file:
                 if member.isreg():
-                    yield PurePosixPath(member.name).name, file.extractfile(member)
+                    yield PurePosixPath(member.name), file.extractfile(member)
     else:
         raise FFCError(f"{archive}: neither a zip nor a tar archive; fetch it again")
 

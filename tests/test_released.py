@@ -1,10 +1,11 @@
-"""Released checkpoints: found by file name in folders and archives, and nowhere else written than in their folder."""
+"""Released files: found by the ends of their paths in folders and archives, and written nowhere but in their folder."""
 
 import hashlib
 import http.server
 import io
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 
 import pytest
@@ -64,6 +65,31 @@ def test_members_are_found_by_name_and_cannot_leave_the_folder(tmp_path, kind):
     assert not (tmp_path / "escape.flax").exists()
 
 
+def test_extra_files_are_taken_along_where_they_are_and_not_missed_where_they_are_not(tmp_path):
+    members = {"runs/pretarined/mnist.flax": b"a", "x/mnist_jacobi/report.npz": b"b", "x/report.npz": b"c"}
+    archive = str(tar_of(tmp_path / "archive", members | {"../mnist_sequential/report.npz": b"d"}))
+    extra = ["mnist_jacobi/report.npz", "mnist_sequential/report.npz", "densenet.npz"]
+    found = collect(["mnist.flax"], tmp_path / "deep" / "out", archive, insist=True, extra=extra)
+    place = tmp_path / "deep" / "out"
+    assert found["files"] == {"mnist.flax": str(place / "mnist.flax")}
+    assert found["extra"] == {name: str(place / name) for name in extra[:2]}
+    assert (place / "mnist_jacobi" / "report.npz").read_bytes() == b"b"
+    assert found["missing"] == {}
+    in_folder = collect([], tmp_path / "none", str(place), extra=extra)
+    assert in_folder["extra"] == found["extra"]
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_large_member_goes_to_disk_in_pieces(tmp_path):
+    archive = tar_of(tmp_path / "archive", {"large.npz": bytes(2**24)})
+    tracemalloc.start()
+    extract(archive, ["large.npz"], tmp_path / "out")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**23
+    assert (tmp_path / "out" / "large.npz").stat().st_size == 2**24
+
+
 @pytest.mark.parametrize("content", [b"", b"<html>quota exceeded</html>"])
 def test_what_is_no_archive_is_said_to_be_none(tmp_path, content):
     archive = tmp_path / "archive.zip"
@@ -76,9 +102,21 @@ def test_a_truncated_archive_is_refused(tmp_path):
     whole = tar_of(tmp_path / "whole", {"mnist.flax": bytes(range(256)) * 400}).read_bytes()
     archive = tmp_path / "half.tar.gz"
     archive.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FFCError, match="half"):
+    with pytest.raises(FFCError, match=r"half\.tar\.gz: not a whole archive"):
         extract(archive, ["mnist.flax"], tmp_path / "out")
     assert not (tmp_path / "out" / "mnist.flax").exists()
+
+
+def test_what_cannot_be_unpacked_is_the_archives_fault_and_not_the_disks(tmp_path):
+    archive = tmp_path / "archive.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_BZIP2) as file:
+        file.writestr("mnist.flax", bytes(range(256)) * 40)
+    content = bytearray(archive.read_bytes())
+    content[60] ^= 255  # Python's bz2 calls this an OSError
+    archive.write_bytes(content)
+    with pytest.raises(FFCError, match=r"archive\.zip: not a whole archive"):
+        extract(archive, ["mnist.flax"], tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.fixture
