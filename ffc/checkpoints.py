@@ -116,6 +116,11 @@ def _arrays(node: Any, path: tuple[str, ...] = ()) -> Any:
 
 
 def _read_torch(content: bytes) -> Tree:
+    return _nested({_new_name(name): value.float().numpy() for name, value in read_tensors(content).items()})
+
+
+def read_tensors(content: bytes) -> dict[str, Any]:
+    """The tensors of a PyTorch state dict, by name and in their own types. Raises `FFCError` on anything else."""
     import torch
 
     try:
@@ -131,7 +136,7 @@ def _read_torch(content: bytes) -> Tree:
         raise FFCError("expected dense tensors of real numbers")
     if sum(value.nbytes for value in state.values()) > len(content):
         raise FFCError("its tensors claim to be larger than the file; download it again from where you trust it")
-    return _nested({_new_name(str(name)): value.detach().float().numpy() for name, value in state.items()})
+    return {str(name): value.detach() for name, value in state.items()}
 
 
 def _new_name(name: str) -> str:

@@ -51,25 +51,33 @@ def _jacobi(job: Job) -> Record:
     runs = [_solve_image(system.replace(x=x), job.repeats) for x in images]
     outputs = np.stack([outputs for outputs, *_ in runs])
     iterations = np.concatenate([solution.iterations for _, solution, *_ in runs])
-    smallest5 = smallest5_difference(outputs, truth)
-    slowest = reference["layer_seconds"].max(axis=1)
-    arrays = {
-        "outputs": outputs,
-        "error_l2": np.linalg.norm(outputs - truth[:, None], axis=2),
-        "change": np.linalg.norm(np.diff(outputs, axis=1, prepend=outputs[:, :1]), axis=2),
-        "top5_difference": top5_difference(outputs, truth),
-        "smallest5_difference": smallest5,
+    arrays = curves(outputs, truth, reference["layer_seconds"]) | {
         "iterations": iterations,
         "certified": np.concatenate([solution.certified for _, solution, *_ in runs]),
         "status": np.array([solution.status[0].name.lower() for _, solution, *_ in runs]),
         "max_difference": np.abs(np.concatenate([logits for *_, logits, _ in runs]) - truth).max(axis=1),
         "seconds": np.stack([took for *_, took in runs]),
-        "estimate_certified": slowest * iterations,
-        "estimate_smallest5": slowest * settled(smallest5),
-        "iterations_smallest5": settled(smallest5),
-        "iterations_top5": settled(top5_difference(outputs, truth)),
+        "estimate_certified": reference["layer_seconds"].max(axis=1) * iterations,
     }
     return job.record(arrays, size=system.size, checkpoint=checkpoint.meta)
+
+
+def curves(outputs: np.ndarray, truth: np.ndarray, layer_seconds: np.ndarray) -> dict[str, np.ndarray]:
+    """What follows from the logits `outputs` [M, K, classes] before each update (see the record of Jacobi).
+
+    `truth` [M, classes] are the feedforward logits, `layer_seconds` [M, layers] the time of each layer.
+    """
+    top5, smallest5 = top5_difference(outputs, truth), smallest5_difference(outputs, truth)
+    return {
+        "outputs": outputs,
+        "error_l2": np.linalg.norm(outputs - truth[:, None], axis=2),
+        "change": np.linalg.norm(np.diff(outputs, axis=1, prepend=outputs[:, :1]), axis=2),
+        "top5_difference": top5,
+        "smallest5_difference": smallest5,
+        "estimate_smallest5": layer_seconds.max(axis=1) * settled(smallest5),
+        "iterations_smallest5": settled(smallest5),
+        "iterations_top5": settled(top5),
+    }
 
 
 def top5_difference(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:

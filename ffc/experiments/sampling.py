@@ -47,8 +47,8 @@ def run(job: Job) -> Record:
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
     arrays = {
         "samples": samples,
-        "pictures": _pictures(model, solution.value),
-        "snapshots": np.stack([_pictures(model, state) for state in history.snapshots]),
+        "pictures": pictures(model, solution.value),
+        "snapshots": np.stack([pictures(model, state) for state in history.snapshots]),
         "snapshot_iterations": np.array((*SHOWN, length)),
         "iterations": iterations,
         "certified": np.asarray(solution.certified),
@@ -77,6 +77,6 @@ def _largest(difference: np.ndarray) -> np.ndarray:
     return np.abs(difference).reshape(len(difference), -1).max(axis=1)
 
 
-def _pictures(model: Sampler, state) -> np.ndarray:
+def pictures(model: Sampler, state) -> np.ndarray:
     """A state as 8-bit images; iterates on the way may leave the range of an image, and are clipped."""
     return np.round(255 * np.clip(np.asarray(model.pictures(model.samples(state))), 0, 1)).astype(np.uint8)

@@ -1,7 +1,7 @@
 """The paper's figures, drawn from records: one function each, found by the name of the authors' file."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ffc.errors import FFCError
 from ffc.figures import densenet, rnn, sampling, training
 from ffc.figures.files import from_root, load_records
-from ffc.figures.style import save
+from ffc.figures.style import beside, save
 from ffc.records import Record
 
 _with = functools.partial
@@ -40,20 +40,34 @@ FIGURES: dict[str, tuple[str, _Draw]] = {
 __all__ = ["FIGURES", "draw", "from_root", "load_records", "save", "show", "show_training"]
 
 
-def draw(name: str, records: str | Path) -> Figure:
-    """The figure `name`, from the folder that holds a folder of records for each task."""
+def draw(name: str, records: str | Path, authors: str | Path | None = None) -> Figure:
+    """The figure `name`, from the folder that holds a folder of records for each task.
+
+    With `authors`, another such folder, their curves stand beside those of `records` in the same picture.
+    """
     if name not in FIGURES:
         raise FFCError(f"figure {name!r}: expected one of {', '.join(FIGURES)}")
     task, function = FIGURES[name]
-    return function(load_records(Path(records) / task))
+    found = load_records(Path(records) / task)
+    return function(beside(found, load_records(Path(authors) / task)) if authors else found)
 
 
-def show(name: str, records: str | Path, figures: str | Path):
-    """Draw the figure `name`, write it under `figures` as PNG and SVG, and return it for a notebook to display.
+def show(
+    name: str,
+    records: str | Path,
+    figures: str | Path,
+    only: Collection[str] | None = None,
+    authors: str | Path | None = None,
+):
+    """`draw` a figure, write it under `figures` as PNG and SVG, and return it for a notebook to display.
 
-    Relative folders count from the project's own (`from_root`).
+    Relative folders count from the project's own (`from_root`). A figure that is not among `only` is left out.
     """
-    return _shown(draw(name, from_root(records)), figures, name)
+    if only is not None and name not in only:
+        from IPython.display import Markdown
+
+        return Markdown(f"*{name}: there are not all of the results that it shows.*")
+    return _shown(draw(name, from_root(records), authors and from_root(authors)), figures, name)
 
 
 def show_training(records: str | Path, figures: str | Path):

@@ -23,7 +23,7 @@ def gradient_error(records: Mapping[str, Record], stage: str) -> Figure:
         mean, std = curves.mean(axis=0), curves.std(axis=0)
         k = np.arange(len(mean))
         ax.plot(k, mean, label=f"{style.label}, {len(curves)} samples: mean ± std", **style.line)
-        ax.fill_between(k, np.maximum(mean - std, 0), mean + std, color=style.color, alpha=0.15, linewidth=0)
+        ax.fill_between(k, np.maximum(mean - std, 0), mean + std, color=style.color, alpha=style.shade, linewidth=0)
     ax.set(xlim=(0, None), ylim=(0, None))
     add_legend(ax, columns=1)
     return figure
@@ -34,17 +34,17 @@ def training(records: Mapping[str, Record], by: str) -> Figure:
     """Training loss, logarithmic, mean over the runs; `by` iterations (training steps) or seconds."""
     chosen = in_order(record for name, record in records.items() if not name.startswith("gradients_"))
     width = min(SMOOTHING, chosen[0]["loss"].shape[1])
-    runs = len(chosen[0]["loss"])
+    runs = " and ".join(dict.fromkeys(str(len(record["loss"])) for record in chosen))
     xlabel = {"iterations": "training steps", "seconds": "wall-clock time (s)"}[by]
     figure, ax = axes(chosen, xlabel, f"training loss ({runs} runs, {width} steps)", log=True)
-    truncated = [record for record in chosen if record.meta["kind"] == "jacobi"]
-    lines = dict(zip((record.meta["solver"] for record in truncated), shades(len(truncated)), strict=True))
+    truncated = dict.fromkeys(record.meta["solver"] for record in chosen if record.meta["kind"] == "jacobi")
+    lines = dict(zip(truncated, shades(len(truncated)), strict=True))
     for record in chosen:
         loss, seconds = record["loss"].mean(axis=0), record["seconds"].mean(axis=0)
         x = np.arange(1, len(loss) + 1) if by == "iterations" else seconds
         style = look(record)
         smooth = np.convolve(loss, np.full(width, 1 / width), mode="valid")
-        ax.plot(x[width - 1 :], smooth, label=style.label, **lines.get(record.meta["solver"], style.line))
+        ax.plot(x[width - 1 :], smooth, label=style.label, **style.line | lines.get(record.meta["solver"], {}))
     ax.set_xlim(0, None)
     add_legend(ax)
     return figure

@@ -1,7 +1,7 @@
 """Figures of MADE and PixelCNN++: how iterates approach the answer, and what they look like on the way.
 
 Records are those of one task, by solver. Curves are means over the batch; a time axis spreads a solver's
-certified seconds evenly over its iterations.
+certified seconds evenly over its iterations, unless the record has the time of each.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ffc.errors import FFCError
-from ffc.figures.style import add_footnote, add_legend, axes, in_order, look, styled
+from ffc.figures.style import add_footnote, add_legend, axes, in_order, is_beside, look, of_kind, styled
 from ffc.records import Record
 
 _ITERATIONS, _SECONDS = "parallel iterations", "wall-clock time (s)"
@@ -20,14 +20,15 @@ _ITERATIONS, _SECONDS = "parallel iterations", "wall-clock time (s)"
 def made(records: Mapping[str, Record], by: str) -> Figure:
     """Distance to the answer (thick) and to the next iterate (thin), linear; `by` "iterations" or "seconds"."""
     chosen = _solvers(records, by)
+    together = any(map(is_beside, chosen))
     figure, ax = axes(chosen, _label(by), "l2 error and forward difference, mean")
     for record in chosen:
         x, style = _axis(record, by), look(record)
         ax.plot(x, _mean(record["error_l2"]), label=style.label, **style.line)
         difference = _mean(record["change"])[1:]
-        ax.plot(x[:-1], difference, label="difference", linewidth=0.8, color=style.color)
+        ax.plot(x[:-1], difference, label="_difference" if together else "difference", **style.thin)
     ax.set(xlim=(0, None), ylim=(0, None))
-    add_legend(ax, columns=len(chosen))  # a column for each solver
+    add_legend(ax, columns=2 if together else len(chosen))  # a column for each solver, or for ours and theirs
     return figure
 
 
@@ -40,7 +41,7 @@ def pixelcnnpp(records: Mapping[str, Record], by: str) -> Figure:
         x, error, style = _axis(record, by), _mean(record["error_l2"]), look(record)
         left = error > 0
         ax.plot(x[left], error[left], label=style.label, **style.line)
-        ax.plot(x[left][-1:], error[left][-1:], marker="o", markersize=3.5, color=style.color)
+        ax.plot(x[left][-1:], error[left][-1:], marker="o", markersize=3.5, **style.line)
     ax.set_xlim(0, None)
     add_legend(ax)
     return figure
@@ -50,9 +51,10 @@ def pixelcnnpp(records: Mapping[str, Record], by: str) -> Figure:
 def strip(records: Mapping[str, Record], sample: int = 0) -> Figure:
     """One sample at iterations 0, 5, …, 45 and the last: sequential above, Jacobi below."""
     rows = [_one(records, "sequential"), _one(records, "jacobi")]
+    rows += [record for solver in ("sequential", "jacobi") for record in of_kind(records, solver) if is_beside(record)]
     shown = rows[0]["snapshot_iterations"][:-1]
     columns = [*np.flatnonzero(shown < max(record["snapshot_iterations"][-1] for record in rows)), -1]
-    figure = Figure(figsize=(0.62 * len(columns) + 0.9, 2.1))
+    figure = Figure(figsize=(0.62 * len(columns) + 0.9, 0.9 * len(rows) + 0.3))
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for record, row in zip(rows, grid, strict=True):
         for column, ax in zip(columns, row, strict=True):
@@ -62,7 +64,7 @@ def strip(records: Mapping[str, Record], sample: int = 0) -> Figure:
             ax.set_title(f"last: {record['snapshot_iterations'][-1]}" if last else str(shown[column]), fontsize=7.5)
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set(visible=True, color="#999999", linewidth=0.5)
-        row[0].set_ylabel(look(record).label, fontsize=8)
+        row[0].set_ylabel(look(record).label.replace(": ", ":\n"), fontsize=8)
     add_footnote(figure, rows)
     return figure
 
@@ -70,7 +72,7 @@ def strip(records: Mapping[str, Record], sample: int = 0) -> Figure:
 def _solvers(records: Mapping[str, Record], by: str) -> list[Record]:
     """In order; step by step, the cached baseline is the sequential one, so it has no line of its own there."""
     same = by == "iterations" and "sequential" in records
-    return in_order(record for name, record in records.items() if not (same and name == "cached"))
+    return in_order(record for record in records.values() if not (same and record.meta["kind"] == "cached"))
 
 
 def _one(records: Mapping[str, Record], name: str) -> Record:
@@ -82,7 +84,9 @@ def _one(records: Mapping[str, Record], name: str) -> Record:
 def _axis(record: Record, by: str) -> np.ndarray:
     """[K + 1] where each point of a curve lies."""
     k = np.arange(len(record["error_l2"]))
-    return k * record["steps_per_iteration"] if by == "iterations" else k / k[-1] * np.median(record["seconds"])
+    if by == "iterations":
+        return k * record["steps_per_iteration"]
+    return record["elapsed"] if "elapsed" in record.arrays else k / k[-1] * np.median(record["seconds"])
 
 
 def _label(by: str) -> str:

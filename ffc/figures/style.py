@@ -1,8 +1,9 @@
 """How every figure looks: one colour and one dash for each solver, small type, a footnote that says what it shows."""
 
+import dataclasses
 import io
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +42,22 @@ class Look:
     label: str
     color: str
     dash: str | tuple = "-"
+    faint: bool = False  # beside the curves that a figure is about
 
     @property
     def line(self) -> dict:
-        return {"color": self.color, "linestyle": self.dash}
+        faint = {"linewidth": 1.0, "alpha": 0.55} if self.faint else {}
+        return {"color": self.color, "linestyle": self.dash, **faint}
+
+    @property
+    def thin(self) -> dict:
+        """A second line of the same solver."""
+        return self.line | {"linestyle": "-", "linewidth": 0.5 if self.faint else 0.8}
+
+    @property
+    def shade(self) -> float:
+        """The opacity of a band around the line."""
+        return 0.07 if self.faint else 0.15
 
 
 #: By kind of solver, in the order of legends and tables.
@@ -60,13 +73,38 @@ LOOKS = {
 _DASHES = ((0, (10, 2)), (0, (6, 2)), (0, (5, 1.5, 1.5, 1.5)), (0, (3, 2)), (0, (1, 2)))
 
 
+def theirs(record: Record) -> bool:
+    """Whether the authors, not we, ran it (`ffc.authors`)."""
+    return record.meta.get("origin") == "authors"
+
+
+def beside(ours: Mapping[str, Record], authors: Mapping[str, Record]) -> dict[str, Record]:
+    """Records of one task, ours and the authors', for a figure to draw together: theirs faint, and named so."""
+    faint = {
+        f"{name}_authors": dataclasses.replace(record, meta=record.meta | {"beside": True})
+        for name, record in authors.items()
+    }
+    return {**ours, **faint}
+
+
+def is_beside(record: Record) -> bool:
+    """Whether a record came into its figure by `beside`, along with ours."""
+    return record.meta.get("beside", False)
+
+
+def of_kind(records: Mapping[str, Record], kind: str) -> list[Record]:
+    """The records of one kind of solver: ours, and what stands beside it."""
+    return in_order(record for record in records.values() if record.meta["kind"] == kind)
+
+
 def look(record: Record) -> Look:
     """The look of a record's solver; the label says its window or block, or that it was truncated."""
     base, options = LOOKS[record.meta["kind"]], record.meta["settings"]["solvers"][record.meta["solver"]] or {}
     notes = [f"{name} {options[name]}" for name in ("window", "block") if options.get(name)]
     if "iterations" in options:
         notes.append(f"{options['iterations']} iterations")
-    return Look(f"{base.label} ({', '.join(notes)})" if notes else base.label, base.color, base.dash)
+    label = f"{base.label} ({', '.join(notes)})" if notes else base.label
+    return Look(f"authors: {label}" if is_beside(record) else label, base.color, base.dash, is_beside(record))
 
 
 def shades(count: int) -> list[dict]:
@@ -77,12 +115,12 @@ def shades(count: int) -> list[dict]:
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
-    """By kind of solver, then by iterations and name."""
+    """By kind of solver, then by iterations and name; what stands beside ours comes after it."""
     kinds = list(LOOKS)
 
     def place(record: Record):
         options = record.meta["settings"]["solvers"].get(record.meta["solver"]) or {}
-        return kinds.index(record.meta["kind"]), options.get("iterations", 0), record.meta["solver"]
+        return is_beside(record), kinds.index(record.meta["kind"]), options.get("iterations", 0), record.meta["solver"]
 
     return sorted(records, key=place)
 
@@ -102,7 +140,10 @@ def add_legend(ax: Axes, columns: int = 2) -> None:
 
 
 def add_footnote(figure: Figure, records: Sequence[Record]) -> None:
-    """Data set, weights and device of `records`, below the figure."""
+    """Data set, weights and device of `records`, below the figure; above it whose results they are, if not ours."""
+    if any(map(theirs, records)):
+        title = "The authors' results" if all(map(theirs, records)) else "Our results, and the authors' (faint)"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
     width = int(figure.get_figwidth() * 22)
     text = textwrap.fill(" · ".join(sources(records)), width)
     figure.supxlabel(text, x=0.01, ha="left", fontsize=6.2, color="#555555")

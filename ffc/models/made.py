@@ -20,7 +20,7 @@ from ffc.models.base import Params, Sampler
 from ffc.system import System
 
 #: Sizes that a state dict leaves open, by its number of inputs: those of the released checkpoints.
-_RELEASED = {784: ((28, 28, 1), 1e-6), 3072: ((32, 32, 3), 0.05)}
+RELEASED = {784: ((28, 28, 1), 1e-6), 3072: ((32, 32, 3), 0.05)}
 _LAYERS = ("0", "2", "4")
 
 
@@ -73,7 +73,7 @@ class MADE(Sampler):
         if len(first) != 2 or len(second) != 2:
             raise FFCError(f"MADE: net.0.weight and net.2.weight have the shapes {first}, {second}; expected matrices")
         size = first[1]
-        released = _RELEASED.get(size, (None, None))
+        released = RELEASED.get(size, (None, None))
         shape, trunc_lambda = shape or released[0], released[1] if trunc_lambda is None else trunc_lambda
         if shape is not None and len(shape) == 2:
             shape = (*shape, size // max(1, math.prod(shape)))
