@@ -12,11 +12,13 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/common_authors.smk"
 
 
 wildcard_constraints:
     preset="|".join(PRESETS),
     task="|".join(TASKS),
+    notebook="|".join(NOTEBOOKS),
     origin="released|trained",
 
 
@@ -24,6 +26,7 @@ rule all:
     default_target: True
     input:
         results_of(config["preset"]),
+        lambda wildcards: authors_pages(config["preset"]),
     localrule: True
 
 
@@ -35,6 +38,7 @@ for name in PRESETS:
             name
         input:
             results_of(name),
+            lambda wildcards, name=name: authors_pages(name),
         localrule: True
 
 
@@ -43,6 +47,7 @@ include: "rules/checkpoints.smk"
 include: "rules/train.smk"
 include: "rules/solve.smk"
 include: "rules/figures.smk"
+include: "rules/authors.smk"
 include: "rules/report.smk"
 
 

@@ -1,10 +1,10 @@
 """Weights of each model: the authors' released file where the preset names one and it can be had, else trained here."""
 
 
-# A Snakemake checkpoint: what it finds decides which tasks are trained.
+# A Snakemake checkpoint: what it finds decides which tasks are trained, and which of the authors' results are drawn.
 checkpoint find_released:
     input:
-        lib=library("released"),
+        lib=library("released", "authors/__init__"),
     output:
         "results/{preset}/checkpoints/released.json",
     log:
@@ -20,6 +20,7 @@ checkpoint find_released:
         runtime=60,
     params:
         files=lambda wildcards: released_files(wildcards.preset),
+        figures=lambda wildcards: [figure for name in notebooks_of(wildcards.preset) for figure in NOTEBOOKS[name][2]],
         mode=config["checkpoints"]["mode"],
         source=config["checkpoints"]["source"],
         sha256=config["checkpoints"]["sha256"],

@@ -32,7 +32,7 @@ rule table:
 
 rule report:
     input:
-        pages=lambda wildcards: pages_of(wildcards.preset),
+        pages=lambda wildcards: pages_of(wildcards.preset) + authors_pages(wildcards.preset),
         captions=sorted(map(str, Path("workflow/report").glob("*.rst"))),
     output:
         "results/{preset}/report.html",

@@ -1,4 +1,4 @@
-"""Look for the released checkpoints that a preset names, and note which there are."""
+"""Look for the released checkpoints that a preset names, and for the authors' raw results; note which there are."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,13 @@ from pathlib import Path
 from _entry import job
 
 with job(snakemake):
+    from ffc import authors
     from ffc.records import write_whole
     from ffc.released import collect
 
     note, params = Path(snakemake.output[0]), snakemake.params
     insist = params.mode == "released"
-    found = collect(params.files, note.parent / ".released", params.source, params.sha256, insist)
+    raw = authors.files_of(params.figures)
+    found = collect(params.files, note.parent / ".released", params.source, params.sha256, insist, raw)
+    found["authors"] = authors.drawable(params.figures, found["extra"])
     write_whole(note, lambda file: file.write((json.dumps(found, indent=2) + "\n").encode()))
