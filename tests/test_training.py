@@ -1,6 +1,7 @@
 """Training: what a seed determines, what a kill cannot change, what is kept as best, and what is refused."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import jax
@@ -8,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ffc import training
 from ffc.data import Dataset
 from ffc.errors import FFCError
 from ffc.models.base import Model
-from ffc.training import STATE, TrainSettings, batch_order, train
+from ffc.training import TrainSettings, loop, train
+from ffc.training.batches import batch_order
+from ffc.training.store import STATE
 
 SETTINGS = {"steps": 60, "batch": 16, "learning_rate": 0.02, "validate_every": 20, "save_every": 7}
 
@@ -54,14 +56,20 @@ def dataset():
     return Dataset("toy", "Toy", images[:100], images[100:], labels[:100], labels[100:], 3)
 
 
-def run(dataset, folder, model=None, seed=0, log=lambda line: None, **changes):
-    return train(model or Linear(), dataset, TrainSettings.of(SETTINGS | changes), seed, folder, log)
+def run(dataset, folder, model=None, seed=0, log=lambda line: None, compiled=False, **changes):
+    return train(model or Linear(), dataset, TrainSettings.of(SETTINGS | changes), seed, folder, log, compiled)
 
 
 @pytest.fixture(scope="module")
 def whole(dataset, tmp_path_factory):
     """A run that nothing interrupts."""
     return run(dataset, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def whole_by_intervals(dataset, tmp_path_factory):
+    """The same, its steps compiled into programs of seven: as on an accelerator."""
+    return run(dataset, tmp_path_factory.mktemp("intervals"), compiled=True)
 
 
 def assert_same(result, other):
@@ -73,13 +81,13 @@ def assert_same(result, other):
 def kill(monkeypatch, step: int):
     """Interrupt the run as soon as `step` steps are done."""
 
-    def advance(self, progress, original=training._Run.advance):
+    def advance(self, progress, original=loop._Run.advance):
         count = original(self, progress)
         if progress.step >= step:
             raise KeyboardInterrupt
         return count
 
-    monkeypatch.setattr(training._Run, "advance", advance)
+    monkeypatch.setattr(loop._Run, "advance", advance)
 
 
 def test_a_run_learns_and_reports_its_curves(dataset, whole):
@@ -99,26 +107,43 @@ def test_a_seed_determines_the_run(dataset, whole, tmp_path):
     assert not np.array_equal(other.params["weight"], whole.params["weight"])
 
 
+def test_steps_compiled_into_one_program_train_as_single_ones_do(whole, whole_by_intervals):
+    assert_same(whole_by_intervals, whole)
+
+
+def test_an_interval_is_one_program_and_what_is_left_are_single_steps(dataset, tmp_path, monkeypatch):
+    started = []
+
+    def count(name, program):
+        return lambda *arguments: started.append(name) or program(*arguments)
+
+    for name in ("interval", "single_step"):
+        monkeypatch.setattr(loop.steps, name, count(name, getattr(loop.steps, name)))
+    run(dataset, tmp_path, compiled=True, validate_every=20, save_every=50)
+    assert started == ["interval"] * 2 + ["single_step"] * 20
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["single steps", "intervals"])
 @pytest.mark.parametrize("step", [1, 8, 13, 20, 41, 59])
-def test_a_run_killed_at_any_step_ends_with_the_same_bits(dataset, whole, tmp_path, step):
+def test_a_run_killed_at_any_step_ends_with_the_same_bits(dataset, whole, tmp_path, step, compiled):
     with pytest.MonkeyPatch.context() as patch:
         kill(patch, step)
         with pytest.raises(KeyboardInterrupt):
-            run(dataset, tmp_path)
+            run(dataset, tmp_path, compiled=compiled)
     lines = []
-    assert_same(run(dataset, tmp_path, log=lines.append), whole)
+    assert_same(run(dataset, tmp_path, log=lines.append, compiled=compiled), whole)
     assert ("going on from step" in lines[0]) == (step > 7), "the first state is saved at step 7"
 
 
 def test_a_run_killed_while_it_writes_its_state_ends_with_the_same_bits(dataset, whole, tmp_path, monkeypatch):
-    def replace(self, target, original=training.Path.replace, left=[3]):  # noqa: B006
+    def replace(self, target, original=Path.replace, left=[3]):  # noqa: B006
         left[0] -= 1
         if left[0] == 0:
             raise KeyboardInterrupt
         return original(self, target)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training.Path, "replace", replace)
+        patch.setattr(Path, "replace", replace)
         with pytest.raises(KeyboardInterrupt):
             run(dataset, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
@@ -191,7 +216,7 @@ def test_a_mask_stays_the_same_to_the_last_bit(dataset, whole):
 def test_without_averaging_or_clipping_a_step_is_adam(dataset, tmp_path):
     """One step of Adam moves every weight with a gradient by the learning rate."""
     result = run(dataset, tmp_path, steps=1, ema=0.0, clip=None, decay=1.0)
-    start = Linear().init(training._Run(Linear(), dataset, TrainSettings.of(SETTINGS), 0).init_key)
+    start = Linear().init(loop._Run(Linear(), dataset, TrainSettings.of(SETTINGS), 0, False).init_key)
     moved = np.abs(np.asarray(result.params["bias"] - start["bias"]))
     assert moved == pytest.approx(SETTINGS["learning_rate"], rel=1e-3)
 

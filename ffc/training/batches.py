@@ -1,0 +1,27 @@
+"""Which images a step sees."""
+
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def batch_order(seed: int, images: int, batch: int, first: int, count: int) -> np.ndarray:
+    """[count, batch] int32: which images the steps `first … first + count` see.
+
+    Epochs follow one another, each in an order of its own that depends on the seed and its number alone.
+    """
+    positions = np.arange(first * batch, (first + count) * batch)
+    epochs = range(positions[0] // images, positions[-1] // images + 1)
+    order = np.concatenate([_epoch_order(seed, epoch, images) for epoch in epochs])
+    return order[positions - epochs[0] * images].reshape(count, batch)
+
+
+@lru_cache(maxsize=2)
+def _epoch_order(seed: int, epoch: int, images: int) -> np.ndarray:
+    return np.random.default_rng((seed, epoch)).permutation(images).astype(np.int32)
+
+
+def on_device(images: np.ndarray, labels: np.ndarray | None) -> tuple[jax.Array, jax.Array | None]:
+    return jnp.asarray(images), None if labels is None else jnp.asarray(labels)
