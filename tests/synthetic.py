@@ -5,7 +5,7 @@ import numpy as np
 from ffc.records import Record
 
 DEVICE = {"platform": "cpu", "name": "Abacus, 10 rows"}
-METRICS = {"steps": 7, "best_step": 4, "valid_loss": 1.0, "unit": "bits/dim"}
+METRICS = {"steps": 7, "best_step": 4, "valid_loss": 1.0, "test_loss": 1.25, "unit": "bits/dim"}
 CURVES = {"step": [2, 4, 6, 7], "train_loss": [4.0, 2.0, 1.0, 0.5], "valid_loss": [3.0, 1.0, 1.5, 2.0]}
 WEIGHTS = {"origin": "trained", "metrics": METRICS, "curves": CURVES, "sha256": "0" * 64}
 SIZE, BATCH, SIDE = 16, 3, 4

@@ -73,7 +73,7 @@ def test_every_figure_says_its_data_weights_and_device(drawn, name):
     text = footnote(drawn[name])
     assert "Data: pebbles 4×4" in text
     assert "Device: Abacus, 10 rows" in text
-    assert ("Weights: trained here (7 steps)" in text) == (not name.startswith("rnn"))
+    assert ("Weights: trained here (7 steps, 1.25 bits/dim)" in text) == (not name.startswith("rnn"))
 
 
 @pytest.mark.parametrize("name", figures.FIGURES)
@@ -199,11 +199,11 @@ def test_learning_curves_have_a_panel_for_each_task_trained_here(folder):
     found = synthetic.everything()
     figure = training.curves(found)
     shown = [ax for ax in figure.axes if ax.axison]
-    assert [ax.get_title() for ax in shown] == [f"{task}: 1 bits/dim" for task in found if task != "rnn"]
+    assert [ax.get_title() for ax in shown] == [f"{task}: 1.25 bits/dim" for task in found if task != "rnn"]
     held_out, kept = (dict(curves_of(shown[0]))[label] for label in ("held out", "kept"))
     np.testing.assert_array_equal(held_out, [[2, 4, 6, 7], [3, 1, 1.5, 2]])
     np.testing.assert_array_equal(kept, [[4], [1]])
-    assert "Weights: trained here (7 steps)" in footnote(figure)
+    assert "Weights: trained here (7 steps, 1.25 bits/dim)" in footnote(figure)
 
 
 def test_without_training_the_learning_curves_say_so(folder):

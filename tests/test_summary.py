@@ -116,7 +116,7 @@ def test_the_files_say_the_same_under_true_names(records, tmp_path):
     markdown = summary.write(tmp_path / "records", tmp_path)
     assert (tmp_path / "summary.md").read_text() == markdown
     assert markdown.startswith("- Device: Abacus, 10 rows\n")
-    assert "- made_mnist: Data: pebbles 4×4; Weights: trained here (7 steps)\n" in markdown
+    assert "- made_mnist: Data: pebbles 4×4; Weights: trained here (7 steps, 1.25 bits/dim)\n" in markdown
     written = list(csv.DictReader(io.StringIO((tmp_path / "summary.csv").read_text())))
     assert len(written) == markdown.count("\n| ") - 1  # and a line of titles
     assert {row["certified"] for row in written} == {"yes", "no"}

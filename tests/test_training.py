@@ -12,8 +12,12 @@ import pytest
 from ffc.data import Dataset
 from ffc.errors import FFCError
 from ffc.models.base import Model
+from ffc.models.densenet import DenseNet
+from ffc.models.made import MADE
+from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.training import TrainSettings, loop, train
 from ffc.training.batches import batch_order
+from ffc.training.evaluate import mean_loss
 from ffc.training.store import STATE
 
 SETTINGS = {"steps": 60, "batch": 16, "learning_rate": 0.02, "validate_every": 20, "save_every": 7}
@@ -97,7 +101,8 @@ def test_a_run_learns_and_reports_its_curves(dataset, whole):
     assert metrics["steps"] == 60
     assert metrics["valid_loss"] == min(curves["valid_loss"]) < 0.9 * np.log(3)
     assert metrics["train_loss"] == curves["train_loss"][-1] < curves["train_loss"][0]
-    images, labels = jnp.asarray(dataset.test[:48]), jnp.asarray(dataset.test_labels[:48])  # whole batches
+    assert metrics["test_loss"] == metrics["valid_loss"], "the test images are few: all of them validate"
+    images, labels = jnp.asarray(dataset.test), jnp.asarray(dataset.test_labels)
     assert float(Linear().loss(whole.params, images, labels)) == pytest.approx(metrics["valid_loss"], rel=1e-5)
 
 
@@ -207,6 +212,33 @@ def test_the_result_is_the_best_so_far_not_the_last(dataset, tmp_path):
     losses = result.curves["valid_loss"]
     assert result.metrics["valid_loss"] == min(losses) < losses[-1]
     assert result.metrics["best_step"] == result.curves["step"][int(np.argmin(losses))]
+
+
+def test_few_images_choose_the_weights_and_all_measure_them(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_VALIDATION_IMAGES", 20)
+    result = run(dataset, tmp_path, batch=16)
+    images, labels = jnp.asarray(dataset.test), jnp.asarray(dataset.test_labels)
+    for name, count in (("valid_loss", 20), ("test_loss", 50)):
+        expected = Linear().loss(result.params, images[:count], labels[:count])
+        assert result.metrics[name] == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        MADE((8, 8, 3), hidden=(16, 16)),
+        PixelCNNPP((8, 8, 3), filters=4, resnets=1, mixtures=2),
+        DenseNet(classes=3, growth=2, blocks=(1, 2), features=4),
+    ],
+    ids=lambda model: model.kind,
+)
+def test_an_images_loss_is_its_own_whatever_the_batch(model):
+    draws = np.random.default_rng(0)
+    images, labels = draws.integers(0, 256, (7, 8, 8, 3), np.uint8), np.arange(7, dtype=np.int32) % 3
+    params = model.finish(jax.jit(model.init)(jax.random.key(0)), jnp.asarray(images))
+    together, apart = (mean_loss(model, params, images, labels, batch) for batch in (3, 1))
+    assert together == pytest.approx(apart, rel=1e-5)
+    assert together == pytest.approx(float(model.test_loss(params, images, labels)), rel=1e-5)
 
 
 def test_a_mask_stays_the_same_to_the_last_bit(dataset, whole):

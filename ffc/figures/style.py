@@ -170,7 +170,8 @@ def _weights(record: Record) -> str | None:
         return None
     origin, metrics = checkpoint.get("origin", "given"), checkpoint.get("metrics", {})
     if origin == "trained":
-        return f"trained here ({metrics['steps']} steps)" if "steps" in metrics else "trained here"
+        facts = "({steps} steps, {test_loss:.3g} {unit})".format(**metrics) if metrics else ""
+        return f"trained here {facts}".rstrip()
     return "released by the authors" if origin == "released" else f"{checkpoint.get('file', 'unnamed')} ({origin})"
 
 

@@ -11,7 +11,7 @@ from ffc.records import Record
 
 @styled
 def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
-    """Training and held-out loss against steps, a panel for each task whose weights were trained here."""
+    """Training and held-out loss against steps, a panel headed by the test loss for each task trained here."""
     trained = {task: record for task, runs in records.items() if (record := _trained(runs))}
     figure = Figure(figsize=(5.2, 1.9 * max(1, (len(trained) + 1) // 2)))
     if not trained:
@@ -24,7 +24,7 @@ def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
         panel.plot(table["step"], table["train_loss"], color="#0072b2", linestyle="--", label="training")
         panel.plot(table["step"], table["valid_loss"], color="#000000", label="held out")
         panel.plot(metrics["best_step"], metrics["valid_loss"], "o", color="#d55e00", markersize=4, label="kept")
-        panel.set(title=f"{task}: {metrics['valid_loss']:.3g} {metrics['unit']}", ylabel=metrics["unit"])
+        panel.set(title=f"{task}: {metrics['test_loss']:.3g} {metrics['unit']}", ylabel=metrics["unit"])
         panel.title.set_fontsize(8)
         panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
     for panel in panels:  # the place that an odd number leaves

@@ -39,10 +39,13 @@ class Model:
         """Mean training loss of a batch, a scalar in `unit`.
 
         `images` [batch, height, width, channels] uint8, `labels` [batch] int32 (used by classifiers
-        only). With a `key`, dropout and dequantisation are random; without one the loss is deterministic:
-        the validation loss.
+        only). With a `key`, dropout and dequantisation are random; without one the loss is deterministic.
         """
         raise NotImplementedError
+
+    def test_loss(self, params: Params, images: jax.Array, labels: jax.Array | None) -> jax.Array:
+        """Mean loss of a batch by weights that `finish` has handed over, deterministic: a scalar in `unit`."""
+        return self.loss(params, images, labels)
 
     def shapes(self) -> Params:
         """The tree of weights with shapes (`jax.ShapeDtypeStruct`) in place of arrays."""

@@ -25,6 +25,7 @@ from ffc.errors import FFCError
 from ffc.models.base import Model, Params
 from ffc.training import step as steps
 from ffc.training.batches import batch_order, on_device
+from ffc.training.evaluate import mean_loss
 from ffc.training.settings import TrainSettings
 from ffc.training.store import STATE, Log, Progress, restore, save
 
@@ -38,8 +39,9 @@ class TrainResult:
     """What a run ends with.
 
     `params`: the averaged weights that did best on held-out images, finished by the model. `curves`: a row
-    for each validation: `step`, `train_loss` (mean since the validation before), `valid_loss`. `metrics`:
-    the same for every run with the same seed (unless `max_minutes` ended it); `seconds`: over all its sittings.
+    for each validation: `step`, `train_loss` (mean since the validation before), `valid_loss` (of the first 512
+    test images, enough to choose by). `metrics`: the same for every run with the same seed (unless `max_minutes`
+    ended it); its `test_loss` is that of `params` on all test images. `seconds`: over all its sittings.
     """
 
     params: Params
@@ -64,10 +66,9 @@ def train(
 ) -> TrainResult:
     """Train `model` by Adam with gradient clipping; its state lives in `folder`, from which it resumes.
 
-    Losses are in `model.unit`; the validation loss is that of the averaged weights on (at most 512 of) the
-    test images. `compiled`: whether many steps are one program; None: on all devices but a CPU. A state of
-    another run, or a broken one, is left aside with a line to `log`. Raises `FFCError` where the loss is not
-    finite, and where the data do not serve for training.
+    Losses are in `model.unit`; `compiled`: whether many steps are one program (None: on all devices but a CPU).
+    A state of another run, or a broken one, is left aside with a line to `log`. Raises `FFCError` where the
+    loss is not finite, and where the data do not serve for training.
     """
     run = _Run(model, dataset, settings, seed, jax.default_backend() != "cpu" if compiled is None else compiled)
     path = Path(folder) / STATE
@@ -101,7 +102,7 @@ class _Run:
         due = settings.validate_every, settings.save_every, settings.steps
         self.interval = min(_COMPILED, *due) if compiled else _DISPATCHED
         self.train = on_device(dataset.train, dataset.train_labels)
-        self.held_out = dataset.test[:_VALIDATION_IMAGES], dataset.test_labels
+        self.test = dataset.test, dataset.test_labels
         self.init_key, self.step_key = jax.random.split(jax.random.key(seed))
         chosen = dataclasses.replace(settings, save_every=1, max_minutes=None)  # neither changes the weights
         facts = [type(model).__module__, repr(model), repr(chosen), repr(seed), dataset.sha256()]
@@ -143,11 +144,9 @@ class _Run:
 
     def validate(self, progress: Progress) -> str:
         """Add a row to the curves and keep the averaged weights if they are the best; what to log."""
-        images, labels = self.held_out
-        batch = min(self.settings.batch, len(images))
-        starts = range(0, len(images) - batch + 1, batch)
-        parts = [on_device(images[i : i + batch], None if labels is None else labels[i : i + batch]) for i in starts]
-        valid = float(np.mean([float(_loss(self.model, progress.state["ema"], *part)) for part in parts]))
+        images, labels = self.test
+        held_out = images[:_VALIDATION_IMAGES], None if labels is None else labels[:_VALIDATION_IMAGES]
+        valid = self._test_loss(self._finished(progress.state["ema"]), *held_out)
         self._check_finite(valid, "validation", progress.step)
         if valid < min(progress.curves["valid_loss"], default=math.inf):
             progress.best, progress.best_step = steps.copy(progress.state["ema"]), progress.step
@@ -162,10 +161,11 @@ class _Run:
         )
 
     def result(self, progress: Progress) -> TrainResult:
-        params = self.model.finish(progress.best, self.train[0])
+        params = self._finished(progress.best)
         best = progress.curves["step"].index(progress.best_step)
         metrics = {
             "unit": self.model.unit,
+            "test_loss": self._test_loss(params, *self.test),
             "valid_loss": progress.curves["valid_loss"][best],
             "train_loss": progress.curves["train_loss"][-1],
             "steps": progress.step,
@@ -173,17 +173,18 @@ class _Run:
         }
         return TrainResult(params, progress.curves, metrics, progress.seconds)
 
+    def _finished(self, params: Params) -> Params:
+        return self.model.finish(params, self.train[0])
+
+    def _test_loss(self, params: Params, images: np.ndarray, labels: np.ndarray | None) -> float:
+        return mean_loss(self.model, params, images, labels, self.settings.batch)
+
     def _check_finite(self, loss: float, what: str, step: int) -> None:
         if not math.isfinite(loss):
             raise FFCError(
                 f"train: the {what} loss is {loss} at step {step}; try a lower learning_rate (it is "
                 f"{self.settings.learning_rate}) or a lower clip (it is {self.settings.clip})"
             )
-
-
-@partial(jax.jit, static_argnames="model")
-def _loss(model: Model, params: Params, images: jax.Array, labels: jax.Array | None) -> jax.Array:
-    return model.loss(params, images, labels)
 
 
 def _check_images(dataset: Dataset) -> None:

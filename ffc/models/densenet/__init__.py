@@ -5,6 +5,7 @@ Weights are a nested dictionary by torchvision's parameter names. Images are NHW
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import jax
@@ -110,23 +111,27 @@ class DenseNet(Model):
 
     def loss(self, params, images, labels=None, key=None):
         """Cross entropy, normalised by the statistics of the batch (`finish` sets the running ones)."""
-        logits = self._network(prepare_kernels(params), preprocess(images), by_batch)
-        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1))
+        return _cross_entropy(self._network(prepare_kernels(params), preprocess(images), by_batch), labels)
+
+    def test_loss(self, params, images, labels):
+        """Cross entropy, normalised by the running statistics, as in inference."""
+        return _cross_entropy(self.logits(params, preprocess(images)), labels)
 
     def finish(self, params, images):
         """The weights with running statistics measured in one pass over (at most 512 of) `images`."""
+        return _with_statistics(params, self._statistics(params, images[:512]), "")
+
+    @partial(jax.jit, static_argnames="self")
+    def _statistics(self, params, images):
+        """(mean, variance) of what each normalisation meets, by the normalisation's name."""
         measured = {}
 
         def measure(name, node, x):
             measured[name] = (x.mean((0, 1, 2)), x.var((0, 1, 2)))
             return by_batch(name, node, x)
 
-        def statistics(params, x):
-            self._network(prepare_kernels(params), x, measure)
-            return measured
-
-        found = jax.jit(statistics)(params, preprocess(images[:512]))
-        return _with_statistics(params, found, "")
+        self._network(prepare_kernels(params), preprocess(images), measure)
+        return measured
 
     def logits(self, params: Params, x: jax.Array) -> jax.Array:
         """The feedforward answer [batch, classes] for normalised images [batch, height, width, 3]."""
@@ -158,6 +163,10 @@ class DenseNet(Model):
             if k < len(self.blocks):
                 x = transition(layers, k, x, norm)
         return head(layers, x, norm)
+
+
+def _cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1))
 
 
 def _with_statistics(node: Params, found: dict, name: str) -> Params:
