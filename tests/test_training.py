@@ -12,12 +12,8 @@ import pytest
 from ffc.data import Dataset
 from ffc.errors import FFCError
 from ffc.models.base import Model
-from ffc.models.densenet import DenseNet
-from ffc.models.made import MADE
-from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.training import TrainSettings, loop, train
 from ffc.training.batches import batch_order
-from ffc.training.evaluate import mean_loss
 from ffc.training.store import STATE
 
 SETTINGS = {"steps": 60, "batch": 16, "learning_rate": 0.02, "validate_every": 20, "save_every": 7}
@@ -42,11 +38,12 @@ class Linear(Model):
             "mask": mask,
         }
 
-    def loss(self, params, images, labels, key=None):
+    def loss(self, params, images, labels, key=None, dtype=jnp.float32):
         x = images.reshape(len(images), -1) / 255
         if key is not None:
             x = x * jax.random.bernoulli(key, self.keep, x.shape) / self.keep
-        logits = x @ (params["weight"] * jax.lax.stop_gradient(params["mask"])[:, None]) + params["bias"]
+        weight = params["weight"] * jax.lax.stop_gradient(params["mask"])[:, None]
+        logits = (x.astype(dtype) @ weight.astype(dtype)).astype(jnp.float32) + params["bias"]
         loss = -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1))
         return loss / jnp.where(jnp.abs(params["bias"]).max() > 0.05, 0.0, 1.0) if self.explode else loss
 
@@ -223,22 +220,13 @@ def test_few_images_choose_the_weights_and_all_measure_them(dataset, tmp_path, m
         assert result.metrics[name] == pytest.approx(float(expected), rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        MADE((8, 8, 3), hidden=(16, 16)),
-        PixelCNNPP((8, 8, 3), filters=4, resnets=1, mixtures=2),
-        DenseNet(classes=3, growth=2, blocks=(1, 2), features=4),
-    ],
-    ids=lambda model: model.kind,
-)
-def test_an_images_loss_is_its_own_whatever_the_batch(model):
-    draws = np.random.default_rng(0)
-    images, labels = draws.integers(0, 256, (7, 8, 8, 3), np.uint8), np.arange(7, dtype=np.int32) % 3
-    params = model.finish(jax.jit(model.init)(jax.random.key(0)), jnp.asarray(images))
-    together, apart = (mean_loss(model, params, images, labels, batch) for batch in (3, 1))
-    assert together == pytest.approx(apart, rel=1e-5)
-    assert together == pytest.approx(float(model.test_loss(params, images, labels)), rel=1e-5)
+def test_training_in_bfloat16_learns_float32_weights(dataset, whole, tmp_path):
+    result = run(dataset, tmp_path, precision="bfloat16")
+    losses = result.curves["valid_loss"]
+    assert losses[-1] < losses[0]
+    assert losses[-1] == pytest.approx(whole.curves["valid_loss"][-1], rel=0.05)
+    assert {leaf.dtype for leaf in jax.tree.leaves(result.params)} == {jnp.dtype(jnp.float32)}
+    assert not np.array_equal(result.params["weight"], whole.params["weight"])
 
 
 def test_a_mask_stays_the_same_to_the_last_bit(dataset, whole):
@@ -294,6 +282,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_when(dataset, tmp_path
         ({"decay": 1.1}, "decay is 1.1; expected cosine, or a factor"),
         ({"decay": "linear"}, "decay is 'linear'"),
         ({"ema": 1}, "ema is 1"),
+        ({"precision": "float16"}, "precision is 'float16'; expected float32 or bfloat16"),
         ({"clip": 0}, "clip is 0"),
         ({"validate_every": -1}, "validate_every is -1"),
         ({"save_every": 0}, "save_every is 0"),

@@ -34,12 +34,18 @@ class Model:
         raise NotImplementedError
 
     def loss(
-        self, params: Params, images: jax.Array, labels: jax.Array | None, key: jax.Array | None = None
+        self,
+        params: Params,
+        images: jax.Array,
+        labels: jax.Array | None,
+        key: jax.Array | None = None,
+        dtype: Any = jnp.float32,
     ) -> jax.Array:
-        """Mean training loss of a batch, a scalar in `unit`.
+        """Mean training loss of a batch, a float32 scalar in `unit`.
 
         `images` [batch, height, width, channels] uint8, `labels` [batch] int32 (used by classifiers
         only). With a `key`, dropout and dequantisation are random; without one the loss is deterministic.
+        The network computes in `dtype` (float32 or bfloat16), what becomes of its outputs in float32.
         """
         raise NotImplementedError
 
@@ -104,6 +110,11 @@ def draw(key: jax.Array, tree: Params) -> Params:
         for node, piece in zip(nodes, pieces, strict=True)
     ]
     return jax.tree.unflatten(structure, filled)
+
+
+def cast(tree: Params, dtype: Any) -> Params:
+    """`tree` with its arrays in `dtype`. Gradients come back in the type of the original."""
+    return jax.tree.map(lambda leaf: leaf.astype(dtype), tree)
 
 
 def _compare(found: Any, expected: Any, path: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.errors import FFCError
-from ffc.models.base import Params, Sampler
+from ffc.models.base import Params, Sampler, cast
 from ffc.system import System
 
 #: Sizes that a state dict leaves open, by its number of inputs: those of the released checkpoints.
@@ -124,11 +124,14 @@ class MADE(Sampler):
             }
         return {"net": layers}
 
-    def mean_and_log_scale(self, params: Params, x: jax.Array) -> jax.Array:
-        """The network's output [batch, 2·D] for `x` [batch, D] in logit space: D means, then D log-scales."""
-        return _output(_prepare(params), x)
+    def mean_and_log_scale(self, params: Params, x: jax.Array, dtype: Any = jnp.float32) -> jax.Array:
+        """The network's output [batch, 2·D] float32 for `x` [batch, D] in logit space: D means, then D log-scales.
 
-    def loss(self, params, images, labels=None, key=None):
+        The network computes in `dtype`.
+        """
+        return _output(*cast((_prepare(params), x), dtype)).astype(jnp.float32)
+
+    def loss(self, params, images, labels=None, key=None, dtype=jnp.float32):
         """Negative log-likelihood in bits for each 8-bit entry of `images` [batch, height, width, channels] uint8.
 
         Entries are dequantised to p in (0, 1), uniformly with a `key` and at their middle without; the density
@@ -139,7 +142,7 @@ class MADE(Sampler):
         scale = 1 - 2 * self.trunc_lambda
         log_p, log_q = (jnp.log(self.trunc_lambda + scale * side) for side in (pixels, 1 - pixels))
         x = log_p - log_q
-        mean, log_scale = jnp.split(self.mean_and_log_scale(params, x), 2, axis=1)
+        mean, log_scale = jnp.split(self.mean_and_log_scale(params, x, dtype), 2, axis=1)
         z = (x - mean) * jnp.exp(-log_scale)
         log_density = -z - log_scale - 2 * jax.nn.softplus(-z)
         log_jacobian = jnp.log(scale) - log_p - log_q

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 
 from ffc.errors import FFCError
 
+_PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
 
 @dataclass(frozen=True)
 class TrainSettings:
@@ -21,6 +23,7 @@ class TrainSettings:
     decay: float | str = "cosine"  #: of the learning rate: "cosine" to 0 at the last step, or a factor for each step
     ema: float = 0.999  #: how much of the averaged weights each step keeps (less in the first steps)
     clip: float | None = 1.0  #: largest global norm of a gradient; None: no limit
+    precision: str = "float32"  #: of the network in training, or "bfloat16"; weights, averages and losses are float32
     validate_every: int = 100
     save_every: int = 500  #: steps between two saved states; every validation saves one too
     max_minutes: float | None = None  #: end at the best weights so far after this time
@@ -33,6 +36,7 @@ class TrainSettings:
         decaying = self.decay == "cosine" or 0 < self._number("decay") <= 1
         self._require("decay", decaying, "cosine, or a factor for each step: above 0, at most 1")
         self._require("ema", 0 <= self._number("ema") < 1, "a number from 0 to below 1")
+        self._require("precision", self.precision in _PRECISIONS, " or ".join(_PRECISIONS))
         for name in ("clip", "max_minutes"):
             self._require(name, getattr(self, name) is None or self._number(name) > 0, "a number above 0, or null")
 
@@ -51,6 +55,10 @@ class TrainSettings:
         if self.decay == "cosine":
             return self.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * step / self.steps))
         return self.learning_rate * jnp.float32(self.decay) ** step
+
+    @property
+    def dtype(self) -> Any:
+        return _PRECISIONS[self.precision]
 
     def _number(self, name: str) -> float:
         value = getattr(self, name)

@@ -23,7 +23,7 @@ def _step(model: Model, settings: TrainSettings, state: State, step_key, step, b
     """The state after a step, and the loss before it; `batch` says which of `images` the step sees."""
     key = jax.random.fold_in(step_key, step)
     labels = None if labels is None else labels[batch]
-    loss, gradient = jax.value_and_grad(model.loss)(state["params"], images[batch], labels, key)
+    loss, gradient = jax.value_and_grad(model.loss)(state["params"], images[batch], labels, key, settings.dtype)
     update, optimizer = _optimizer(settings).update(gradient, state["optimizer"])
     params = optax.apply_updates(state["params"], update)
     # The first steps keep less, so that the random start is soon forgotten.

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.errors import FFCError
-from ffc.models.base import Model, Normal, Params, draw
+from ffc.models.base import Model, Normal, Params, cast, draw
 from ffc.models.densenet.layers import (
     LAST_NORM,
     Norm,
@@ -109,9 +109,10 @@ class DenseNet(Model):
         classifier = {"weight": Normal((self.classes, width), width**-0.5), "bias": jnp.zeros(self.classes)}
         return draw(key, {"features": features, "classifier": classifier})
 
-    def loss(self, params, images, labels=None, key=None):
+    def loss(self, params, images, labels=None, key=None, dtype=jnp.float32):
         """Cross entropy, normalised by the statistics of the batch (`finish` sets the running ones)."""
-        return _cross_entropy(self._network(prepare_kernels(params), preprocess(images), by_batch), labels)
+        layers, x = cast((prepare_kernels(params), preprocess(images)), dtype)
+        return _cross_entropy(self._network(layers, x, by_batch).astype(jnp.float32), labels)
 
     def test_loss(self, params, images, labels):
         """Cross entropy, normalised by the running statistics, as in inference."""

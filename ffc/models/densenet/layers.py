@@ -87,8 +87,10 @@ def folded(name: str, node: Affine, x: jax.Array) -> jax.Array:
 
 
 def by_batch(name: str, node: Params, x: jax.Array) -> jax.Array:
-    mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
-    return (x - mean) / jnp.sqrt(var + _EPSILON) * node["weight"] + node["bias"]
+    """By the batch's own statistics: in float32, whatever the network computes in."""
+    wide = x.astype(jnp.float32)
+    mean, var = wide.mean((0, 1, 2)), wide.var((0, 1, 2))
+    return ((wide - mean) / jnp.sqrt(var + _EPSILON) * node["weight"] + node["bias"]).astype(x.dtype)
 
 
 def _conv(x: jax.Array, kernel: jax.Array, stride: int, pad: int) -> jax.Array:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.errors import FFCError
-from ffc.models.base import Params, Sampler
+from ffc.models.base import Params, Sampler, cast
 from ffc.models.pixelcnnpp import mixture, network, weights
 from ffc.models.pixelcnnpp.layers import Training, Whole
 from ffc.models.pixelcnnpp.system import PixelSampling
@@ -65,15 +65,21 @@ class PixelCNNPP(Sampler):
     def init(self, key):
         return weights.init(key, weights.shapes(self.channels, self.filters, self.resnets, self.mixtures))
 
-    def logits(self, params: Params, images: jax.Array, key: jax.Array | None = None) -> jax.Array:
-        """Mixture parameters [batch, height, width, outputs] for `images` in [−1, 1]; dropout with a key."""
-        ops = Whole(*self.shape[:2]) if key is None else Training(*self.shape[:2], key, self.dropout)
-        return network.outputs(ops, weights.prepare(params), images)
+    def logits(
+        self, params: Params, images: jax.Array, key: jax.Array | None = None, dtype: Any = jnp.float32
+    ) -> jax.Array:
+        """Mixture parameters [batch, height, width, outputs] float32 for `images` in [−1, 1].
 
-    def loss(self, params, images, labels=None, key=None):
+        Dropout with a key; the network, but not the normalisation of its weights, computes in `dtype`.
+        """
+        ops = Whole(*self.shape[:2]) if key is None else Training(*self.shape[:2], key, self.dropout)
+        return network.outputs(ops, *cast((weights.prepare(params), images), dtype)).astype(jnp.float32)
+
+    def loss(self, params, images, labels=None, key=None, dtype=jnp.float32):
         """Mean negative log2-likelihood for each 8-bit entry."""
         x = images.astype(jnp.float32) / 127.5 - 1
-        return -jnp.mean(mixture.log_likelihood(self.logits(params, x, key), x)) / (self.channels * jnp.log(2.0))
+        outputs = self.logits(params, x, key, dtype)
+        return -jnp.mean(mixture.log_likelihood(outputs, x)) / (self.channels * jnp.log(2.0))
 
     def noise(self, key, batch):
         """Uniforms [batch, height·width·(mixtures + channels)] in the authors' layout.
