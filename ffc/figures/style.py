@@ -170,8 +170,9 @@ def _weights(record: Record) -> str | None:
         return None
     origin, metrics = checkpoint.get("origin", "given"), checkpoint.get("metrics", {})
     if origin == "trained":
-        facts = "({steps} steps, {test_loss:.3g} {unit})".format(**metrics) if metrics else ""
-        return f"trained here {facts}".rstrip()
+        facts = [f"{metrics['steps']} steps"] if "steps" in metrics else []
+        facts += [f"{metrics['test_loss']:.3g} {metrics['unit']}"] if "test_loss" in metrics else []
+        return f"trained here ({', '.join(facts)})" if facts else "trained here"
     return "released by the authors" if origin == "released" else f"{checkpoint.get('file', 'unnamed')} ({origin})"
 
 

@@ -24,7 +24,8 @@ def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
         panel.plot(table["step"], table["train_loss"], color="#0072b2", linestyle="--", label="training")
         panel.plot(table["step"], table["valid_loss"], color="#000000", label="held out")
         panel.plot(metrics["best_step"], metrics["valid_loss"], "o", color="#d55e00", markersize=4, label="kept")
-        panel.set(title=f"{task}: {metrics['test_loss']:.3g} {metrics['unit']}", ylabel=metrics["unit"])
+        loss = metrics.get("test_loss", metrics["valid_loss"])  # older records have only what chose the weights
+        panel.set(title=f"{task}: {loss:.3g} {metrics['unit']}", ylabel=metrics["unit"])
         panel.title.set_fontsize(8)
         panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
     for panel in panels:  # the place that an odd number leaves
