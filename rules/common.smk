@@ -93,10 +93,14 @@ def preset_of(wildcards, key, default=None):
     return PRESETS[wildcards.preset].get(key, default)
 
 
+# Keys of a task that say what its files hold: a record learns that from the files, which know it for certain.
+_ELSEWHERE = ("data", "train_data", "train", "released")
+
+
 def solver_settings(wildcards):
-    """A task's settings with the entry of one solver alone, and without what decides the weights."""
+    """A task's settings with the entry of one solver alone, and without what decides data and weights."""
     section = task_of(wildcards)
-    settings = {key: value for key, value in section.items() if key not in ("train", "released")}
+    settings = {key: value for key, value in section.items() if key not in _ELSEWHERE}
     if wildcards.solver not in section["solvers"]:
         raise WorkflowError(
             f"config/presets/{wildcards.preset}.yaml: tasks.{wildcards.task}.solvers has no {wildcards.solver}; "
@@ -114,7 +118,7 @@ def solver_inputs(wildcards):
     """What a solver's job reads: data, weights where there are any, and the sequential answer to compare with."""
     preset, task = wildcards.preset, wildcards.task
     sequential = TASKS[task][2]
-    files = {"data": f"results/{preset}/data/{task}.npz"}
+    files = {"data": data_of(wildcards)}
     if "model" in task_of(wildcards):
         files["checkpoint"] = f"results/{preset}/checkpoints/{task}.flax"
     if wildcards.solver != sequential:
@@ -122,13 +126,29 @@ def solver_inputs(wildcards):
     return files
 
 
+def origin_of(wildcards):
+    """Of a task's weights: a released file where the preset names one and it could be had, else training."""
+    released = task_of(wildcards).get("released")
+    if not released or config["checkpoints"]["mode"] == "trained":
+        return "trained"
+    note = checkpoints.find_released.get(preset=wildcards.preset).output[0]
+    return "released" if released in json.loads(Path(note).read_text())["files"] else "trained"
+
+
 def weights_of(wildcards):
-    """A checkpoint's origin: a released file where the preset names one and it could be had, else training."""
-    origin, released = "trained", task_of(wildcards).get("released")
-    if released and config["checkpoints"]["mode"] != "trained":
-        note = checkpoints.find_released.get(preset=wildcards.preset).output[0]
-        origin = "released" if released in json.loads(Path(note).read_text())["files"] else "trained"
-    return [f"results/{{preset}}/checkpoints/{origin}/{{task}}.{suffix}" for suffix in ("flax", "json")]
+    return [f"results/{{preset}}/checkpoints/{origin_of(wildcards)}/{{task}}.{suffix}" for suffix in ("flax", "json")]
+
+
+def data_of(wildcards):
+    """The data that a solver runs on: the task's, unless its weights were trained here on data of their own."""
+    apart = "train_data" in task_of(wildcards) and origin_of(wildcards) == "trained"
+    return train_data_of(wildcards) if apart else f"results/{wildcards.preset}/data/{wildcards.task}.npz"
+
+
+def train_data_of(wildcards):
+    """The data that weights are trained on."""
+    suffix = "_trained" if "train_data" in task_of(wildcards) else ""
+    return f"results/{wildcards.preset}/data/{wildcards.task}{suffix}.npz"
 
 
 def library(*names):
@@ -202,9 +222,17 @@ def records_of_tasks(tasks):
 
 
 def data_names(tasks):
-    """The data sets' names for the captions; a figure must not say MNIST where it shows digits."""
+    """The data sets' names for the captions; a figure must not say MNIST where it shows digits.
+
+    Which of two it was is known when the weights have been looked for, later than captions are made.
+    """
+
+    def name(section):
+        other = section.get("train_data", {}).get("name")
+        return section["data"]["name"] + (f" (of {other} where the weights were trained here)" if other else "")
+
     return lambda wildcards: {
-        task: PRESETS[wildcards.preset]["tasks"][task]["data"]["name"]
+        task: name(PRESETS[wildcards.preset]["tasks"][task])
         for task in tasks
         if task in PRESETS[wildcards.preset]["tasks"]
     }

@@ -5,11 +5,13 @@ rule data:
     input:
         lib=library("data"),
     output:
-        "results/{preset}/data/{task}.npz",
+        "results/{preset}/data/{task}{trained}.npz",
     log:
-        "logs/{preset}/data/{task}.log",
+        "logs/{preset}/data/{task}{trained}.log",
     benchmark:
-        "benchmarks/{preset}/data/{task}.tsv"
+        "benchmarks/{preset}/data/{task}{trained}.tsv"
+    wildcard_constraints:
+        trained="|_trained",  # data that serve in place of the task's where the weights are trained here
     conda:
         "../envs/ffc.yaml"
     threads: 1
@@ -17,7 +19,7 @@ rule data:
         mem_mb=4000,
         runtime=60,
     params:
-        data=lambda wildcards: task_of(wildcards, "data")["data"],
+        data=lambda wildcards: task_of(wildcards)["train_data" if wildcards.trained else "data"],
     message:
         "Data of {wildcards.task}: {params.data[name]}"
     script:

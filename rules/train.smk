@@ -3,7 +3,7 @@
 
 rule train:
     input:
-        data="results/{preset}/data/{task}.npz",
+        data=train_data_of,
         lib=library("training"),
         model=model_library,
     output:

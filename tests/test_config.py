@@ -61,6 +61,7 @@ def changed(path: str, value) -> dict:
         ("tasks.made_mnist.train.ema", 1.5, "train.ema: 1.5 is out of range; expected at most 1"),
         ("tasks.made_mnist.train", ..., "tasks.made_mnist: train is missing"),
         ("tasks.densenet.train", ..., "tasks.densenet.train: missing; give this, or the name of a released file"),
+        ("tasks.densenet.train_data", {"name": "digits"}, "train_data: of weights that are trained where a released"),
         ("tasks.densenet.released", "weights", "expected a file name that ends in .flax or .pth"),
         ("tasks.pixelcnnpp_mnist.model.kind", "pixelcnn", "'pixelcnn' is unknown (did you mean pixelcnnpp?)"),
         ("tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", 9, "window: 9 rows, but the images have 8; give 1 … 8"),

@@ -181,10 +181,17 @@ def test_figures_admit_that_devices_differ():
 
 def test_weights_are_called_what_they_are():
     said = []
-    for checkpoint in ({"origin": "released"}, {"origin": "given", "file": "mine.pth"}, {"origin": "trained"}):
+    torchvisions = {"origin": "released", "released_file": "densenet201-c1103571.pth"}
+    given = {"origin": "given", "file": "mine.pth"}
+    for checkpoint in ({"origin": "released"}, torchvisions, given, {"origin": "trained"}):
         record = synthetic.record({}, "made_mnist", "jacobi", checkpoint=checkpoint)
         said += style.sources([record], ["Weights"])
-    assert said == ["Weights: released by the authors", "Weights: mine.pth (given)", "Weights: trained here"]
+    assert said == [
+        "Weights: released by the authors",
+        "Weights: released by torchvision",
+        "Weights: mine.pth (given)",
+        "Weights: trained here",
+    ]
 
 
 def test_the_same_figure_is_the_same_file(folder, tmp_path):

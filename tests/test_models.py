@@ -122,6 +122,17 @@ def test_densenets_small_images_are_refused():
         system.initial()
 
 
+@pytest.mark.parametrize("side", [32, 64])
+def test_densenet201_takes_the_images_of_cifar10(side):
+    model = DenseNet(classes=10)
+    x = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    system = jax.eval_shape(model.system, model.shapes(), x)
+    state = jax.eval_shape(lambda system: system.initial(), system)
+    assert system.size == 98
+    assert [leaf.shape[2] for leaf in state] == [side // 4, side // 8, side // 16, side // 32]
+    assert jax.eval_shape(lambda system, state: system.logits(state), system, state).shape == (1, 10)
+
+
 def test_rnn_gradients_are_those_of_automatic_differentiation():
     params = rnn.init(jax.random.key(0), hidden=7, scale=0.5)
     x = jax.random.normal(jax.random.key(1), (2, 20))

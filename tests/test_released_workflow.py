@@ -96,6 +96,33 @@ def test_weights_of_another_model_never_become_a_checkpoint(project):
     assert origins(project) == {}
 
 
+def test_where_released_weights_lack_the_images_are_those_of_the_training_and_the_record_says_so(project):
+    """DenseNet-201 is released for ImageNet's images, and can be trained on others."""
+    task = {
+        "data": {"name": "digits", "size": 32},
+        "model": {"kind": "densenet", "growth": 2, "blocks": [1, 1], "features": 4},
+        "released": "densenet.pth",
+        "train_data": {"name": "digits", "size": 16},
+        "train": {"steps": 3, "batch": 8},
+        "images": 2,
+        "solvers": {"feedforward": {}},
+    }
+    preset = yaml.safe_dump(TINY | {"tasks": {"densenet": task}}, sort_keys=False)
+    (project / "config" / "presets" / "other.yaml").write_text(preset)
+    target, settings = "results/other/records/densenet/feedforward.npz", ["--config", "checkpoints={source: envs}"]
+    run = snakemake(project, *settings, "--", target)
+    assert run.returncode == 0, run.stdout
+    record = Record.load(project / target)
+    assert record.meta["data"]["title"] == "scikit-learn digits resized to 16×16"
+    assert record.meta["checkpoint"]["data"] == record.meta["data"]
+    assert "data" not in record.meta["settings"]
+    # The same where they are found: the task's own images, which were not even read before.
+    note = project / "results" / "other" / "checkpoints" / "released.json"
+    note.write_text(json.dumps({"files": {"densenet.pth": "somewhere"}}))
+    jobs = plan(project, *settings, "--", target)
+    assert jobs == {"data": 1, "import_released": 1, "weights": 1, "solve": 1, "total": 4}
+
+
 def test_without_a_network_the_same_command_trains(project):
     unreachable = "http://127.0.0.1:9/archive.zip"
     run = snakemake(project, "--config", f"checkpoints={{source: {unreachable}}}", "--", WEIGHTS[0])

@@ -72,6 +72,10 @@ def _check_sizes(settings: dict[str, Any]) -> None:
     """Windows and blocks must fit the image, and weights must come from somewhere."""
     if "model" in settings and "train" not in settings and "released" not in settings:
         raise ConfigError("train: missing; give this, or the name of a released file (released:)")
+    if "train_data" in settings and not settings.keys() >= {"released", "train"}:
+        raise ConfigError(
+            "train_data: of weights that are trained where a released file lacks; give both, or only data:"
+        )
     rows = settings["data"].get("size", NATIVE_ROWS.get(settings["data"]["name"]))
     if settings.get("model", {}).get("kind") != "pixelcnnpp" or rows is None:
         return

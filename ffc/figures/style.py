@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ffc.records import Record, write_whole
+from ffc.released import DENSENET
 
 RC = {
     "axes.axisbelow": True,
@@ -173,7 +174,9 @@ def _weights(record: Record) -> str | None:
         facts = [f"{metrics['steps']} steps"] if "steps" in metrics else []
         facts += [f"{metrics['test_loss']:.3g} {metrics['unit']}"] if "test_loss" in metrics else []
         return f"trained here ({', '.join(facts)})" if facts else "trained here"
-    return "released by the authors" if origin == "released" else f"{checkpoint.get('file', 'unnamed')} ({origin})"
+    if origin == "released":
+        return f"released by {'torchvision' if checkpoint.get('released_file') == DENSENET else 'the authors'}"
+    return f"{checkpoint.get('file', 'unnamed')} ({origin})"
 
 
 def _device(record: Record) -> str:

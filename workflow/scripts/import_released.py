@@ -19,5 +19,5 @@ with job(snakemake):
     given = checkpoints.load(path, shape, task["model"].get("trunc_lambda", getattr(cls, "trunc_lambda", None)))
     if not isinstance(given.model, cls):
         raise FFCError(f"{path}: weights of a {given.model.kind}, where the preset wants a {kind}; put the right file")
-    source = {"origin": "released", "file": Path(path).name, "released_sha256": given.meta["sha256"]}
+    source = {"origin": "released", "released_file": Path(path).name, "released_sha256": given.meta["sha256"]}
     checkpoints.save(snakemake.output.weights, given.model, given.params, source)
