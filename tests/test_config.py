@@ -139,6 +139,17 @@ def test_every_preset_has_all_tasks_and_the_papers_solvers():
         assert solvers == {task: set(section["solvers"]) for task, section in QUICK["tasks"].items()}
 
 
+@pytest.mark.parametrize("name", ["laptop", "small", "paper"])
+def test_a_presets_cifar10_becomes_that_of_jpeg_files_by_the_readmes_command(tmp_path, name):
+    before, after = re.search(r"sed 's/(.+)/(.+)/' config", (ROOT / "config" / "README.md").read_text()).groups()
+    file = tmp_path / "mine.yaml"
+    file.write_text((PRESETS / f"{name}.yaml").read_text().replace(before, after))
+    sections = [section.get("train_data", section["data"]) for section in load_preset(file)["tasks"].values()]
+    cifar = [section for section in sections if section["name"].startswith("cifar10")]
+    assert len(cifar) == 3
+    assert all(section["name"] == "cifar10-jpeg" and "download" not in section for section in cifar)
+
+
 def test_quick_needs_no_network():
     for section in QUICK["tasks"].values():
         assert section["data"]["name"] in ("digits", "patches")
