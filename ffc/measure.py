@@ -1,4 +1,4 @@
-"""The project's one way to time things: warm up, synchronise, repeat."""
+"""The project's one way to time things: warm up, synchronise, repeat; and the memory that they took."""
 
 import time
 from collections.abc import Callable
@@ -26,3 +26,8 @@ def timed_repeats(function: Callable[[], Result], repeats: int) -> tuple[Result,
 def seconds(function: Callable[[], Result], repeats: int) -> np.ndarray:
     """Seconds [repeats] float64 that `function()` takes when it is warm."""
     return timed_repeats(function, repeats)[1]
+
+
+def peak_memory() -> int | None:
+    """Most bytes of the device in use at once since the process began; None where it does not tell, as a CPU."""
+    return (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")

@@ -47,6 +47,7 @@ COLUMNS = {
     "oracle_over_plain": "oracle × plain",
     "max_difference": "max difference",
     "certified": "certified",
+    "peak_memory": "peak memory (GiB)",
     "paper_iterations": "paper: iterations",
     "paper_seconds": "paper: seconds",
     "paper_over_plain": "paper: × plain",
@@ -60,6 +61,7 @@ NOTES = """\
 - *× plain*, *× best sequential*: how many times faster than plain sequential evaluation, and than the fastest
   sequential one, cached or not. *oracle × plain* compares as the paper does.
 - *max difference*: the largest to the sequential answer. *certified*: every sample is proven to be the solution.
+- *peak memory*: of the device, over a solver's whole job; where the device tells it.
 - rnn: seconds of a whole training run, difference of the trained weights; a truncated Jacobi is not exact, and
   certifies nothing. densenet: mean over images; *oracle* is the authors' estimate, slowest layer × iterations
   until their top-5 settles, against the sum of all layers' times.
@@ -102,8 +104,9 @@ def conclusion(rows: list[Row]) -> list[str]:
 def to_markdown(rows: list[Row], origin: list[str]) -> str:
     """Where the numbers come from (`origin`), what they come to, the table, and what its columns mean."""
     lines = [f"- {line}" for line in origin] + [""] + [f"- {line}" for line in conclusion(rows)] + [""]
-    lines += [_line(COLUMNS.values()), "|" + "---|" * len(COLUMNS)]
-    lines += [_line(_text(key, row[key]) for key in COLUMNS) for row in rows]
+    columns = _columns(rows)
+    lines += [_line(columns.values()), "|" + "---|" * len(columns)]
+    lines += [_line(_text(key, row[key]) for key in columns) for row in rows]
     return "\n".join([*lines, "", NOTES, ""])
 
 
@@ -111,8 +114,9 @@ def to_csv(rows: list[Row]) -> str:
     """The table in CSV: plain numbers of four digits, nothing where a number has no meaning."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS.values())
-    writer.writerows([_number(row[key]) for key in COLUMNS] for row in rows)
+    columns = _columns(rows)
+    writer.writerow(columns.values())
+    writer.writerows([_number(row[key]) for key in columns] for row in rows)
     return text.getvalue()
 
 
@@ -148,6 +152,7 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
             "certified_seconds": seconds[name],
             **_ratios(seconds, name, "over_plain", "over_best"),
             "oracle_over_plain": _ratio(_first(oracle, _PLAIN), oracle[name]),
+            "peak_memory": _gib(record.meta.get("peak_memory_bytes")),
             "paper_iterations": PAPER.get((task, name), (None, None))[0],
             "paper_seconds": paper.get(name),
             **_ratios(paper, name, "paper_over_plain", "paper_over_best"),
@@ -237,6 +242,16 @@ def _ratios(seconds: dict[str, float], name: str, over_plain: str, over_best: st
 
 def _ratio(base: float | None, mine: float | None) -> float | None:
     return base / mine if base and mine else None
+
+
+def _columns(rows: list[Row]) -> dict[str, str]:
+    """`COLUMNS`, without the peaks of memory where no device told them."""
+    told = any(row["peak_memory"] for row in rows)
+    return {key: name for key, name in COLUMNS.items() if told or key != "peak_memory"}
+
+
+def _gib(size: int | None) -> float | None:
+    return size / 2**30 if size else None
 
 
 def _line(cells) -> str:

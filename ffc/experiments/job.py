@@ -10,6 +10,7 @@ import jax
 from ffc import checkpoints
 from ffc.data import Dataset
 from ffc.errors import FFCError
+from ffc.measure import peak_memory
 from ffc.records import Record, provenance
 
 
@@ -65,6 +66,7 @@ class Job:
             "settings": self.settings,
             "seed": self.seed,
             "repeats": self.repeats,
+            "peak_memory_bytes": peak_memory(),
             **provenance(),
         }
         if self.data is not None:
