@@ -1,5 +1,7 @@
 """Training: what a seed determines, what a kill cannot change, what is kept as best, and what is refused."""
 
+import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -150,6 +152,15 @@ def test_a_run_killed_while_it_writes_its_state_ends_with_the_same_bits(dataset,
             run(dataset, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [STATE]
     assert_same(run(dataset, tmp_path), whole)
+
+
+def test_the_bar_is_for_terminals_alone(dataset, tmp_path, monkeypatch, capsys):
+    run(dataset, tmp_path / "log")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    run(dataset, tmp_path / "terminal")
+    last = capsys.readouterr().err.rstrip().rpartition("\r")[2]
+    assert re.search(r"60/60 \[.+, .+step/s, loss=\d\.\d{4}, rate=0\.0e\+00\]", last)
 
 
 def test_a_finished_run_is_not_run_again(dataset, whole, tmp_path):

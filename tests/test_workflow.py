@@ -29,11 +29,11 @@ TINY = {
 }
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "snakemake", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     return subprocess.run(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
     )
 
 
