@@ -19,6 +19,7 @@ wildcard_constraints:
     preset="|".join(PRESETS),
     task="|".join(TASKS),
     notebook="|".join(NOTEBOOKS),
+    reference="|".join(REFERENCES) or "(?!)",
     origin="released|trained",
 
 
@@ -48,6 +49,7 @@ include: "rules/train.smk"
 include: "rules/solve.smk"
 include: "rules/figures.smk"
 include: "rules/authors.smk"
+include: "rules/reference.smk"
 include: "rules/report.smk"
 
 

@@ -1,4 +1,4 @@
-"""Measured results small enough to be kept in the repository: `results/reference/<device>/<preset>/records/…`.
+"""Measured results small enough to be kept in the repository: `results/reference/<device>/<preset>/`.
 
 What figures and tables need of a record stays: counts, times, curves as means over the batch, the pictures
 of one sample. What they don't need, samples and weights, goes.
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ffc import summary
 from ffc.errors import FFCError
 from ffc.records import Record
 
@@ -22,8 +23,8 @@ _SAMPLERS = ("made", "pixelcnnpp")
 def keep(results: Path, references: Path) -> list[Path]:
     """Copy the records of a finished preset (`results/<preset>`) in their small form; the paths of the copies.
 
-    They replace what `references/<device>/<preset>/records` held. Raises `FFCError` where there are no records,
-    or where they are of different devices.
+    They replace what `references/<device>/<preset>/records` held; the table is written beside them. Raises
+    `FFCError` where there are no records, or where they are of different devices.
     """
     found = {path: Record.load(path) for path in sorted((results / "records").glob("*/*.npz"))}
     if not found:
@@ -36,6 +37,7 @@ def keep(results: Path, references: Path) -> list[Path]:
     copies = {folder / path.relative_to(results / "records"): record for path, record in found.items()}
     for path, record in copies.items():
         reduced(record).save(path)
+    summary.write(folder, folder.parent)
     return list(copies)
 
 

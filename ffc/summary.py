@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,18 @@ COLUMNS = {
     "paper_over_best": "paper: × best sequential",
 }
 
+#: What a reader wants to see first.
+BESIDE_THE_PAPER = (
+    "task",
+    "solver",
+    "iterations",
+    "certified_seconds",
+    "over_plain",
+    "over_best",
+    "oracle_over_plain",
+    "paper_over_plain",
+)
+
 NOTES = """\
 - *certified seconds*: the solver stopped by itself, timed end to end, warm; median of the repeats. *oracle
   seconds*: the authors' rule, the share of that time until the answer was first reached (PixelCNN++: to within
@@ -104,10 +117,14 @@ def conclusion(rows: list[Row]) -> list[str]:
 def to_markdown(rows: list[Row], origin: list[str]) -> str:
     """Where the numbers come from (`origin`), what they come to, the table, and what its columns mean."""
     lines = [f"- {line}" for line in origin] + [""] + [f"- {line}" for line in conclusion(rows)] + [""]
-    columns = _columns(rows)
-    lines += [_line(columns.values()), "|" + "---|" * len(columns)]
-    lines += [_line(_text(key, row[key]) for key in columns) for row in rows]
-    return "\n".join([*lines, "", NOTES, ""])
+    return "\n".join([*lines, markdown_table(rows, _columns(rows)), "", NOTES, ""])
+
+
+def markdown_table(rows: list[Row], keys: Iterable[str] = BESIDE_THE_PAPER) -> str:
+    """The columns `keys` of the table."""
+    keys = list(keys)
+    lines = [_line(COLUMNS[key] for key in keys), "|" + "---|" * len(keys)]
+    return "\n".join([*lines, *(_line(_text(key, row[key]) for key in keys) for row in rows)])
 
 
 def to_csv(rows: list[Row]) -> str:

@@ -52,6 +52,11 @@ NOTEBOOKS = {
     ),
 }
 
+# Measured records that the repository keeps, as <device>/<preset>.
+REFERENCES = [
+    str(path.parent.relative_to("results/reference")) for path in Path("results/reference").glob("*/*/records")
+]
+
 
 def notebooks_of(preset):
     """The notebooks whose tasks a preset has, all of them."""
@@ -188,11 +193,13 @@ def require_gpu():
     asking = {job.wildcards.preset for job in workflow.dag.needrun_jobs() if job.resources.get("gpu")}
     if not asking or not workflow.local_exec or config["without_gpu"] or has_gpu():
         return
-    costs = [f"{name}: {PRESETS[name]['without_gpu']}" for name in sorted(asking) if "without_gpu" in PRESETS[name]]
+    costs = [
+        f"preset {name}: {PRESETS[name]['without_gpu']}" for name in sorted(asking) if "without_gpu" in PRESETS[name]
+    ]
     raise WorkflowError(
         "Jobs of this run ask for a GPU, and this machine shows none (nvidia-smi -L).",
         *(f"Without one, {cost}." for cost in costs),
-        "`snakemake quick` needs none and takes minutes; `snakemake small` has real data at reduced width.",
+        "`snakemake quick` needs none and takes minutes, `laptop` an hour or two on real data; `small` is for one GPU.",
         "To go on all the same: --config without_gpu=True",
     )
 

@@ -23,6 +23,10 @@ def kept(results, tmp_path):
     return tmp_path / "reference" / "abacus-10-rows" / "tiny" / "records"
 
 
+def test_the_table_lies_beside_the_records(results, kept):
+    assert (kept.parent / "summary.md").read_text() == summary.write(results / "records", results)
+
+
 def test_a_device_names_its_folder():
     assert reference.slug("NVIDIA H100 80GB HBM3") == "nvidia-h100-80gb-hbm3"
     assert reference.slug("AMD EPYC, 2 cores") == "amd-epyc-2-cores"
