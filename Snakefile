@@ -13,6 +13,7 @@ report: "workflow/report/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/common_authors.smk"
+include: "rules/common_reference.smk"
 
 
 wildcard_constraints:
@@ -49,6 +50,7 @@ include: "rules/train.smk"
 include: "rules/solve.smk"
 include: "rules/figures.smk"
 include: "rules/authors.smk"
+include: "rules/bench.smk"
 include: "rules/reference.smk"
 include: "rules/report.smk"
 

@@ -1,4 +1,5 @@
-"""The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is; keep small records.
+"""The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is; time a preset's
+solvers against each other; keep its small records.
 
 Heavy modules are imported where they are used, so that `--help` and a mistyped option answer at once.
 """
@@ -123,6 +124,18 @@ def inspect(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def bench(arguments: argparse.Namespace) -> int:
+    """`ffc bench`: every solver of a preset that has run against the sequential baselines, in one process."""
+    from ffc.bench import bench, to_markdown
+    from ffc.figures import from_root
+
+    record = bench(from_root("results") / arguments.preset, arguments.tasks, arguments.repeats)
+    if arguments.out:
+        record.save(arguments.out)
+    print(to_markdown(record), end="")
+    return DONE
+
+
 def keep(arguments: argparse.Namespace) -> int:
     """`ffc keep`: the small form of a finished preset's records, for the repository."""
     from ffc import reference
@@ -143,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
     parser.add_argument("--version", action="version", version=f"ffc {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error (anywhere on the line)")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{sample,compare,inspect,keep}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="{sample,compare,inspect,bench,keep}")
 
     command = _command(commands, sample, "draw samples by one solver")
     command.add_argument("--solver", required=True, choices=NAMES)
@@ -155,6 +168,14 @@ def _parser() -> argparse.ArgumentParser:
     _noise_options(command)
 
     _command(commands, inspect, "model, sizes, parameter count, SHA-256")
+
+    text = "time all solvers of a preset that has run, in turn: one table"
+    command = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=bench)
+    command.add_argument("--preset", default="quick", help="whose results to take (default: quick)")
+    command.add_argument("--tasks", nargs="+", metavar="TASK", help="some of its tasks (default: all)")
+    command.add_argument("--repeats", type=_at_least(1), default=5, metavar="N", help="default: 5")
+    command.add_argument("--out", type=Path, metavar="OUT.npz", help="the record, every repeat in it")
 
     text = "keep the small records of a finished preset, for the repository"
     command = commands.add_parser("keep", help=text, description=text, allow_abbrev=False)

@@ -1,8 +1,8 @@
 """The project's one way to time things: warm up, synchronise, repeat; and the memory that they took."""
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -21,6 +21,14 @@ def timed_repeats(function: Callable[[], Result], repeats: int) -> tuple[Result,
     """The result of `function()` and its seconds [repeats] float64, after one call that is not counted."""
     result, _ = timed(function)
     return result, np.array([timed(function)[1] for _ in range(repeats)])
+
+
+def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, np.ndarray]:
+    """Seconds [repeats] of each function, warm and in turn: what slows the machine for a while slows all alike."""
+    for function in functions.values():
+        timed(function)
+    rounds = [{name: timed(function)[1] for name, function in functions.items()} for _ in range(repeats)]
+    return {name: np.array([one[name] for one in rounds]) for name in functions}
 
 
 def seconds(function: Callable[[], Result], repeats: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from ffc.experiments import TASKS
 from ffc.figures.files import from_root, load_records
 from ffc.figures.style import in_order, look, sources, theirs
 from ffc.records import Record, write_whole
+from ffc.tables import markdown
 
 #: Song et al., ICML 2021: iterations and seconds by oracle stopping (for DenseNet: estimated), as the outputs
 #: stored in the authors' notebooks have them. An older GPU; the data that the task is named after.
@@ -123,8 +124,7 @@ def to_markdown(rows: list[Row], origin: list[str]) -> str:
 def markdown_table(rows: list[Row], keys: Iterable[str] = BESIDE_THE_PAPER) -> str:
     """The columns `keys` of the table."""
     keys = list(keys)
-    lines = [_line(COLUMNS[key] for key in keys), "|" + "---|" * len(keys)]
-    return "\n".join([*lines, *(_line(_text(key, row[key]) for key in keys) for row in rows)])
+    return markdown([COLUMNS[key] for key in keys], [[_text(key, row[key]) for key in keys] for row in rows])
 
 
 def to_csv(rows: list[Row]) -> str:
@@ -269,10 +269,6 @@ def _columns(rows: list[Row]) -> dict[str, str]:
 
 def _gib(size: int | None) -> float | None:
     return size / 2**30 if size else None
-
-
-def _line(cells) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def _number(value: Any) -> str:

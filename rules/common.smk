@@ -52,11 +52,6 @@ NOTEBOOKS = {
     ),
 }
 
-# Measured records that the repository keeps, as <device>/<preset>.
-REFERENCES = [
-    str(path.parent.relative_to("results/reference")) for path in Path("results/reference").glob("*/*/records")
-]
-
 
 def notebooks_of(preset):
     """The notebooks whose tasks a preset has, all of them."""

@@ -1,18 +1,6 @@
 """Figures and tables of measured records that the repository keeps (`ffc keep`), on any machine."""
 
 
-def reference_records(wildcards):
-    return sorted(map(str, Path(f"results/reference/{wildcards.reference}/records").glob("*/*.npz")))
-
-
-def reference_pages(reference):
-    """All that can be drawn again of the records of one preset on one device."""
-    tasks = {path.parent.name for path in Path(f"results/reference/{reference}/records").glob("*/*.npz")}
-    notebooks = [name for name, (_, needed, _) in NOTEBOOKS.items() if set(needed) <= tasks]
-    folder = f"results/reference/{reference}"
-    return [*(f"{folder}/notebooks/{name}.ipynb" for name in notebooks), f"{folder}/notebooks/summary.ipynb"]
-
-
 rule reference:
     input:
         [reference_pages(reference) for reference in REFERENCES],

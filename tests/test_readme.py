@@ -27,7 +27,7 @@ def test_the_system_of_thirty_lines_is_solved(capsys):
     assert capsys.readouterr().out.count("4 of 4 samples certified") == 2
 
 
-@pytest.mark.parametrize("command", re.findall(r"\bffc ((?:inspect|compare|sample) [^`\n]+)", README))
+@pytest.mark.parametrize("command", re.findall(r"\bffc ((?:inspect|compare|sample|bench|keep) [^`\n]+)", README))
 def test_every_command_line_is_understood(command):
     assert cli._parser().parse_args(command.split()).run is not None
 

@@ -24,7 +24,7 @@ def run(job: Job) -> Record:
 
 def _feedforward(job: Job) -> Record:
     """Arrays, for M images: `logits` [M, classes], `seconds` [M, R], `layer_seconds` [M, layers] (medians of R)."""
-    checkpoint, images = job.load_checkpoint(), _images(job)
+    checkpoint, images = job.load_checkpoint(), images_of(job)
     model, layers = checkpoint.model, densenet.prepare(checkpoint.params)
     network, inputs = jax.jit(model.feedforward), jax.jit(model.layer_inputs)
     runs = [timed_repeats(lambda x=x: network(layers, x), job.repeats) for x in images]
@@ -45,7 +45,7 @@ def _jacobi(job: Job) -> Record:
     Estimated seconds [M], the slowest layer's × iterations, with the layers' times of the feedforward
     record: `estimate_certified`, and `estimate_smallest5`, by the authors' measure of being done.
     """
-    checkpoint, images, reference = job.load_checkpoint(), _images(job), job.load_reference()
+    checkpoint, images, reference = job.load_checkpoint(), images_of(job), job.load_reference()
     truth = reference["logits"]
     system = checkpoint.model.system(checkpoint.params, images[0])
     runs = [_solve_image(system.replace(x=x), job.repeats) for x in images]
@@ -98,7 +98,7 @@ def settled(difference: np.ndarray) -> np.ndarray:
     return np.minimum(still.sum(axis=1), difference.shape[1] - 1)
 
 
-def _images(job: Job) -> list[jax.Array]:
+def images_of(job: Job) -> list[jax.Array]:
     """The images, normalised, a batch of one each."""
     dataset = job.load_data()
     return [densenet.preprocess(image[None]) for image in dataset.test[: job.settings["images"]]]

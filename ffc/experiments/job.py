@@ -27,13 +27,14 @@ class Job:
     data: Path | None = None
     reference: Path | None = None
 
+    def __post_init__(self):
+        if self.solver not in self.settings["solvers"]:
+            raise FFCError(f"tasks.{self.task}.solvers: no entry {self.solver!r}; name one of the preset's")
+
     @property
     def options(self) -> dict[str, Any]:
         """The solver's entry in the settings."""
-        try:
-            return self.settings["solvers"][self.solver] or {}
-        except KeyError:
-            raise FFCError(f"tasks.{self.task}.solvers: no entry {self.solver!r}; name one of the preset's") from None
+        return self.settings["solvers"][self.solver] or {}
 
     @property
     def kind(self) -> str:

@@ -54,7 +54,7 @@ def gradient_errors(
     x = sequences(job.load_data())
     x = x[jax.random.choice(job.key(0, 2), len(x), (settings["samples"],), replace=False)]
     end = {name.removeprefix(_TRAINED): value for name, value in Record.load(trained).arrays.items()}
-    stages = {"begin": _start(job, 0), "end": {name: end[name] for name in ("W_h", "W_x", "b_h", "W_o", "b_o")}}
+    stages = {"begin": start(job, 0), "end": {name: end[name] for name in ("W_h", "W_x", "b_h", "W_o", "b_o")}}
     curves = {stage: np.asarray(_ERRORS[solver](params, x)) for stage, params in stages.items()}
     return job.record(curves, size=x.shape[1])
 
@@ -64,13 +64,14 @@ def sequences(dataset: Dataset) -> jax.Array:
     return jnp.asarray(dataset.train.reshape(len(dataset.train), -1), jnp.float32) / 255
 
 
-def _start(job: Job, repeat: int) -> rnn.Params:
+def start(job: Job, repeat: int = 0) -> rnn.Params:
+    """The fresh weights of a run."""
     return rnn.init(job.key(repeat, 0), job.settings["hidden"], job.settings["scale"])
 
 
 def _train(job: Job, x: jax.Array, repeat: int, iterations: int | None):
     """Losses, seconds since the start, and the parameters at the end."""
-    params = _start(job, repeat)
+    params = start(job, repeat)
     order = jax.random.randint(job.key(repeat, 1), (job.settings["steps"],), 0, len(x))
     step = functools.partial(_step, rate=job.settings["learning_rate"], iterations=iterations)
     batches = list(x[order][:, None])

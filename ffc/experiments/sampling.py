@@ -7,13 +7,15 @@ which only somebody who has the answer can know.
 
 import numpy as np
 
+from ffc.checkpoints import Checkpoint
 from ffc.experiments.job import Job
 from ffc.history import Trace
 from ffc.measure import timed_repeats
 from ffc.models import Sampler
 from ffc.records import Record
 from ffc.solve import solve
-from ffc.solvers import solver_by_name
+from ffc.solvers import Solver, solver_by_name
+from ffc.system import System
 
 #: max |x − x_T| at which the authors call a run converged, by kind of model.
 ORACLE = {"pixelcnnpp": 0.01, "made": 0.0}
@@ -31,10 +33,10 @@ def run(job: Job) -> Record:
     and `error_l2`, `error_max` (to this solver's own answer), `change` (from the iterate before) [K + 1, B],
     row k after k iterations.
     """
-    options, checkpoint = job.options, job.load_checkpoint()
+    checkpoint = job.load_checkpoint()
     model: Sampler = checkpoint.model
-    system = model.system(checkpoint.params, model.noise(job.key(), job.settings["batch"]))
-    solver = solver_by_name(job.kind, system, window=options.get("window"), block=options.get("block"))
+    system = system_of(job, checkpoint)
+    solver = solver_of(job, system)
 
     solution, seconds = timed_repeats(lambda: solve(system, solver), job.repeats)
     iterations = np.asarray(solution.iterations)
@@ -64,6 +66,16 @@ def run(job: Job) -> Record:
         "change": np.asarray(history.change),
     }
     return job.record(arrays, size=solution.size, checkpoint=checkpoint.meta)
+
+
+def system_of(job: Job, checkpoint: Checkpoint) -> System:
+    """The system of the batch that all solvers of the task draw."""
+    model: Sampler = checkpoint.model
+    return model.system(checkpoint.params, model.noise(job.key(), job.settings["batch"]))
+
+
+def solver_of(job: Job, system: System) -> Solver:
+    return solver_by_name(job.kind, system, window=job.options.get("window"), block=job.options.get("block"))
 
 
 def oracle_iterations(error_max: np.ndarray, threshold: float) -> int:

@@ -1,0 +1,13 @@
+"""All solvers of a preset, timed in turn."""
+
+from pathlib import Path
+
+from _entry import job
+
+with job(snakemake):
+    from ffc.bench import bench, to_markdown
+    from ffc.records import write_whole
+
+    record = bench(Path(snakemake.params.results), repeats=snakemake.params.repeats)
+    record.save(snakemake.output.record)
+    write_whole(snakemake.output.table, lambda file: file.write(to_markdown(record).encode()))
