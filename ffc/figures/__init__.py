@@ -66,7 +66,7 @@ def show(
     if only is not None and name not in only:
         from IPython.display import Markdown
 
-        return Markdown(f"*{name}: there are not all of the results that it shows.*")
+        return Markdown(f"*{name} is left out: not all of its results are there.*")
     return _shown(draw(name, from_root(records), authors and from_root(authors)), figures, name)
 
 
