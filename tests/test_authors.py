@@ -161,7 +161,8 @@ def test_every_figure_is_drawn_from_theirs_alone_and_says_so(folders, name, tmp_
     figures.save(figure, tmp_path, name)
     assert figure.get_suptitle() == "The authors' results"
     assert "Device: the authors' GPU (not recorded)" in footnote(figure)
-    assert ("Weights: released by the authors" in footnote(figure)) == (not name.startswith("rnn"))
+    who = {"rnn": None, "densenet": "torchvision"}.get(name.partition("_")[0], "the authors")
+    assert (f"Weights: released by {who}" in footnote(figure)) == (who is not None)
 
 
 def test_times_are_those_that_the_files_have(folders):

@@ -17,7 +17,7 @@ def read(path: Path, solver: str) -> tuple[dict, dict]:
         "repeats": 1,
         "size": updates,
         "data": {"name": "imagenet", "title": f"ImageNet, {images} images"},
-        "checkpoint": {"origin": "released", "file": DENSENET},
+        "checkpoint": {"origin": "released", "released_file": DENSENET},
     }
     if solver == "feedforward":
         return {"logits": truth, "layer_seconds": layer_seconds}, about

@@ -119,5 +119,5 @@ def _about(model: Sampler, data: str, checkpoint: str, repeats: int) -> dict[str
         "repeats": repeats,
         "size": height * width * (channels if model.kind == "made" else 1),
         "data": {"name": data, "title": f"{_SETS[data][0]} {height}×{width}"},
-        "checkpoint": {"origin": "released", "file": checkpoint},
+        "checkpoint": {"origin": "released", "released_file": checkpoint},
     }
