@@ -56,6 +56,19 @@ class System:
         """
         raise NotImplementedError(f"{type(self).__name__} has no window()")
 
+    def ties(self, x: State) -> jax.Array:
+        """[batch, N] bool: rounding errors could give block i of the solution `x` quite another value.
+
+        None, unless the system has jumps (rounding, an argmax). Evaluation orders agree up to the first tie.
+        """
+        return jnp.zeros((batch_size(x), self.size), bool)
+
+
+@jax.jit
+def count_ties(system: System, x: State) -> jax.Array:
+    """[batch] how many blocks of each sample of the solution `x` are ties."""
+    return jnp.sum(system.ties(x), axis=1)
+
 
 def block_agreement(x: State, y: State) -> jax.Array:
     """[batch, N] bool: block i of `x` and `y` is the same, bit for bit (−0 equals 0, NaN nothing)."""

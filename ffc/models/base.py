@@ -69,6 +69,9 @@ class Model:
 class Sampler(Model):
     """An autoregressive model: it turns noise into samples by solving a triangular system."""
 
+    #: Keyword arguments of `system` that change the system, and what each may be; the first is the default.
+    options: ClassVar[dict[str, tuple[str, ...]]] = {}
+
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
         """What a batch of samples is made from: [batch, …] float32, one row for each sample."""
         raise NotImplementedError
@@ -80,6 +83,19 @@ class Sampler(Model):
     def system(self, params: Params, u: jax.Array) -> System:
         """The triangular system whose solution are the samples; weights are prepared here, once."""
         raise NotImplementedError
+
+    def system_with(self, options: dict[str, str], params: Params, u: jax.Array) -> System:
+        """`system` with some of `options`, or `FFCError` where the model doesn't have them."""
+        for name, value in options.items():
+            if name not in self.options:
+                raise FFCError(
+                    f"system option {name}: {self.kind} has none of that name; "
+                    + (f"it has {', '.join(self.options)}" if self.options else "leave it out")
+                )
+            if value not in self.options[name]:
+                expected = ", ".join(self.options[name])
+                raise FFCError(f"system option {name}: {value!r} is unknown; {self.kind} takes {expected}")
+        return self.system(params, u, **options)
 
     def samples(self, x: Any) -> jax.Array:
         """A state of `system`, as the samples that the model produces."""

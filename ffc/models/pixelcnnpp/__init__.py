@@ -10,6 +10,7 @@ import numpy as np
 from ffc.errors import FFCError
 from ffc.models.base import Params, Sampler, cast
 from ffc.models.pixelcnnpp import mixture, network, weights
+from ffc.models.pixelcnnpp.coupling import COUPLINGS
 from ffc.models.pixelcnnpp.layers import Training, Whole
 from ffc.models.pixelcnnpp.system import PixelSampling
 
@@ -34,6 +35,7 @@ class PixelCNNPP(Sampler):
 
     kind: ClassVar[str] = "pixelcnnpp"
     unit: ClassVar[str] = "bits/dim"
+    options: ClassVar = {"quantize": ("none", "8bit"), "coupling": tuple(COUPLINGS)}
 
     def __post_init__(self):
         height, width, channels = self.shape
@@ -99,14 +101,18 @@ class PixelCNNPP(Sampler):
             raise FFCError("noise u must hold uniforms strictly between 0 and 1")
         return jnp.asarray(u, jnp.float32)
 
-    def system(self, params, u):
+    def system(self, params, u, quantize="none", coupling="gumbel"):
+        """The system of `PixelSampling`.
+
+        quantize "8bit": every entry is rounded to one of 256 levels inside the system, channel by channel, so
+        that evaluation orders agree bit for bit but for ties; "none": entries are real numbers, as the paper's.
+        coupling "gumbel": the paper's; "inverse_cdf": see `ffc.models.pixelcnnpp.coupling`.
+        """
         height, width, channels = self.shape
         choice, draw = jnp.split(jnp.asarray(u), [height * width * self.mixtures], axis=1)
-        return PixelSampling(
-            layers=weights.prepare(params),
-            gumbel=-jnp.log(-jnp.log(choice)).reshape(-1, height, width, self.mixtures),
-            logistic=(jnp.log(draw) - jnp.log1p(-draw)).reshape(-1, height, width, channels),
-        )
+        choice = choice.reshape(-1, height, width, self.mixtures)
+        draw = draw.reshape(-1, height, width, channels)
+        return PixelSampling(weights.prepare(params), COUPLINGS[coupling].of(choice, draw, quantize == "8bit"))
 
     def samples(self, x):
         return x.reshape(-1, *self.shape)

@@ -1,7 +1,10 @@
-"""The mixture of discretized logistics: one reading of the network's outputs, its likelihood, its samples.
+"""The mixture of discretized logistics: one reading of the network's outputs, its likelihood, its quantiles.
 
 Outputs for a pixel: `mixtures` logits, then for each channel means, log-scales and, for RGB, coefficients,
 `mixtures` of each. Green's mean takes tanh(c0)·red, blue's tanh(c1)·red + tanh(c2)·green.
+
+A grid of `steps` steps has the levels −1, −1 + 2/steps … 1. A component's mass on a level is that of its
+logistic between the edges half a step to either side; at −1 and 1 it includes the tail beyond.
 """
 
 from typing import NamedTuple
@@ -9,16 +12,31 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+#: Steps of the grid of 8-bit images, and of one as fine as float32 is just below 1.
+EIGHT_BIT, FINE = 255, 2**24
 _MIN_LOG_SCALE = -7.0
 
 
 class Mixture(NamedTuple):
-    """Arrays [..., mixtures] (logits) and [..., channels, mixtures]; `coefficients` is None for gray."""
+    """Arrays [..., mixtures] (logits) and [channels, ..., mixtures]; `coefficients` is None for gray."""
 
     logits: jax.Array
     means: jax.Array
     log_scales: jax.Array
     coefficients: jax.Array | None
+
+    def component(self, choice: jax.Array) -> "Mixture":
+        """The components of number `choice` [...] alone, without the axis of mixtures."""
+        return jax.tree.map(lambda p: jnp.sum(jnp.where(choice[..., None] == jnp.arange(p.shape[-1]), p, 0), -1), self)
+
+    def mean(self, channel: int, before: list[jax.Array]) -> jax.Array:
+        """A channel's mean given the pixel's channels `before` it."""
+        mean, coefficients = self.means[channel], self.coefficients
+        if channel == 1:
+            mean += coefficients[0] * before[0]
+        if channel == 2:
+            mean += coefficients[1] * before[0] + coefficients[2] * before[1]
+        return mean
 
 
 def read(outputs: jax.Array, channels: int) -> Mixture:
@@ -26,58 +44,57 @@ def read(outputs: jax.Array, channels: int) -> Mixture:
     parts = 2 if channels == 1 else 3
     mixtures = outputs.shape[-1] // (1 + parts * channels)
     rest = outputs[..., mixtures:].reshape(*outputs.shape[:-1], channels, parts, mixtures)
-    coefficients = None if channels == 1 else jnp.tanh(rest[..., 2, :])
-    return Mixture(outputs[..., :mixtures], rest[..., 0, :], jnp.maximum(rest[..., 1, :], _MIN_LOG_SCALE), coefficients)
-
-
-def mean_of_channel(
-    channel: int, mean: jax.Array, coefficients: jax.Array | None, before: list[jax.Array]
-) -> jax.Array:
-    """A channel's mean given the pixel's channels `before` it; `coefficients` are those of the pixel, channel first."""
-    if channel == 0:
-        return mean
-    if channel == 1:
-        return mean + coefficients[0] * before[0]
-    return mean + coefficients[1] * before[0] + coefficients[2] * before[1]
-
-
-def sample(outputs: jax.Array, gumbel: jax.Array, logistic: jax.Array) -> jax.Array:
-    """Pixels [..., channels] in [−1, 1] from Gumbel noise [..., mixtures] and logistic noise [..., channels]."""
-    channels = logistic.shape[-1]
-    mixture = read(outputs, channels)
-    choice = jnp.argmax(mixture.logits + gumbel, axis=-1)[..., None, None]
-
-    def chosen(parameter):
-        return jnp.take_along_axis(parameter, choice, axis=-1)[..., 0]
-
-    means, scales = chosen(mixture.means), jnp.exp(chosen(mixture.log_scales))
-    coefficients = None if channels == 1 else jnp.moveaxis(chosen(mixture.coefficients), -1, 0)
-    pixel: list[jax.Array] = []
-    for channel in range(channels):
-        mean = mean_of_channel(channel, means[..., channel], coefficients, pixel)
-        pixel.append(jnp.clip(mean + scales[..., channel] * logistic[..., channel], -1.0, 1.0))
-    return jnp.stack(pixel, axis=-1)
+    means, log_scales, *more = jnp.moveaxis(rest, (-2, -3), (0, 1))
+    coefficients = jnp.tanh(more[0]) if more else None
+    return Mixture(outputs[..., :mixtures], means, jnp.maximum(log_scales, _MIN_LOG_SCALE), coefficients)
 
 
 def log_likelihood(outputs: jax.Array, x: jax.Array) -> jax.Array:
     """log P(pixel) in nats, [...]: `x` [..., channels] on the grid of 256 levels in [−1, 1]."""
     channels = x.shape[-1]
     mixture = read(outputs, channels)
-    coefficients = None if channels == 1 else jnp.moveaxis(mixture.coefficients, -2, 0)
     values = [x[..., channel, None] for channel in range(channels)]
     total = jax.nn.log_softmax(mixture.logits)
     for channel, value in enumerate(values):
-        mean = mean_of_channel(channel, mixture.means[..., channel, :], coefficients, values)
-        total += _log_level(value, mean, mixture.log_scales[..., channel, :])
+        total += log_mass(value, mixture.mean(channel, values), mixture.log_scales[channel], EIGHT_BIT)
     return jax.nn.logsumexp(total, axis=-1)
 
 
-def _log_level(x: jax.Array, mean: jax.Array, log_scale: jax.Array) -> jax.Array:
-    """log of a logistic's mass on the level of `x`, which at −1 and 1 includes the tail beyond."""
-    inverse, half = jnp.exp(-log_scale), 1 / 255
+def log_mass(x: jax.Array, mean: jax.Array, log_scale: jax.Array, steps: int) -> jax.Array:
+    """log of a logistic's mass on the level `x` of a grid of `steps` steps."""
+    inverse, half = jnp.exp(-log_scale), 1 / steps
     upper, lower, middle = (inverse * (x - mean + shift) for shift in (half, -half, 0.0))
     mass = jax.nn.sigmoid(upper) - jax.nn.sigmoid(lower)
-    # Where float32 cannot tell the two cumulatives apart, density × width stands in.
+    # Where float32 cannot tell the two cumulatives apart, density × width stands in: on a fine grid everywhere.
     density = middle - log_scale - 2 * jax.nn.softplus(middle) + jnp.log(2 * half)
-    inside = jnp.where(mass > 1e-5, jnp.log(jnp.maximum(mass, 1e-12)), density)
-    return jnp.where(x < -0.999, -jax.nn.softplus(-upper), jnp.where(x > 0.999, -jax.nn.softplus(lower), inside))
+    inside = jnp.where((mass > 1e-5) & (steps < FINE), jnp.log(jnp.maximum(mass, 1e-12)), density)
+    return jnp.where(x < -1 + half, -jax.nn.softplus(-upper), jnp.where(x > 1 - half, -jax.nn.softplus(lower), inside))
+
+
+def quantile(
+    log_weights: jax.Array, mean: jax.Array, log_scale: jax.Array, uniform: jax.Array, steps: int
+) -> jax.Array:
+    """The lowest level x of a grid with P(≤ x) ≥ `uniform`, [...]; not a number where the mixture is none.
+
+    P(≤ x) = Σ_k weight_k · σ((x + 1/steps − mean_k) / scale_k), over arrays [..., mixtures]; the weights may
+    lack a common factor. It rises with x, so a binary search counts the edges at which it is less than
+    `uniform`: `steps.bit_length()` evaluations, 8 for 256 levels, and nothing that could fail to converge.
+    """
+    weights, inverse = jax.nn.softmax(log_weights), jnp.exp(-log_scale)
+    bits = steps.bit_length()
+
+    def cumulative(edge):
+        return jnp.sum(weights * jax.nn.sigmoid(inverse * (edge - mean)), axis=-1)
+
+    def search(i, index):
+        ahead = index + (1 << (bits - 1) >> i)
+        edge = (2 * ahead - 1 - steps) * (1 / steps)
+        return jnp.where((ahead <= steps) & (cumulative(edge[..., None]) < uniform), ahead, index)
+
+    index = jax.lax.fori_loop(0, bits, search, jnp.zeros(uniform.shape, jnp.int32))
+    return jnp.where(jnp.isnan(cumulative(0.0)), jnp.nan, level(index, steps))
+
+
+def level(index: jax.Array, steps: int) -> jax.Array:
+    """The level of number `index`, 0 … steps: a product rounded once, so that every program gets the same bits."""
+    return (2 * index - steps) * (1 / steps)

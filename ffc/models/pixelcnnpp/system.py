@@ -1,14 +1,20 @@
 """Sampling from PixelCNN++ as a triangular system: a block is a pixel, a function of the pixels before it."""
 
+import math
+
 import flax.struct
 import jax
 import jax.numpy as jnp
 
-from ffc.models.pixelcnnpp import mixture, network
-from ffc.models.pixelcnnpp.layers import Whole, cut
+from ffc.models.pixelcnnpp import network
+from ffc.models.pixelcnnpp.coupling import Coupling
+from ffc.models.pixelcnnpp.layers import Whole
 from ffc.models.pixelcnnpp.weights import Params
 from ffc.models.pixelcnnpp.windows import Names, Window, padded
 from ffc.system import System
+
+#: Rounding errors of another order of summation, in the network's outputs.
+TIE = 1e-5
 
 
 @flax.struct.dataclass
@@ -16,24 +22,26 @@ class PixelSampling(System):
     """State [batch, height·width, channels] in [−1, 1]; row by row (paper, section 4.3)."""
 
     layers: Params  # prepared by ffc.models.pixelcnnpp.weights.prepare
-    gumbel: jax.Array  # [batch, height, width, mixtures]
-    logistic: jax.Array  # [batch, height, width, channels]
+    coupling: Coupling  # the noise, and what it makes of the network's outputs
 
     @property
     def size(self) -> int:
-        return self.gumbel.shape[1] * self.gumbel.shape[2]
+        return math.prod(self._extent)
 
     @property
     def group(self) -> int:
         """Windows begin with a row."""
-        return self.gumbel.shape[2]
+        return self._extent[1]
 
     def initial(self):
-        return jnp.zeros((self.logistic.shape[0], self.size, self.logistic.shape[3]))
+        batch, _, _, channels = self.coupling.shape
+        return jnp.zeros((batch, self.size, channels))
 
     def sweep(self, x):
-        outputs = network.outputs(Whole(*self._extent), self.layers, x.reshape(self.logistic.shape))
-        return mixture.sample(outputs, self.gumbel, self.logistic).reshape(x.shape)
+        return self.coupling.pixels(self._outputs_everywhere(x)).reshape(x.shape)
+
+    def ties(self, x, tolerance=TIE):
+        return self.coupling.ties(self._outputs_everywhere(x), tolerance).reshape(x.shape[:2])
 
     def windowed(self, count, stride):
         height, width = self._extent
@@ -45,7 +53,7 @@ class PixelSampling(System):
 
         def walk():
             names = Names(*self._extent)
-            network.outputs(names, self.layers, x.reshape(self.logistic.shape))
+            network.outputs(names, self.layers, x.reshape(self.coupling.shape))
             return names.shapes
 
         return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(walk))
@@ -53,7 +61,7 @@ class PixelSampling(System):
     def window(self, cache, x, start, count, stride):
         """A pixel, a column of all rows, or a window of rows; all samples stand at the same pixel or column."""
         height, width = self._extent
-        image = padded(network.with_ones(x.reshape(self.logistic.shape)))
+        image = padded(network.with_ones(x.reshape(self.coupling.shape)))
         if stride == 1 and count > 1:
             ops = Window(height, width, cache | {"x": image}, start // width, count // width, 0, width)
             outputs = self._outputs(ops, always=True)
@@ -64,14 +72,16 @@ class PixelSampling(System):
             cache = self._vertical_when_new(cache, image, row, rows, column)
             ops = Window(height, width, cache | {"x": image}, row, rows, column, 1)
             outputs = self._outputs(ops, always=False)
-        region = ops.region(0)
-        values = mixture.sample(outputs, cut(self.gumbel, region), cut(self.logistic, region))
+        values = self.coupling.at(ops.region(0)).pixels(outputs)
         kept = {name: array for name, array in ops.kept.items() if name != "x"}
         return values.reshape(x.shape[0], count, x.shape[2]), kept
 
     @property
     def _extent(self) -> tuple[int, int]:
-        return self.gumbel.shape[1], self.gumbel.shape[2]
+        return self.coupling.shape[1:3]
+
+    def _outputs_everywhere(self, x: jax.Array) -> jax.Array:
+        return network.outputs(Whole(*self._extent), self.layers, x.reshape(self.coupling.shape))
 
     def _outputs(self, ops: Window, always: bool) -> jax.Array:
         above = network.vertical(ops, self.layers, "x") if always else network.vertical_names(self.layers)

@@ -1,0 +1,138 @@
+"""Couplings: how a pixel's noise becomes a draw from the mixture that the network predicts for it.
+
+`Gumbel` is the paper's: its mixture uniforms choose a component by Gumbel-argmax, and a uniform for each
+channel draws the logistic of that component. `InverseCDF` inverts the cumulative of the whole mixture at the
+channel's uniform; the mixture uniforms lie idle. Both draw from the model's distribution. But the slightest
+change of the mixture can make Gumbel jump to another component, where an inverse CDF moves a little.
+
+Channels follow one another. Once x_<c is drawn, component k has the weight
+
+    w_k ∝ π_k · Π_{d<c} p_k(x_d | x_<d),   and   P(x_c ≤ x | x_<c) = Σ_k w_k · σ((x − μ_k(x_<c)) / s_k)
+
+is what `InverseCDF` inverts; p_k is the mass of a level, at −1 and 1 with the tail beyond.
+"""
+
+from collections.abc import Iterator
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+
+from ffc.models.pixelcnnpp import mixture
+from ffc.models.pixelcnnpp.layers import Region, cut
+
+
+class Coupling:
+    """Noise for every pixel of a batch of images, and how it becomes pixels on a grid of levels, or on none."""
+
+    #: [batch, height, width, channels] of the images.
+    shape: tuple[int, int, int, int]
+
+    def at(self, region: Region) -> "Coupling":
+        """The noise of a region of the images."""
+        return jax.tree.map(lambda noise: cut(noise, region), self)
+
+    def pixels(self, outputs: jax.Array) -> jax.Array:
+        """Pixels [..., channels] in [−1, 1] for the network's outputs [..., outputs]."""
+        raise NotImplementedError
+
+    def ties(self, outputs: jax.Array, tolerance: float) -> jax.Array:
+        """[...] bool: rounding errors of `tolerance` in the outputs could give the pixel another value."""
+        raise NotImplementedError
+
+
+@flax.struct.dataclass
+class Gumbel(Coupling):
+    """One component for all channels, and each channel from its logistic (paper, section 4.3)."""
+
+    gumbel: jax.Array  # [..., mixtures]
+    logistic: jax.Array  # [..., channels]
+    steps: int | None = flax.struct.field(pytree_node=False, default=None)  # of the grid; None: not rounded
+
+    @classmethod
+    def of(cls, choice: jax.Array, draw: jax.Array, eight_bit: bool) -> "Gumbel":
+        """From uniforms [..., mixtures] and [..., channels]."""
+        logistic = jnp.log(draw) - jnp.log1p(-draw)
+        return cls(-jnp.log(-jnp.log(choice)), logistic, mixture.EIGHT_BIT if eight_bit else None)
+
+    @property
+    def shape(self):
+        return self.logistic.shape
+
+    def pixels(self, outputs):
+        return jnp.stack([rounded for _, rounded in self._channels(outputs)], axis=-1)
+
+    def ties(self, outputs, tolerance):
+        """A component nearly chosen or, on a grid, a channel near an edge."""
+        scores = self._scores(outputs)
+        best = jnp.arange(scores.shape[-1]) == jnp.argmax(scores, axis=-1)[..., None]
+        tied = jnp.max(scores, axis=-1) - jnp.max(jnp.where(best, -jnp.inf, scores), axis=-1) < tolerance
+        for exact, _ in self._channels(outputs):
+            if self.steps is not None:
+                tied |= self._round(exact - tolerance) != self._round(exact + tolerance)
+        return tied
+
+    def _scores(self, outputs):
+        return mixture.read(outputs, self.shape[-1]).logits + self.gumbel
+
+    def _channels(self, outputs) -> Iterator[tuple[jax.Array, jax.Array]]:
+        """Each channel's value before it is rounded, and after."""
+        chosen = mixture.read(outputs, self.shape[-1]).component(jnp.argmax(self._scores(outputs), axis=-1))
+        before: list[jax.Array] = []
+        for channel in range(self.shape[-1]):
+            noise = jnp.exp(chosen.log_scales[channel]) * self.logistic[..., channel]
+            exact = jnp.clip(chosen.mean(channel, before) + noise, -1.0, 1.0)
+            before.append(self._round(exact))
+            yield exact, before[-1]
+
+    def _round(self, x):
+        if self.steps is None:
+            return x
+        return mixture.level(jnp.clip(jnp.round((x + 1) * (self.steps / 2)), 0, self.steps), self.steps)
+
+
+@flax.struct.dataclass
+class InverseCDF(Coupling):
+    """The quantile of the whole mixture at one uniform a channel, given the channels before."""
+
+    uniform: jax.Array  # [..., channels]
+    steps: int = flax.struct.field(pytree_node=False)  # of the grid; without rounding it is as fine as float32
+
+    @classmethod
+    def of(cls, choice: jax.Array, draw: jax.Array, eight_bit: bool) -> "InverseCDF":
+        """From uniforms [..., mixtures], which are not used, and [..., channels]."""
+        return cls(draw, mixture.EIGHT_BIT if eight_bit else mixture.FINE)
+
+    @property
+    def shape(self):
+        return self.uniform.shape
+
+    def pixels(self, outputs):
+        return jnp.stack([x for x, _ in self._channels(outputs)], axis=-1)
+
+    def ties(self, outputs, tolerance):
+        """Moving a channel's means and cumulative by `tolerance` to and fro moves it by a level or more."""
+        tied = jnp.zeros(outputs.shape[:-1], bool)
+        for _, (log_weights, mean, log_scale, uniform) in self._channels(outputs):
+            low, high = (
+                mixture.quantile(log_weights, mean + error, log_scale, uniform + error, self.steps)
+                for error in (-tolerance, tolerance)
+            )
+            tied |= high - low > 1 / mixture.EIGHT_BIT
+        return tied
+
+    def _channels(self, outputs) -> Iterator[tuple[jax.Array, tuple[jax.Array, ...]]]:
+        """Each channel's value, and what it is the quantile of."""
+        whole = mixture.read(outputs, self.shape[-1])
+        log_weights, before = whole.logits, []
+        for channel in range(self.shape[-1]):
+            mean, log_scale = whole.mean(channel, before), whole.log_scales[channel]
+            distribution = (log_weights, mean, log_scale, self.uniform[..., channel])
+            x = mixture.quantile(*distribution, self.steps)
+            yield x, distribution
+            before.append(x[..., None])
+            log_weights = log_weights + mixture.log_mass(before[-1], mean, log_scale, self.steps)
+
+
+#: By the names that presets and the command line use; the paper's first.
+COUPLINGS = {"gumbel": Gumbel, "inverse_cdf": InverseCDF}
