@@ -20,6 +20,10 @@ from ffc.solvers import NAMES
 #: Exit codes.
 DONE, NOT_EXACT, ERROR, INTERRUPTED = 0, 1, 2, 130
 _DEFAULT_BATCH = 4
+_SYSTEM_OPTIONS = {
+    "quantize": "PixelCNN++: none (default), or 8bit: round to 256 levels inside the system",
+    "coupling": "PixelCNN++: gumbel (default, the paper's) or inverse_cdf: how noise becomes pixels",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,10 +58,10 @@ def sample(arguments: argparse.Namespace) -> int:
     from ffc.records import Record, provenance
     from ffc.solve import solve
     from ffc.solvers import solver_by_name
+    from ffc.system import count_ties
 
-    checkpoint, u = _load(arguments)
+    checkpoint, system = _load(arguments)
     model = checkpoint.model
-    system = model.system(checkpoint.params, u)
     solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block)
     solution, seconds = timed_repeats(lambda: solve(system, solver), repeats=1)
     samples = np.asarray(model.samples(solution.value))
@@ -66,10 +70,17 @@ def sample(arguments: argparse.Namespace) -> int:
         "iterations": np.asarray(solution.iterations),
         "certified": np.asarray(solution.certified),
         "status": np.array([status.name.lower() for status in solution.status]),
+        "ties": np.asarray(count_ties(system, solution.value)),
         "seconds": seconds[0],
     }
     noise = {"file": arguments.noise.name} if arguments.noise else {"seed": arguments.seed}
-    settings = {"solver": repr(solver), "noise": noise, "size": solution.size, "checkpoint": checkpoint.meta}
+    settings = {
+        "solver": repr(solver),
+        "system": _system_options(arguments),
+        "noise": noise,
+        "size": solution.size,
+        "checkpoint": checkpoint.meta,
+    }
     Record(arrays, settings | provenance()).save(arguments.out)
     if arguments.image:
         _write_image(arguments.image, np.asarray(model.pictures(samples)))
@@ -82,18 +93,20 @@ def compare(arguments: argparse.Namespace) -> int:
     from ffc.measure import timed_repeats
     from ffc.solve import solve
     from ffc.solvers import solver_by_name
+    from ffc.system import batch_size, count_ties
 
-    checkpoint, u = _load(arguments)
+    checkpoint, system = _load(arguments)
     model = checkpoint.model
-    system = model.system(checkpoint.params, u)
     solvers = {name: solver_by_name(name, system, arguments.window, arguments.block) for name in NAMES}
-    print(f"{checkpoint.meta['file']}: {len(u)} samples of {system.size} blocks; seconds are warm, for the whole batch")
+    batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
+    print(f"{checkpoint.meta['file']}: {batch}; seconds are warm, for the whole batch")
     print(_row("solver", "iterations", "certified", "max |diff|", "seconds", "× sequential", "× cached"))
-    answer, spent, exact = None, {}, True
+    answer, ties, spent, exact = None, None, {}, True
     for name, solver in solvers.items():
         solution, seconds = timed_repeats(lambda solver=solver: solve(system, solver), repeats=1)
         samples = np.asarray(model.samples(solution.value))
-        answer = samples if answer is None else answer
+        if answer is None:
+            answer, ties = samples, np.asarray(count_ties(system, solution.value))
         spent[name], exact = seconds[0], exact and solution.exact
         print(
             _row(
@@ -106,6 +119,8 @@ def compare(arguments: argparse.Namespace) -> int:
             ),
             flush=True,
         )
+    if ties.any():
+        print(f"ties: {', '.join(map(str, ties))} blocks of the samples; from its first on, solvers may differ")
     return DONE if exact else NOT_EXACT
 
 
@@ -162,10 +177,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--solver", required=True, choices=NAMES)
     command.add_argument("--out", required=True, type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
     command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples as a picture")
-    _noise_options(command)
+    _sampling_options(command)
 
     command = _command(commands, compare, "all solvers on the same noise: one table")
-    _noise_options(command)
+    _sampling_options(command)
 
     _command(commands, inspect, "model, sizes, parameter count, SHA-256")
 
@@ -194,12 +209,14 @@ def _command(commands, run, text: str) -> argparse.ArgumentParser:
     return command
 
 
-def _noise_options(command: argparse.ArgumentParser) -> None:
+def _sampling_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
     command.add_argument("--seed", type=_at_least(0), default=0, help="seed of the noise, without --noise (default: 0)")
     command.add_argument("--batch", type=_at_least(1), metavar="N", help=f"samples (default: {_DEFAULT_BATCH}, or all)")
     command.add_argument("--window", type=_at_least(1), metavar="ROWS", help="gs_jacobi: rows solved together")
     command.add_argument("--block", type=_at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
+    for option, text in _SYSTEM_OPTIONS.items():
+        command.add_argument(f"--{option}", help=text)
 
 
 def _at_least(least: int):
@@ -237,7 +254,7 @@ def _check_writable(path: Path) -> None:
 
 
 def _load(arguments: argparse.Namespace):
-    """The checkpoint of a sampler, and the noise `[batch, …]` to sample from."""
+    """The checkpoint of a sampler, and its system for the noise that was asked for."""
     import jax
 
     from ffc import checkpoints
@@ -249,11 +266,19 @@ def _load(arguments: argparse.Namespace):
     if not isinstance(model, Sampler):
         raise FFCError(f"{arguments.checkpoint}: {model.kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
     if file is None:
-        return checkpoint, model.noise(jax.random.key(arguments.seed), arguments.batch or _DEFAULT_BATCH)
-    try:
-        return checkpoint, model.check_noise(file)
-    except FFCError as error:
-        raise FFCError(f"{arguments.noise}: {error}") from None
+        u = model.noise(jax.random.key(arguments.seed), arguments.batch or _DEFAULT_BATCH)
+    else:
+        try:
+            u = model.check_noise(file)
+        except FFCError as error:
+            raise FFCError(f"{arguments.noise}: {error}") from None
+    return checkpoint, model.system_with(_system_options(arguments), checkpoint.params, u)
+
+
+def _system_options(arguments: argparse.Namespace) -> dict[str, str]:
+    """The options of the system that were given."""
+    given = {name: getattr(arguments, name) for name in _SYSTEM_OPTIONS}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _read_noise(path: Path, batch: int | None) -> np.ndarray:

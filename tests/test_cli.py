@@ -12,6 +12,7 @@ from PIL import Image
 
 from ffc import checkpoints, cli
 from ffc.models.made import MADE
+from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.solvers import NAMES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -25,6 +26,17 @@ def made(tmp_path_factory):
 
     model = MADE(SHAPE, hidden=(16, 16))
     path = tmp_path_factory.mktemp("checkpoints") / "made.flax"
+    checkpoints.save(path, model, model.init(jax.random.key(0)), {"origin": "trained here", "data": "test"})
+    return path
+
+
+@pytest.fixture(scope="module")
+def pixelcnnpp(tmp_path_factory):
+    """A PixelCNN++ of 4×4 images."""
+    import jax
+
+    model = PixelCNNPP((4, 4, 1), filters=4, resnets=1, mixtures=3)
+    path = tmp_path_factory.mktemp("checkpoints") / "pixelcnnpp.flax"
     checkpoints.save(path, model, model.init(jax.random.key(0)), {"origin": "trained here", "data": "test"})
     return path
 
@@ -80,6 +92,17 @@ def test_inspect_infers_the_sizes_of_the_authors_pixelcnnpp(capsys):
     assert (lines["shape"], lines["filters"], lines["mixtures"]) == ("(28, 28, 1)", "16", "10")
 
 
+@pytest.mark.parametrize("coupling", ["gumbel", "inverse_cdf"])
+def test_sample_draws_8_bit_images_inside_the_system(pixelcnnpp, tmp_path, coupling):
+    words = ("--quantize", "8bit", "--coupling", coupling, "--solver", "jacobi", "--out", tmp_path / "out.npz")
+    assert run("sample", pixelcnnpp, "--batch", 2, *words) == cli.DONE
+    with np.load(tmp_path / "out.npz") as file:
+        levels = (file["samples"] + 1) * 127.5
+        np.testing.assert_allclose(levels, np.round(levels), atol=1e-4)
+        assert file["ties"].shape == (2,)
+        assert json.loads(str(file["__meta__"]))["system"] == {"quantize": "8bit", "coupling": coupling}
+
+
 def test_sample_by_seed_is_reproducible_and_draws_a_picture(made, tmp_path):
     for name in ("a", "b"):
         out = ("--out", tmp_path / f"{name}.npz", "--image", tmp_path / f"{name}.png")
@@ -125,6 +148,7 @@ def test_inspect_says_what_a_checkpoint_is(made, capsys):
         (["--solver", "jacobi", "--size", "28"], "expected HEIGHTxWIDTH"),
         (["--solver", "jacobi", "--noise", "missing.npz"], "missing.npz: no such file"),
         (["--solver", "jacobi", "--sed", "1"], "--sed"),
+        (["--solver", "jacobi", "--quantize", "8bit"], "option quantize: made has none of that name; leave it out"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_no_file(made, tmp_path, capsys, words, expected):

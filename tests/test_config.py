@@ -60,6 +60,9 @@ def changed(path: str, value) -> dict:
         ("tasks.made_mnist.train.steps", 0, "tasks.made_mnist.train.steps: 0 is out of range; expected at least 1"),
         ("tasks.made_mnist.train.ema", 1.5, "train.ema: 1.5 is out of range; expected at most 1"),
         ("tasks.made_mnist.train", ..., "tasks.made_mnist: train is missing"),
+        ("tasks.made_mnist.system", {"quantize": "8bit"}, "tasks.made_mnist.system: unknown key"),
+        ("tasks.pixelcnnpp_mnist.system", {"quantize": "8bits"}, "'8bits' is unknown (did you mean 8bit?)"),
+        ("tasks.pixelcnnpp_mnist.system", {"couple": "gumbel"}, "system.couple: unknown key (did you mean coupling?)"),
         ("tasks.densenet.train", ..., "tasks.densenet.train: missing; give this, or the name of a released file"),
         ("tasks.densenet.train_data", {"name": "digits"}, "train_data: of weights that are trained where a released"),
         ("tasks.densenet.released", "weights", "expected a file name that ends in .flax or .pth"),
@@ -174,6 +177,8 @@ def test_the_schema_knows_what_the_library_knows():
         model = kinds[kind]["properties"]["model"]
         sizes = set(model.get("else", model)["properties"]) - {"kind"}
         assert sizes == {field.name for field in dataclasses.fields(model_class(kind))} - {"shape", "classes"}
+    system = kinds["pixelcnnpp"]["properties"]["system"]["properties"]
+    assert {name: tuple(option["enum"]) for name, option in system.items()} == model_class("pixelcnnpp").options
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)

@@ -76,6 +76,7 @@ def test_every_solver_gives_the_sequential_answer_and_knows_it(sampled, sequenti
     assert sampled["status"].tolist() == ["certified"] * 3
     assert sampled["certified"].tolist() == [16] * 3
     assert sampled["iterations"].max() <= 16
+    assert sampled["ties"].tolist() == [0] * 3
 
 
 def test_curves_lead_from_the_first_guess_to_the_answer(sampled):
@@ -139,6 +140,12 @@ def test_noise_depends_on_seed_and_task_alone(folder, sequential):
     np.testing.assert_array_equal(sample(folder, "sequential")["samples"], first)
     assert np.abs(sample(folder, "sequential", seed=1)["samples"] - first).max() > 0.1
     assert np.abs(sample(folder, "sequential", task="made_cifar")["samples"] - first).max() > 0.1
+
+
+def test_a_system_option_that_the_model_does_not_have_is_refused(folder):
+    settings = MADE_SETTINGS | {"system": {"quantize": "8bit"}}
+    with pytest.raises(FFCError, match="option quantize: made has none"):
+        experiments.run("made_mnist", settings, "jacobi", checkpoint=folder / "made.flax", seed=0, repeats=1)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from ffc.models import Sampler
 from ffc.records import Record
 from ffc.solve import solve
 from ffc.solvers import Solver, solver_by_name
-from ffc.system import System
+from ffc.system import System, count_ties
 
 #: max |x − x_T| at which the authors call a run converged, by kind of model.
 ORACLE = {"pixelcnnpp": 0.01, "made": 0.0}
@@ -28,10 +28,10 @@ def run(job: Job) -> Record:
 
     Arrays, for a batch of B samples, K iterations (of the slowest sample) and R repeats:
     `samples` as the model produces them; `pictures` [B, h, w, c] and `snapshots` [S, B, h, w, c] uint8, at
-    `snapshot_iterations` [S]; `iterations`, `certified`, `status` and `max_difference` (to the sequential
-    answer) [B]; `seconds` [R]; `evaluations`, `steps_per_iteration`, `oracle_iterations`, `oracle_seconds`;
-    and `error_l2`, `error_max` (to this solver's own answer), `change` (from the iterate before) [K + 1, B],
-    row k after k iterations.
+    `snapshot_iterations` [S]; `iterations`, `certified`, `status`, `ties` (blocks that rounding errors could
+    have decided otherwise) and `max_difference` (to the sequential answer) [B]; `seconds` [R];
+    `evaluations`, `steps_per_iteration`, `oracle_iterations`, `oracle_seconds`; and `error_l2`, `error_max`
+    (to this solver's own answer), `change` (from the iterate before) [K + 1, B], row k after k iterations.
     """
     checkpoint = job.load_checkpoint()
     model: Sampler = checkpoint.model
@@ -55,6 +55,7 @@ def run(job: Job) -> Record:
         "iterations": iterations,
         "certified": np.asarray(solution.certified),
         "status": np.array([status.name.lower() for status in solution.status]),
+        "ties": np.asarray(count_ties(system, solution.value)),
         "max_difference": _largest(samples - reference),
         "seconds": seconds,
         "evaluations": solution.evaluations,
@@ -71,7 +72,8 @@ def run(job: Job) -> Record:
 def system_of(job: Job, checkpoint: Checkpoint) -> System:
     """The system of the batch that all solvers of the task draw."""
     model: Sampler = checkpoint.model
-    return model.system(checkpoint.params, model.noise(job.key(), job.settings["batch"]))
+    noise = model.noise(job.key(), job.settings["batch"])
+    return model.system_with(job.settings.get("system", {}), checkpoint.params, noise)
 
 
 def solver_of(job: Job, system: System) -> Solver:
