@@ -6,7 +6,7 @@ holds on the device. Repeats are interleaved, so that what slows the machine for
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,9 +73,12 @@ class Entry:
         return memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
 
 
-def bench(results: Path, tasks: Iterable[str] | None = None, repeats: int = 5) -> Record:
+def bench(
+    results: Path, tasks: Iterable[str] | None = None, repeats: int = 5, system: dict[str, str] | None = None
+) -> Record:
     """Time every solver of the preset whose results lie in `results`, again and together.
 
+    `system` are options of the sampling systems (`Sampler.options`) in place of the preset's, where a model has them.
     Arrays, an entry for each task and solver: `task`, `solver` (as tables call it), `baseline` (sequential or not),
     `seconds` [entries, repeats], `iterations`, `passes` (evaluations of the whole system, in number of blocks),
     `peak_bytes`, `max_difference` to the plain sequential answer, and `certified`. Raises `FFCError` where the
@@ -86,15 +89,16 @@ def bench(results: Path, tasks: Iterable[str] | None = None, repeats: int = 5) -
         raise FFCError(f"task {unknown[0]!r}: expected one of {', '.join(TASKS)}")
     if not chosen:
         raise FFCError(f"{results}: no records there; run the preset first: snakemake {results.name}")
-    rows = [row for task in chosen for row in _compete(task, _entries(task, results), repeats)]
+    rows = [row for task in chosen for row in _compete(task, _entries(task, results, system), repeats)]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return Record(arrays, {"preset": results.name, "repeats": repeats, **provenance()})
+    return Record(arrays, {"preset": results.name, "repeats": repeats, "system": system, **provenance()})
 
 
 def to_markdown(record: Record) -> str:
     """The table of a benchmark; speed-ups are ratios of medians within one task."""
     meta, rows = record.meta, range(len(record["task"]))
     about = f"{meta['device']['name']}; {meta['repeats']} interleaved repeats; preset {meta['preset']}"
+    about += "".join(f"; {name}: {value}" for name, value in (meta["system"] or {}).items())
     return f"{about}\n\n{markdown(_HEADER, [_cells(record.arrays, i) for i in rows])}\n"
 
 
@@ -140,13 +144,14 @@ def _largest(answer: Any, truth: Any) -> float:
     return float(max(jax.tree.leaves(apart)))
 
 
-def _entries(task: str, results: Path) -> list[Entry]:
+def _entries(task: str, results: Path, system: dict[str, str] | None) -> list[Entry]:
     """Baselines first, plain evaluation before all."""
     found = load_records(results / "records" / task)
     records = in_order(record for name, record in found.items() if not name.startswith("gradients_"))
     jobs = [(look(record).label, _job(task, record, results)) for record in records]
-    make = {"rnn": _rnn, "densenet": _densenet}.get(task, _sampling)
-    return make(jobs)
+    if task == "rnn":
+        return _rnn(jobs)
+    return _densenet(jobs) if task == "densenet" else _sampling(jobs, system)
 
 
 def _job(task: str, record: Record, results: Path) -> Job:
@@ -158,8 +163,12 @@ def _job(task: str, record: Record, results: Path) -> Job:
     return Job(task, meta["settings"], meta["solver"], meta["seed"], 1, checkpoint, data)
 
 
-def _sampling(jobs: list[tuple[str, Job]]) -> list[Entry]:
-    system = sampling.system_of(jobs[0][1], jobs[0][1].load_checkpoint())
+def _sampling(jobs: list[tuple[str, Job]], options: dict[str, str] | None) -> list[Entry]:
+    first = jobs[0][1]
+    checkpoint = first.load_checkpoint()
+    if options and checkpoint.model.options:
+        first = replace(first, settings=first.settings | {"system": options})
+    system = sampling.system_of(first, checkpoint)
     return [_solving(label, system, sampling.solver_of(job, system), job.kind in _BASELINES) for label, job in jobs]
 
 

@@ -144,7 +144,8 @@ def bench(arguments: argparse.Namespace) -> int:
     from ffc.bench import bench, to_markdown
     from ffc.figures import from_root
 
-    record = bench(from_root("results") / arguments.preset, arguments.tasks, arguments.repeats)
+    results, system = from_root("results") / arguments.preset, _system_options(arguments)
+    record = bench(results, arguments.tasks, arguments.repeats, system)
     if arguments.out:
         record.save(arguments.out)
     print(to_markdown(record), end="")
@@ -191,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--tasks", nargs="+", metavar="TASK", help="some of its tasks (default: all)")
     command.add_argument("--repeats", type=_at_least(1), default=5, metavar="N", help="default: 5")
     command.add_argument("--out", type=Path, metavar="OUT.npz", help="the record, every repeat in it")
+    _system_arguments(command)
 
     text = "keep the small records of a finished preset, for the repository"
     command = commands.add_parser("keep", help=text, description=text, allow_abbrev=False)
@@ -215,6 +217,10 @@ def _sampling_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--batch", type=_at_least(1), metavar="N", help=f"samples (default: {_DEFAULT_BATCH}, or all)")
     command.add_argument("--window", type=_at_least(1), metavar="ROWS", help="gs_jacobi: rows solved together")
     command.add_argument("--block", type=_at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
+    _system_arguments(command)
+
+
+def _system_arguments(command: argparse.ArgumentParser) -> None:
     for option, text in _SYSTEM_OPTIONS.items():
         command.add_argument(f"--{option}", help=text)
 

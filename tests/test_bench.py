@@ -104,3 +104,9 @@ def test_a_preset_that_has_not_run_is_named(tmp_path, capsys):
 def test_a_task_is_one_of_the_papers(results):
     with pytest.raises(FFCError, match="task 'made': expected one of rnn, densenet"):
         bench(results, ["made"])
+
+
+def test_options_of_a_system_concern_the_models_that_have_them(results):
+    record = bench(results, ["made_mnist"], repeats=1, system={"quantize": "8bit"})
+    assert "quantize: 8bit" in to_markdown(record)
+    assert record["certified"].all()
