@@ -22,6 +22,11 @@ def test_quick_start_is_two_commands_that_set_up_by_themselves():
     assert tests == "python3 bootstrap.py && .venv/bin/pytest"
 
 
+def test_github_runs_the_same_two_commands():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    assert all(f"run: {command}\n" in workflow for command in fenced("Quick start", "bash").splitlines())
+
+
 def test_the_system_of_thirty_lines_is_solved(capsys):
     exec(compile(fenced("Your own system", "python"), "README.md", "exec"), {"__name__": "readme"})
     assert capsys.readouterr().out.count("4 of 4 samples certified") == 2
