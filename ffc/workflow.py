@@ -1,6 +1,7 @@
-"""What the workflow's scripts need beyond the library proper: running a notebook by papermill."""
+"""What the workflow's scripts need beyond the library proper: running notebooks, and pages for the report."""
 
 import os
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,15 @@ from ffc.records import write_whole
 
 #: Seconds that a kernel may take to start, and a cell to run.
 START_TIMEOUT, CELL_TIMEOUT = 120, 1800
+
+STYLE = """body { font: 14px/1.5 sans-serif }
+p, pre { max-width: 60em }
+table { border-collapse: collapse }
+th { text-align: left; border-bottom: 2px solid #888 }
+th, td { padding: 4px 10px }
+tr:nth-child(even) { background: #f3f3f3 }
+pre { background: #f6f6f6; padding: 6px 10px; overflow-x: auto }
+img { max-width: 100% }"""
 
 
 def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[str, Any]) -> None:
@@ -45,3 +55,19 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
         reason = str(error).strip().splitlines()[0]
         raise FFCError(f"{notebook}: {reason}; run it by hand to see why ({os.fspath(executed)})") from error
     write_whole(output, lambda file: file.write(executed.read_bytes()))
+
+
+def notebook_page(notebook: Path, output: Path) -> None:
+    """Write a notebook that has run to `output`, a page with all its pictures inside it: it asks no network."""
+    from nbconvert import HTMLExporter
+
+    # Other templates load MathJax and more from the net.
+    exporter = HTMLExporter(template_name="basic", exclude_anchor_links=True)
+    body, _ = exporter.from_filename(str(notebook))
+    write_page(output, notebook.stem, body)
+
+
+def write_page(path: Path, title: str, body: str) -> None:
+    """Write an HTML page of the report; `body` is HTML."""
+    head = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title><style>{STYLE}</style>"
+    write_whole(path, lambda page: page.write(f"{head}\n{body}\n</html>\n".encode()))

@@ -57,7 +57,7 @@ rule authors_notebook:
     message:
         "The authors' figures of {output.notebook}"
     script:
-        "../workflow/scripts/notebook.py"
+        "../workflow/scripts/run_notebook.py"
 
 
 rule overlay:
@@ -96,4 +96,4 @@ rule overlay:
     message:
         "Ours and the authors' figures of {wildcards.preset}"
     script:
-        "../workflow/scripts/notebook.py"
+        "../workflow/scripts/run_notebook.py"

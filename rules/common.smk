@@ -52,6 +52,9 @@ NOTEBOOKS = {
     ),
 }
 
+# What each figure is written as; the last is for LaTeX, and no picture of the report.
+FORMATS = ("png", "svg", "pdf")
+
 
 def notebooks_of(preset):
     """The notebooks whose tasks a preset has, all of them."""
@@ -70,12 +73,14 @@ def records_of(preset, tasks=None):
 
 def figures_of(preset):
     figures = [figure for name in notebooks_of(preset) for figure in NOTEBOOKS[name][2]] + ["training"]
-    return [f"results/{preset}/figures/{figure}.{suffix}" for figure in figures for suffix in ("png", "svg")]
+    return [f"results/{preset}/figures/{figure}.{suffix}" for figure in figures for suffix in FORMATS]
 
 
 def pages_of(preset):
     """All that the report shows."""
-    return [*figures_of(preset), *(f"results/{preset}/summary.{suffix}" for suffix in ("md", "csv", "html"))]
+    tables = [f"results/{preset}/summary.{suffix}" for suffix in ("md", "csv", "html")]
+    notebooks = [f"results/{preset}/notebooks/{name}.html" for name in (*notebooks_of(preset), "summary")]
+    return [*figures_of(preset), *tables, *notebooks]
 
 
 def results_of(preset):
@@ -241,13 +246,20 @@ def data_names(tasks):
 
 
 def figure_outputs(title, figures):
-    return [figure_output(title, figure, suffix) for figure in figures for suffix in ("png", "svg")]
+    return [figure_output(title, figure, suffix) for figure in figures for suffix in FORMATS]
 
 
 def figure_output(title, figure, suffix):
     path = f"results/{{preset}}/figures/{figure}.{suffix}"
+    if suffix == "pdf":
+        return path
     caption = f"../workflow/report/{figure}.rst"
     return report(path, caption=caption, category=title, labels={"figure": figure, "format": suffix})
+
+
+def notebook_page(name):
+    path = f"results/{{preset}}/notebooks/{name}.html"
+    return report(path, caption="../workflow/report/notebook.rst", category="Notebooks", labels={"notebook": name})
 
 
 def notebook_parameters(preset):

@@ -8,9 +8,10 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
         input:
             records=records_of_tasks(tasks),
             notebook=f"notebooks/{notebook}.ipynb",
-            lib=library("figures"),
+            lib=library("figures", "workflow"),
         output:
             notebook=f"results/{{preset}}/notebooks/{notebook}.ipynb",
+            page=notebook_page(notebook),
             figures=figure_outputs(title, figures),
         log:
             log=f"logs/{{preset}}/notebooks/{notebook}.log",
@@ -29,16 +30,17 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
         message:
             "Figures of {output.notebook}"
         script:
-            "../workflow/scripts/notebook.py"
+            "../workflow/scripts/run_notebook.py"
 
 
 rule summary:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
         notebook="notebooks/summary.ipynb",
-        lib=library("figures", "summary"),
+        lib=library("figures", "summary", "workflow"),
     output:
         notebook="results/{preset}/notebooks/summary.ipynb",
+        page=notebook_page("summary"),
         markdown="results/{preset}/summary.md",
         csv=report(
             "results/{preset}/summary.csv",
@@ -64,4 +66,4 @@ rule summary:
     message:
         "Table of {output.notebook}"
     script:
-        "../workflow/scripts/notebook.py"
+        "../workflow/scripts/run_notebook.py"

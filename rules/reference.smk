@@ -34,7 +34,7 @@ rule reference_notebook:
     message:
         "Figures of {output.notebook}"
     script:
-        "../workflow/scripts/notebook.py"
+        "../workflow/scripts/run_notebook.py"
 
 
 rule reference_summary:
@@ -66,4 +66,4 @@ rule reference_summary:
     message:
         "Table of {output.notebook}"
     script:
-        "../workflow/scripts/notebook.py"
+        "../workflow/scripts/run_notebook.py"

@@ -4,6 +4,7 @@
 rule table:
     input:
         "results/{preset}/summary.csv",
+        lib=library("workflow"),
     output:
         report(
             "results/{preset}/summary.html",

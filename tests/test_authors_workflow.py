@@ -44,7 +44,7 @@ def drawn(tmp_path_factory, source) -> tuple[Path, tuple[str, ...]]:
 
 def test_they_are_drawn_alone_and_beside_ours_as_far_as_there_are_any(drawn):
     results = drawn[0] / "results" / "mine"
-    names = {f"made_mnist{view}.{s}" for view in ("", "_time_nolog", "_time_nolog_iter") for s in ("png", "svg")}
+    names = {f"made_mnist{view}.{s}" for view in ("", "_time_nolog", "_time_nolog_iter") for s in ("png", "svg", "pdf")}
     for folder in (results / "authors" / "figures" / "made", results / "overlay" / "figures"):
         assert {path.name for path in folder.iterdir() if path.suffix} == names
     notebook = (results / "authors" / "notebooks" / "made.ipynb").read_text()

@@ -1,13 +1,16 @@
 """Figures show what the records hold: each test reads a figure's axes, not its file alone."""
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import synthetic
+from matplotlib.colors import to_rgb
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from ffc import figures
 from ffc.errors import FFCError
@@ -40,7 +43,7 @@ def curves_of(ax) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def legend(figure) -> list[str]:
-    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def footnote(figure) -> str:
@@ -53,7 +56,8 @@ def test_the_papers_eighteen_figures_are_drawn_and_written(drawn, tmp_path):
         figures.save(drawn[name], tmp_path, name)
         assert imread(tmp_path / f"{name}.png")[..., :3].std() > 0.01  # something is drawn
         assert (tmp_path / f"{name}.svg").read_text().lstrip().startswith("<?xml")
-    assert len(list(tmp_path.iterdir())) == 36
+        assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert len(list(tmp_path.iterdir())) == 3 * 18
 
 
 def test_the_notebooks_show_each_figure_once():
@@ -90,6 +94,29 @@ def test_one_colour_for_each_solver_in_all_figures(drawn):
         colors = {line.get_color() for line in (*made, *pixels) if line.get_label() == label}
         assert len(colors) == 1
     assert len({look.color for look in style.LOOKS.values()}) == len(style.LOOKS) - 1  # feedforward is sequential
+
+
+def test_lines_are_told_apart_without_colour():
+    looks = [look.line for kind, look in style.LOOKS.items() if kind != "feedforward"]  # which is sequential
+    for family in (looks, style.shades(5)):
+        for one, other in itertools.combinations(family, 2):
+            grey = abs(luminance(one["color"]) - luminance(other["color"]))
+            assert one["linestyle"] != other["linestyle"] or grey > 0.1
+
+
+def luminance(color) -> float:
+    return float(np.dot(to_rgb(color), (0.2126, 0.7152, 0.0722)))
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_a_figure_fits_the_papers_column_in_letters_that_can_be_read(drawn, name):
+    figure = drawn[name]
+    assert figure.get_figwidth() <= (style.PAGE if figure.axes[0].images else style.COLUMN)
+    figure.draw_without_rendering()
+    for text in figure.findobj(Text):
+        assert text.get_fontsize() >= 5  # points
+    for text in (text for legend in figure.legends for text in legend.get_texts()):
+        assert figure.bbox.containsx(text.get_window_extent().x1)
 
 
 def test_errors_against_iterations_count_evaluations_that_follow_one_another(drawn):

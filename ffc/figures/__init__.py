@@ -59,7 +59,7 @@ def show(
     only: Collection[str] | None = None,
     authors: str | Path | None = None,
 ):
-    """`draw` a figure, write it under `figures` as PNG and SVG, and return it for a notebook to display.
+    """`draw` a figure, write it under `figures` as PNG, SVG and PDF, and return it for a notebook to display.
 
     Relative folders count from the project's own (`from_root`). A figure that is not among `only` is left out.
     """

@@ -54,17 +54,18 @@ def strip(records: Mapping[str, Record], sample: int = 0) -> Figure:
     rows += [record for solver in ("sequential", "jacobi") for record in of_kind(records, solver) if is_beside(record)]
     shown = rows[0]["snapshot_iterations"][:-1]
     columns = [*np.flatnonzero(shown < max(record["snapshot_iterations"][-1] for record in rows)), -1]
-    figure = Figure(figsize=(0.62 * len(columns) + 0.9, 0.9 * len(rows) + 0.3))
+    # Eleven columns fit a page.
+    figure = Figure(figsize=(0.53 * len(columns) + 0.9, 0.78 * len(rows) + 0.25))
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for record, row in zip(rows, grid, strict=True):
         for column, ax in zip(columns, row, strict=True):
             picture = record["snapshots"][column, sample]
             ax.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             last = column == -1
-            ax.set_title(f"last: {record['snapshot_iterations'][-1]}" if last else str(shown[column]), fontsize=7.5)
+            ax.set_title(f"last: {record['snapshot_iterations'][-1]}" if last else str(shown[column]), fontsize=6.5)
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set(visible=True, color="#999999", linewidth=0.5)
-        row[0].set_ylabel(look(record).label.replace(": ", ":\n"), fontsize=8)
+        row[0].set_ylabel(look(record).label.replace(": ", ":\n"), fontsize=7)
     add_footnote(figure, rows)
     return figure
 

@@ -14,22 +14,29 @@ from matplotlib.figure import Figure
 from ffc.records import Record, write_whole
 from ffc.released import DENSENET
 
+#: Widths of the paper's single column and of its page, in inches: figures need no scaling there.
+COLUMN, PAGE = 3.25, 6.75
+
 RC = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.constrained_layout.use": True,
-    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.h_pad": 0.04,
     "font.family": "DejaVu Sans",
-    "font.size": 9,
+    "font.size": 7,
     "grid.color": "#dddddd",
-    "grid.linewidth": 0.5,
-    "legend.fontsize": 8,
+    "grid.linewidth": 0.4,
+    "legend.columnspacing": 0.8,
+    "legend.fontsize": 6.5,
     "legend.frameon": False,
-    "legend.handlelength": 2.8,
-    "lines.linewidth": 1.6,
-    "savefig.dpi": 150,
+    "legend.handlelength": 2.3,
+    "legend.handletextpad": 0.4,
+    "legend.labelspacing": 0.3,
+    "lines.linewidth": 1.2,
+    "pdf.fonttype": 42,  # letters, not outlines: a PDF of the paper can be searched
+    "savefig.dpi": 240,
     "svg.hashsalt": "ffc",  # the same figure is the same file
 }
 #: Decorates a function that draws.
@@ -128,7 +135,7 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 def axes(records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False) -> tuple[Figure, Axes]:
     """A single pair of axes over a footnote about `records`."""
-    figure = Figure(figsize=(5.2, 4.0))
+    figure = Figure(figsize=(COLUMN, 0.84 * COLUMN))
     ax = figure.subplots()
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     add_footnote(figure, records)
@@ -136,18 +143,18 @@ def axes(records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False)
 
 
 def add_legend(ax: Axes, columns: int = 2) -> None:
-    """Above the axes, where it hides no curve."""
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
+    """Above the axes, where it hides no curve, over the figure's whole width."""
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=columns, borderaxespad=0.2)
 
 
 def add_footnote(figure: Figure, records: Sequence[Record]) -> None:
     """Data set, weights and device of `records`, below the figure; above it whose results they are, if not ours."""
     if any(map(theirs, records)):
         title = "The authors' results" if all(map(theirs, records)) else "Our results, and the authors' (faint)"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
-    width = int(figure.get_figwidth() * 22)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=7.5, fontweight="bold")
+    width = int(figure.get_figwidth() * 25)
     text = textwrap.fill(" · ".join(sources(records)), width)
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=6.2, color="#555555")
+    figure.supxlabel(text, x=0.01, ha="left", fontsize=5, color="#555555")
 
 
 def sources(records: Iterable[Record], parts: Iterable[str] = ("Data", "Weights", "Device")) -> list[str]:
@@ -187,9 +194,10 @@ _SOURCES = {"Data": _data, "Weights": _weights, "Device": _device}
 
 
 def save(figure: Figure, folder: str | Path, name: str) -> Path:
-    """Write `name`.png (150 dpi) and `name`.svg under `folder`, each whole or not at all; the path of the first."""
+    """Write `name`.png, .svg and .pdf (for LaTeX) under `folder`, each whole or not at all; the path of the first."""
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
     with mpl.rc_context(RC):
-        for ending, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+        for ending, metadata in undated.items():
             buffer = io.BytesIO()
             figure.savefig(buffer, format=ending, metadata=metadata)
             content = buffer.getvalue()

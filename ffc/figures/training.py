@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from ffc.figures.style import add_footnote, styled
+from ffc.figures.style import PAGE, add_footnote, styled
 from ffc.records import Record
 
 
@@ -13,7 +13,7 @@ from ffc.records import Record
 def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
     """Training and held-out loss against steps, a panel headed by the test loss for each task trained here."""
     trained = {task: record for task, runs in records.items() if (record := _trained(runs))}
-    figure = Figure(figsize=(5.2, 1.9 * max(1, (len(trained) + 1) // 2)))
+    figure = Figure(figsize=(PAGE, 1.9 * max(1, (len(trained) + 1) // 2)))
     if not trained:
         figure.text(0.5, 0.5, "No weights were trained here: all are released ones.", ha="center")
         return figure
@@ -26,7 +26,7 @@ def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
         panel.plot(metrics["best_step"], metrics["valid_loss"], "o", color="#d55e00", markersize=4, label="kept")
         loss = metrics.get("test_loss", metrics["valid_loss"])  # older records have only what chose the weights
         panel.set(title=f"{task}: {loss:.3g} {metrics['unit']}", ylabel=metrics["unit"])
-        panel.title.set_fontsize(8)
+        panel.title.set_fontsize(7)
         panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True))
     for panel in panels:  # the place that an odd number leaves
         panel.set_axis_off()
