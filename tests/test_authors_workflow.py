@@ -7,7 +7,7 @@ import plot_data
 import pytest
 import yaml
 from test_released_workflow import state_dict
-from test_workflow import TINY, copy_to, plan, snakemake
+from tiny import TINY, copy_to, plan, snakemake
 
 TASK = TINY["tasks"]["made_mnist"] | {"solvers": {"sequential": {}, "jacobi": {}}}
 PRESET = TINY | {

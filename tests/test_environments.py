@@ -13,19 +13,16 @@ from pathlib import Path
 
 import conda
 import pytest
-import yaml
-from test_workflow import TINY, copy_to, snakemake
+from tiny import ROOT, copy_to, snakemake
 
-ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = {file.stem: file.read_text() for file in sorted((ROOT / "envs").glob("*.yaml"))}
 pytestmark = pytest.mark.packages
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
+def deployed(tmp_path_factory) -> Path:
     """A copy of the project in which the tiny preset has run, each rule in the environment that it names."""
     project = copy_to(tmp_path_factory.mktemp("project"))
-    (project / "config" / "presets" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     programs = conda.install(tmp_path_factory.mktemp("conda"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(programs), prepend=os.pathsep)
@@ -35,16 +32,16 @@ def finished(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(params=ENVIRONMENTS)
-def environment(request, finished) -> tuple[str, Path]:
+def environment(request, deployed) -> tuple[str, Path]:
     """The name of an environment, and the folder where Snakemake had it made."""
-    files = (finished / ".snakemake" / "conda").glob("*.yaml")
+    files = (deployed / ".snakemake" / "conda").glob("*.yaml")
     return request.param, next(
         file.with_suffix("") for file in files if file.read_text() == ENVIRONMENTS[request.param]
     )
 
 
-def test_each_rule_runs_in_its_environment(finished):
-    assert (finished / "results" / "tiny" / "report.html").exists()
+def test_each_rule_runs_in_its_environment(deployed):
+    assert (deployed / "results" / "tiny" / "report.html").exists()
 
 
 def test_an_environment_is_complete(environment):

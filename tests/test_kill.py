@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 import yaml
-from test_workflow import TINY, copy_to, snakemake
+from tiny import TINY, copy_to, snakemake
 
 from ffc.records import Record
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from test_workflow import ROOT, TINY, copy_to, plan, snakemake
+from tiny import ROOT, TINY, copy_to, plan, snakemake
 
 from ffc.models.made import MADE
 from ffc.records import Record

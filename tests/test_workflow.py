@@ -1,72 +1,17 @@
-"""The workflow itself: its plans, its errors, what a change reruns, and a tiny preset from data to report."""
+"""The workflow itself: its plans, its errors, and what a change reruns."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-
-ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "ffc", "notebooks")
-
-TINY = {
-    "title": "The smallest run",
-    "seed": 0,
-    "repeats": 1,
-    "tasks": {
-        "made_mnist": {
-            "data": {"name": "digits"},
-            "model": {"kind": "made", "hidden": [16, 16]},
-            "train": {"steps": 20, "batch": 10},
-            "batch": 2,
-            "solvers": {"sequential": {}, "jacobi": {}, "wide": {"solver": "gs_jacobi", "window": 4}},
-        }
-    },
-}
-
-
-def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "snakemake", *arguments]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
-    return subprocess.run(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
-    )
-
-
-def plan(folder: Path, *arguments: str) -> dict[str, int]:
-    """The number of jobs of each rule in a dry run."""
-    run = snakemake(folder, "-n", *arguments)
-    assert run.returncode == 0, run.stdout
-    table = run.stdout.partition("Job stats:")[2].partition("\n\n")[0]
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
-
-
-def copy_to(folder: Path) -> Path:
-    for name in PARTS:
-        source = ROOT / name
-        (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
-    return folder
+from tiny import ROOT, TINY, copy_to, plan, snakemake
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Path:
     """A copy of the project that nothing has run in."""
     return copy_to(tmp_path_factory.mktemp("project"))
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A copy of the project in which the tiny preset has run."""
-    folder = copy_to(tmp_path_factory.mktemp("finished"))
-    (folder / "config" / "presets" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
-    run = snakemake(folder, "tiny")
-    assert run.returncode == 0, run.stdout
-    assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", run.stdout)
-    return folder
 
 
 def test_quick_is_every_experiment_figure_table_and_the_report(project):
