@@ -84,7 +84,8 @@ def sample(arguments: argparse.Namespace) -> int:
     Record(arrays, settings | provenance()).save(arguments.out)
     if arguments.image:
         _write_image(arguments.image, np.asarray(model.pictures(samples)))
-    print(f"{arguments.out}: {solution.message}; {arrays['iterations'].max()} iterations, {seconds[0]:.3g} s")
+    if not arguments.quiet:
+        print(f"{arguments.out}: {solution.message}; {arrays['iterations'].max()} iterations, {seconds[0]:.3g} s")
     return DONE if solution.exact else NOT_EXACT
 
 
@@ -161,6 +162,14 @@ def keep(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def completion(arguments: argparse.Namespace) -> int:
+    """`ffc completion`: the program that lets a shell complete all this."""
+    from ffc.completion import script
+
+    print(script(_parser(), arguments.shell))
+    return DONE
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are ours: one line."""
 
@@ -172,12 +181,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
     parser.add_argument("--version", action="version", version=f"ffc {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error (anywhere on the line)")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="{sample,compare,inspect,bench,keep}")
+    commands = parser.add_subparsers(title="commands", required=True)
 
     command = _command(commands, sample, "draw samples by one solver")
     command.add_argument("--solver", required=True, choices=NAMES)
     command.add_argument("--out", required=True, type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
     command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples as a picture")
+    command.add_argument("--quiet", action="store_true", help="print errors alone")
     _sampling_options(command)
 
     command = _command(commands, compare, "all solvers on the same noise: one table")
@@ -199,6 +209,11 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=keep)
     command.add_argument("results", type=Path, metavar="results/PRESET", help="the folder of a finished preset")
     command.add_argument("--into", type=Path, default=Path("results/reference"), help="default: results/reference")
+
+    text = 'print a script for your shell: eval "$(ffc completion bash)"'
+    command = commands.add_parser("completion", help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=completion)
+    command.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return parser
 
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -218,6 +219,37 @@ def test_interruption_leaves_quietly(made, tmp_path, capsys, monkeypatch):
     assert run("sample", made, "--solver", "jacobi", "--out", tmp_path / "out.npz") == cli.INTERRUPTED
     assert "Traceback" not in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_quiet_prints_nothing_where_all_is_well(made, tmp_path, capsys):
+    assert run("sample", made, "--solver", "jacobi", "--out", tmp_path / "out.npz", "--quiet") == cli.DONE
+    assert capsys.readouterr() == ("", "")
+    assert (tmp_path / "out.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("sam", {"sample"}),
+        ("sample --solver ja", {"jacobi", "jacobi_gs"}),
+        ("compare --no", {"--noise"}),
+        ("inspect made.f", {"made.flax"}),
+    ],
+)
+def test_a_shell_completes_commands_options_and_files(made, capsys, typed, offered):
+    """As bash does when Tab is pressed: it calls the script's function with the words, and reads COMPREPLY."""
+    assert run("completion", "bash") == cli.DONE
+    script = capsys.readouterr().out
+    words = ["ffc", *typed.split()]
+    function = re.search(r"^complete .*-F (\w+) ffc$", script, re.MULTILINE).group(1)
+    lines = [
+        script,
+        f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}",
+        f"{function} ffc {words[-1]}",
+        'printf "%s\\n" "${COMPREPLY[@]}"',
+    ]
+    answer = subprocess.run(["bash", "-c", "\n".join(lines)], cwd=made.parent, capture_output=True, text=True)
+    assert set(answer.stdout.split()) == offered, answer.stderr
 
 
 def test_the_program_itself_answers():

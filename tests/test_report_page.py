@@ -12,7 +12,7 @@ pytestmark = [
 #: Goes through the menu as a reader does: each category, each format, each line's eye. Returns [category, file, look].
 READ = """(async () => {
     const rows = () => [...document.querySelectorAll("nav tbody a[iconname=eye]")];
-    const view = () => [...document.querySelectorAll("img, iframe")].find(node => !node.closest("nav"));
+    const view = () => [...document.querySelectorAll("#app img, #app iframe")].find(node => !node.closest("nav"));
     const until = async (ready) => {
         for (let i = 0; i < 400 && !ready(); i++) await new Promise(done => setTimeout(done, 25));
         if (!ready()) throw Error("waited in vain: " + ready);

@@ -1,6 +1,8 @@
 """The workflow itself: its plans, its errors, and what a change reruns."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,14 @@ def test_what_a_user_can_mend_is_one_message_in_the_log_and_on_the_terminal(proj
     assert message in log
     assert "Traceback" not in run.stdout + log
     assert not (project / "results" / "broken" / "data" / "made_mnist.npz").exists()
+
+
+def test_no_progress_bar_is_drawn_into_a_log():
+    code = "import _entry, tqdm; print(sum(tqdm.tqdm(range(3))))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "workflow" / "scripts", capture_output=True, text=True
+    )
+    assert (run.stdout, run.stderr) == ("3\n", "")
 
 
 def test_a_notebook_refuses_parameters_that_it_does_not_have(tmp_path):

@@ -13,6 +13,8 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.g
 # Jobs may share a card: JAX takes memory as it needs it, not most of it at once. PyTorch, in the same processes,
 # only reads files and data sets, on the CPU.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+# A log is no place for progress bars: torchvision would draw them there.
+os.environ.setdefault("TQDM_DISABLE", "1")
 
 
 @contextmanager

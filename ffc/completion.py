@@ -1,0 +1,20 @@
+"""What a shell must know to complete a command line when Tab is pressed."""
+
+import argparse
+from pathlib import Path
+
+import shtab
+
+
+def script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """The program for `shell` (bash, zsh, tcsh) that completes commands, options, choices and file names."""
+    _mark_files(parser)
+    return shtab.complete(parser, shell=shell)
+
+
+def _mark_files(parser: argparse.ArgumentParser) -> None:
+    for action in parser._actions:
+        if action.type is Path:
+            action.complete = shtab.FILE
+        for child in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
+            _mark_files(child)
