@@ -228,7 +228,7 @@ def test_a_figure_that_is_not_asked_for_is_left_out_of_a_notebook(folders, tmp_p
     assert "rnn_end" in note.data
     assert list(tmp_path.iterdir()) == []
     figures.show("rnn_begin", folders[0], tmp_path, ["rnn_begin"], folders[1])
-    assert {path.name for path in tmp_path.iterdir()} == {"rnn_begin.png", "rnn_begin.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == {"rnn_begin.png", "rnn_begin.svg", "rnn_begin.pdf"}
 
 
 def test_a_record_of_which_there_is_no_file(found):

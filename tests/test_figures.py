@@ -43,7 +43,7 @@ def curves_of(ax) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def legend(figure) -> list[str]:
-    return [text.get_text() for text in figure.legends[0].get_texts()]
+    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
 
 
 def footnote(figure) -> str:
@@ -115,8 +115,11 @@ def test_a_figure_fits_the_papers_column_in_letters_that_can_be_read(drawn, name
     figure.draw_without_rendering()
     for text in figure.findobj(Text):
         assert text.get_fontsize() >= 5  # points
-    for text in (text for legend in figure.legends for text in legend.get_texts()):
+    legend, label = figure.axes[0].get_legend(), figure.axes[0].yaxis.label.get_window_extent()
+    assert label.y0 >= 0
+    for text in legend.get_texts() if legend else ():
         assert figure.bbox.containsx(text.get_window_extent().x1)
+        assert not text.get_window_extent().overlaps(label)
 
 
 def test_errors_against_iterations_count_evaluations_that_follow_one_another(drawn):

@@ -10,16 +10,19 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
 
 from ffc.records import Record, write_whole
 from ffc.released import DENSENET
 
 #: Widths of the paper's single column and of its page, in inches: figures need no scaling there.
 COLUMN, PAGE = 3.25, 6.75
+_LINE = 0.13  # inches, of a legend
 
 RC = {
     "axes.axisbelow": True,
     "axes.grid": True,
+    "axes.labelsize": 6.5,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.constrained_layout.use": True,
@@ -135,7 +138,7 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 def axes(records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False) -> tuple[Figure, Axes]:
     """A single pair of axes over a footnote about `records`."""
-    figure = Figure(figsize=(COLUMN, 0.84 * COLUMN))
+    figure = Figure(figsize=(COLUMN, 0.78 * COLUMN))
     ax = figure.subplots()
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     add_footnote(figure, records)
@@ -143,8 +146,12 @@ def axes(records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False)
 
 
 def add_legend(ax: Axes, columns: int = 2) -> None:
-    """Above the axes, where it hides no curve, over the figure's whole width."""
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper left", ncols=columns, borderaxespad=0.2)
+    """Above the axes, where it hides no curve, from the figure's left edge; a figure grows with a long one."""
+    figure = ax.get_figure()
+    rows = -(-len(ax.get_legend_handles_labels()[0]) // columns)
+    figure.set_figheight(figure.get_figheight() + _LINE * rows)
+    corner = blended_transform_factory(figure.transFigure, ax.transAxes)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), bbox_transform=corner, ncols=columns, borderaxespad=0.2)
 
 
 def add_footnote(figure: Figure, records: Sequence[Record]) -> None:
