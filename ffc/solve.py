@@ -191,7 +191,7 @@ class _Seen(NamedTuple):
 
 
 def _look_through_window(system: System, schedule: Schedule, tolerance, cached: bool, c: _Carry) -> _Seen:
-    start = _window_start(system, schedule, c.prefix)
+    start = _window_start(system, schedule, c)
     index = start[:, None] + jnp.arange(schedule.window)
     solved = index < c.prefix[:, None]
     hold = solved | (c.status != Status.RUNNING)[:, None]
@@ -211,10 +211,13 @@ def _look_through_window(system: System, schedule: Schedule, tolerance, cached: 
     return _Seen(x, cache, start, solved, same, near, pick(block_finite(after)))
 
 
-def _window_start(system: System, schedule: Schedule, prefix: jax.Array) -> jax.Array:
-    """[batch] where each sample's window begins: at its prefix, rounded down to a group, inside the system."""
-    group = system.group if schedule.window % system.group == 0 else 1
-    return jnp.minimum(prefix // group * group, system.size - schedule.window)
+def _window_start(system: System, schedule: Schedule, c: _Carry) -> jax.Array:
+    """[batch] where each sample's window begins: at its prefix, rounded down, inside the system."""
+    prefix, step = c.prefix, system.group if schedule.window % system.group == 0 else 1
+    if system.together:
+        slowest = jnp.min(jnp.where(c.status == Status.RUNNING, prefix, system.size))
+        prefix, step = jnp.full_like(prefix, slowest), (schedule.window + 1) // 2
+    return jnp.minimum(prefix // step * step, system.size - schedule.window)
 
 
 def _sweep_steps(system: System, schedule: Schedule, x: State, start, prefix, status) -> State:
@@ -257,7 +260,7 @@ def _judge(size: int, schedule: Schedule, c: _Carry, seen: _Seen) -> _Carry:
     # Blocks accepted within a tolerance are not evaluated again: beyond them nothing is proven any more.
     proven = jnp.maximum(c.certified, reach(seen.same | seen.solved))
     certified = jnp.where(c.prefix == c.certified, proven, c.certified)
-    broken = jnp.any(~seen.finite & ~seen.solved, axis=1)
+    broken = sound < seen.start + schedule.window
     status = jnp.select(
         [broken, certified == size, prefix == size],
         [Status.NOT_FINITE, Status.CERTIFIED, Status.WITHIN_TOLERANCE],

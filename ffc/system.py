@@ -29,6 +29,8 @@ class System:
     size: int
     #: Wide windows begin at multiples of this many blocks (a row of an image, say).
     group: int = 1
+    #: Whether wide windows of all samples begin at one block: where the slowest is, rounded down to half a window.
+    together: bool = False
 
     def initial(self) -> State:
         """The first guess, with the shape and dtype of every iterate."""
@@ -100,7 +102,8 @@ def select_blocks(mask: jax.Array, x: State, y: State) -> State:
 
 def prefix_length(mask: jax.Array) -> jax.Array:
     """[batch] int32: how many leading entries of `mask` [batch, N] hold."""
-    return jnp.cumprod(mask, axis=1, dtype=jnp.int32).sum(axis=1, dtype=jnp.int32)
+    length = mask.shape[1]
+    return jnp.min(jnp.where(mask, length, jnp.arange(length)), axis=1, initial=length)
 
 
 def batch_size(x: State) -> int:

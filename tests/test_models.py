@@ -56,6 +56,16 @@ def test_windows_and_caches_give_what_sweeps_give(sampling, solver):
     np.testing.assert_allclose(solution.value, answer.value, atol=1e-5)
 
 
+@pytest.mark.parametrize("window", [1, 2, 3, 5, 7, 11])
+@pytest.mark.parametrize("name", ["made gray", "made colour"])
+def test_mades_windows_may_have_any_length(name, window):
+    model = SAMPLERS[name]
+    system = model.system(model.init(jax.random.key(2)), model.noise(jax.random.key(3), 4))
+    answer, solution = solve(system, Sequential()), solve(system, GSJacobi(window))
+    assert solution.exact
+    np.testing.assert_allclose(solution.value, answer.value, atol=1e-5)
+
+
 def test_the_probabilities_of_gray_levels_sum_to_one():
     outputs = jax.random.normal(jax.random.key(1), (15,))
     assert float(jnp.exp(mixture.log_likelihood(outputs, LEVELS[:, None])).sum()) == pytest.approx(1, abs=1e-4)

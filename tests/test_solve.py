@@ -30,6 +30,7 @@ SYSTEMS = {
     "dense": zoo.whole_numbers(2, density=1.0),
     "no windows": zoo.whole_numbers(3, has_windows=False),
     "groups of three": zoo.whole_numbers(4, group=3),
+    "windows together": zoo.together(5, density=0.1),
 }
 systems = st.builds(zoo.whole_numbers, seed=st.integers(0, 10**6), density=st.sampled_from([0.05, 0.2, 0.5, 1.0]))
 few = settings(max_examples=12, deadline=None, derandomize=True, database=None)

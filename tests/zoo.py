@@ -73,6 +73,21 @@ def unconnected(batch: int = 2, size: int = 12, **options) -> WholeNumbers:
 
 
 @flax.struct.dataclass
+class Together(WholeNumbers):
+    """`WholeNumbers` whose windows are those of the first sample, whatever the others ask for."""
+
+    together = True
+
+    def window(self, cache, x, start, count, stride):
+        return super().window(cache, x, jnp.full_like(start, start[0]), count, stride)
+
+
+def together(seed: int, **options) -> Together:
+    system = whole_numbers(seed, **options)
+    return Together(system.weights, system.u)
+
+
+@flax.struct.dataclass
 class Tanh(System):
     """`x_i = tanh(u_i + Σ_{j<i} w_ij x_j)`: smooth, so that iterates settle before they are exact."""
 

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ffc.errors import FFCError
 from ffc.models.base import Params, Sampler, cast
-from ffc.system import System
+from ffc.models.made.system import MADESampling, output
+
+__all__ = ["MADE", "MADESampling"]
 
 #: Sizes that a state dict leaves open, by its number of inputs: those of the released checkpoints.
 RELEASED = {784: ((28, 28, 1), 1e-6), 3072: ((32, 32, 3), 0.05)}
@@ -129,7 +130,7 @@ class MADE(Sampler):
 
         The network computes in `dtype`.
         """
-        return _output(*cast((_prepare(params), x), dtype)).astype(jnp.float32)
+        return output(*cast((_prepare(params), x), dtype)).astype(jnp.float32)
 
     def loss(self, params, images, labels=None, key=None, dtype=jnp.float32):
         """Negative log-likelihood in bits for each 8-bit entry of `images` [batch, height, width, channels] uint8.
@@ -167,15 +168,16 @@ class MADE(Sampler):
         return jnp.asarray(u, jnp.float32)
 
     def system(self, params, u):
-        """The system of `MADESampling`. Outside `jit`: the masks decide which units a step must compute."""
-        last = _last_seen(params["net"])[1]
-        order = np.argsort(last, kind="stable")
+        """The system of `MADESampling`. Outside `jit`: the masks decide in which order its units stand."""
+        seen = _last_seen(params["net"])[:2]
+        one, two = (np.argsort(last, kind="stable") for last in seen)
         (w1, b1), (w2, b2), (w3, b3) = _prepare(params)
         return MADESampling(
             u=u,
             limit=jnp.float32(np.log1p(-self.trunc_lambda) - np.log(self.trunc_lambda)),
-            layers=((w1, b1), (w2[:, order], b2[order]), (w3[order], b3)),
-            last_seen=tuple(last[order].tolist()),
+            layers=((w1[:, one], b1[one]), (w2[one][:, two], b2[two]), (w3[two], b3)),
+            last_seen=tuple(tuple(last[order].tolist()) for last, order in zip(seen, (one, two), strict=True)),
+            group=self.shape[1],
         )
 
     def samples(self, x):
@@ -189,77 +191,10 @@ class MADE(Sampler):
         return jnp.moveaxis(pixels.reshape(-1, channels, height, width), 1, -1)
 
 
-@flax.struct.dataclass
-class MADESampling(System):
-    """x_i = clip(mean_i(x_<i) + exp(log_scale_i(x_<i))·u_i), a system of D scalars (paper, section 4.3).
-
-    One entry at a time works incrementally. The units of the second hidden layer stand in the order of the
-    last entry that each sees, so those that a new entry completes are a short run, and all before are final.
-    """
-
-    u: jax.Array  # [batch, D]
-    limit: jax.Array  # scalar
-    layers: tuple  # (weight [in, out], bias [out]) three times, masked
-    last_seen: tuple[int, ...] = flax.struct.field(pytree_node=False)  # by each unit of the second hidden layer
-
-    @property
-    def size(self) -> int:
-        return self.u.shape[1]
-
-    def initial(self):
-        return jnp.zeros_like(self.u)
-
-    def sweep(self, x):
-        mean, log_scale = jnp.split(_output(self.layers, x), 2, axis=1)
-        return self._sample(mean, log_scale, self.u)
-
-    def windowed(self, count, stride):
-        return count == 1
-
-    def prepare(self, x):
-        """The hidden layers, the first before its ReLU, as no entry has been seen: [batch, hidden] each."""
-        (_, b1), (w2, b2), _ = self.layers
-        second = jax.nn.relu(jax.nn.relu(b1) @ w2 + b2)
-        return tuple(jnp.broadcast_to(layer, (len(x), *layer.shape)) for layer in (b1, second))
-
-    def window(self, cache, x, start, count, stride):
-        """Entry `start`: the one before it enters the first layer, and the units that it completes the second."""
-        (w1, _), (w2, b2), (w3, b3) = self.layers
-        first, second = cache
-        entry = start.max()  # one at a time, all samples that still run are at the same entry
-        before = jnp.maximum(entry - 1, 0)
-        first = first + jnp.where(entry > 0, _columns(x, before), 0) * w1[before]
-
-        ends = np.searchsorted(self.last_seen, np.arange(self.size + 1))  # units that see only entries before …
-        run, begin = int(np.diff(ends).max()), jnp.asarray(ends)[before]
-        completed = jax.nn.relu(first) @ _rows(w2.T, begin, run).T + _rows(b2, begin, run)
-        second = jax.lax.dynamic_update_slice_in_dim(second, jax.nn.relu(completed), begin, axis=1)
-
-        mean, log_scale = (second @ w3.T[at] + b3[at] for at in (entry, entry + self.size))
-        values = self._sample(mean[:, None], log_scale[:, None], _columns(self.u, entry))
-        return values, (first, second)
-
-    def _sample(self, mean, log_scale, u):
-        return jnp.clip(mean + jnp.exp(log_scale) * u, -self.limit, self.limit)
-
-
 def _prepare(params: Params) -> tuple:
     """(weight [in, out], bias) of each layer; what the masks exclude is zero and has no gradient."""
     layers = (params["net"][name] for name in _LAYERS)
     return tuple((jnp.where(layer["mask"] > 0.5, layer["weight"], 0).T, jnp.asarray(layer["bias"])) for layer in layers)
-
-
-def _output(layers: tuple, x: jax.Array) -> jax.Array:
-    (w1, b1), (w2, b2), (w3, b3) = layers
-    return jax.nn.relu(jax.nn.relu(x @ w1 + b1) @ w2 + b2) @ w3 + b3
-
-
-def _rows(x: jax.Array, start: jax.Array, width: int) -> jax.Array:
-    return jax.lax.dynamic_slice_in_dim(x, start, width)
-
-
-def _columns(x: jax.Array, start: jax.Array, width: int = 1) -> jax.Array:
-    return jax.lax.dynamic_slice_in_dim(x, start, width, axis=1)
 
 
 def _last_seen(net: Params) -> list[np.ndarray]:

@@ -1,0 +1,139 @@
+"""MADE's sampling as a triangular system (paper, section 4.3): whole sweeps, and windows of them."""
+
+from typing import NamedTuple
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ffc.system import System
+
+
+class Known(NamedTuple):
+    """What the entries before a window contribute to it."""
+
+    entries: jax.Array  # [batch] how many they are: as many for every sample; −1 before the first window
+    first: jax.Array  # [batch, hidden] the first layer before its ReLU
+    complete: jax.Array  # [batch, hidden] the second layer's units that see no later entry; zero elsewhere
+    second: jax.Array  # [batch, hidden] before its ReLU, for the units that the window completes
+    mean: jax.Array  # [batch, D], for the entries of the window
+    log_scale: jax.Array  # [batch, D], for the entries of the window
+
+
+@flax.struct.dataclass
+class MADESampling(System):
+    """x_i = clip(mean_i(x_<i) + exp(log_scale_i(x_<i))·u_i), a system of D scalars.
+
+    The units of a layer stand in the order of the last entry that each sees, so those that a run of entries
+    completes are a run themselves. A window evaluates the units that it completes, and nothing else: its work
+    falls with the square of its length. What the entries before it contribute is computed when it moves.
+    """
+
+    u: jax.Array  # [batch, D]
+    limit: jax.Array  # scalar
+    layers: tuple  # (weight [in, out], bias [out]) three times, masked
+    last_seen: tuple[tuple[int, ...], ...] = flax.struct.field(pytree_node=False)  # by each unit; −1: none
+    group: int = flax.struct.field(pytree_node=False)
+
+    together = True
+
+    @property
+    def size(self) -> int:
+        return self.u.shape[1]
+
+    def initial(self):
+        return jnp.zeros_like(self.u)
+
+    def sweep(self, x):
+        mean, log_scale = jnp.split(output(self.layers, x), 2, axis=1)
+        return self._sample(mean, log_scale, self.u)
+
+    def windowed(self, count, stride):
+        return stride == 1 and count < self.size
+
+    def prepare(self, x):
+        (_, b1), (_, b2), _ = self.layers
+        first, nothing = jnp.broadcast_to(b1, (len(x), len(b1))), jnp.zeros((len(x), len(b2)))
+        return Known(jnp.full(len(x), -1), first, nothing, nothing, x, x)
+
+    def window(self, cache, x, start, count, stride):
+        begin, inside = start[0], count - 1  # nothing in the window sees its last entry
+        at = jnp.clip(cache.entries[0], 0, self.size - count)
+        recent = _cut(x, at, count)  # all of x that the loop needs: XLA would copy the whole
+        known = jax.lax.while_loop(
+            lambda known: known.entries[0] < begin, lambda known: self._advance(known, recent, at, begin), cache
+        )
+        (w1, _), (w2, _), (w3, _) = self.layers
+        one, new1 = self._completed(0, begin, begin + inside, inside)
+        two, new2 = self._completed(1, begin, begin + inside, inside)
+        n1, n2 = len(new1), len(new2)
+        first = _cut(known.first, one, n1) + _cut(x, begin, inside) @ _block(w1, begin, inside, one, n1)
+        hidden = jnp.where(new1, jax.nn.relu(first), 0)
+        second = _cut(known.second, two, n2) + hidden @ _block(w2, one, n1, two, n2)
+        hidden = jnp.where(new2, jax.nn.relu(second), 0)
+        mean, log_scale = (
+            _cut(part, begin, count) + hidden @ _block(w3, two, n2, begin + side, count)
+            for part, side in ((known.mean, 0), (known.log_scale, self.size))
+        )
+        return self._sample(mean, log_scale, _cut(self.u, begin, count)), known
+
+    def _advance(self, known: Known, recent: jax.Array, at: jax.Array, begin: jax.Array) -> Known:
+        """Make half a window of entries known, or what is missing to `begin`; `recent` holds those from `at` on."""
+        (w1, _), (w2, b2), (w3, b3) = self.layers
+        count, before = recent.shape[1], known.entries[0]
+        step = (count + 1) // 2
+        entries = jnp.minimum(before + step, begin)
+        here = jnp.clip(before, at, at + count - step)
+        new = (here + jnp.arange(step) >= before) & (here + jnp.arange(step) < entries)
+        first = known.first + jnp.where(new, _cut(recent, here - at, step), 0) @ _cut(w1, here, step, axis=0)
+        seen = jnp.arange(len(w2)) < jnp.asarray(self._ends(0))[entries + 1]
+        hidden = jnp.where(seen, jax.nn.relu(first), 0)
+
+        def second(start, width):
+            return hidden @ _cut(w2, start, width) + _cut(b2, start, width)
+
+        two, new = self._completed(1, before, entries, step)
+        completed = jnp.where(new, jax.nn.relu(second(two, len(new))), _cut(known.complete, two, len(new)))
+        complete = _put(known.complete, completed, two)
+        mean, log_scale = (
+            _put(part, complete @ _cut(w3, entries + side, count) + _cut(b3, entries + side, count), entries)
+            for part, side in ((known.mean, 0), (known.log_scale, self.size))
+        )
+        two, new = self._completed(1, entries, entries + count - 1, count - 1)
+        inside = _put(known.second, second(two, len(new)), two)
+        return Known(jnp.full_like(known.entries, entries), first, complete, inside, mean, log_scale)
+
+    def _completed(self, layer: int, begin: jax.Array, end: jax.Array, entries: int) -> tuple[jax.Array, jax.Array]:
+        """A run of units with those whose last entry is begin … end − 1 (at most `entries`), and which they are."""
+        ends = self._ends(layer)
+        width = int(np.max(ends[entries:] - ends[: len(ends) - entries]))
+        first, last = (jnp.asarray(ends)[place + 1] for place in (begin, end))
+        start = jnp.minimum(first, len(self.last_seen[layer]) - width)
+        unit = start + jnp.arange(width)
+        return start, (unit >= first) & (unit < last)
+
+    def _ends(self, layer: int) -> np.ndarray:
+        """At i + 1, the number of units that see no entry from i on; i = −1, 0 … D."""
+        return np.searchsorted(self.last_seen[layer], np.arange(-1, self.size + 1))
+
+    def _sample(self, mean, log_scale, u):
+        return jnp.clip(mean + jnp.exp(log_scale) * u, -self.limit, self.limit)
+
+
+def output(layers: tuple, x: jax.Array) -> jax.Array:
+    """[batch, 2·D] means and log-scales, from prepared layers."""
+    (w1, b1), (w2, b2), (w3, b3) = layers
+    return jax.nn.relu(jax.nn.relu(x @ w1 + b1) @ w2 + b2) @ w3 + b3
+
+
+def _cut(x: jax.Array, start: jax.Array, width: int, axis: int = -1) -> jax.Array:
+    return jax.lax.dynamic_slice_in_dim(x, start, width, axis)
+
+
+def _block(weight: jax.Array, row: jax.Array, rows: int, column: jax.Array, columns: int) -> jax.Array:
+    return jax.lax.dynamic_slice(weight, (row, column), (rows, columns))
+
+
+def _put(x: jax.Array, values: jax.Array, start: jax.Array) -> jax.Array:
+    return jax.lax.dynamic_update_slice_in_dim(x, values, start, axis=-1)
