@@ -33,7 +33,7 @@ NOTEBOOKS = {
     "rnn_backprop": (
         "RNN backpropagation",
         ["rnn"],
-        ["rnn_begin", "rnn_end", "rnn_backprop", "rnn_backprop_iter"],
+        ["rnn_begin", "rnn_end", "rnn_backprop", "rnn_backprop_iter", "rnn_scaling"],
     ),
     "densenet": (
         "DenseNet inference",
@@ -63,11 +63,11 @@ def notebooks_of(preset):
 
 
 def records_of(preset, tasks=None):
-    """The records of a preset's tasks: one for each solver, and the RNN's gradient errors."""
+    """The records of a preset's tasks: one for each solver, and the RNN's gradient errors and times by length."""
     present = PRESETS[preset]["tasks"]
     names = [(task, solver) for task in tasks or present if task in present for solver in present[task]["solvers"]]
     if ("rnn", "feedforward") in names:
-        names += [("rnn", "gradients_feedforward"), ("rnn", "gradients_jacobi")]
+        names += [("rnn", "gradients_feedforward"), ("rnn", "gradients_jacobi"), ("rnn_scaling", "scaling")]
     return [f"results/{preset}/records/{task}/{name}.npz" for task, name in names]
 
 
@@ -117,6 +117,11 @@ def solver_settings(wildcards):
 def gradient_settings(wildcards):
     section = PRESETS[wildcards.preset]["tasks"]["rnn"]
     return {key: section[key] for key in ("data", "hidden", "scale", "samples")}
+
+
+def scaling_settings(wildcards):
+    section = PRESETS[wildcards.preset]["tasks"]["rnn"]
+    return {key: section[key] for key in ("hidden", "scale", "lengths")}
 
 
 def solver_inputs(wildcards):

@@ -57,3 +57,39 @@ rule gradients:
         "Gradient errors of rnn by {wildcards.solver}"
     script:
         "../workflow/scripts/gradients.py"
+
+
+rule rnn_scaling:
+    input:
+        data="results/{preset}/data/rnn.npz",
+        lib=library(
+            "system",
+            "solvers",
+            "solve",
+            "measure",
+            "experiments/job",
+            "experiments/rnn",
+            "experiments/rnn_scaling",
+            "models/rnn",
+        ),
+    output:
+        "results/{preset}/records/rnn_scaling/scaling.npz",
+    log:
+        "logs/{preset}/solve/rnn_scaling.log",
+    benchmark:
+        "benchmarks/{preset}/solve/rnn_scaling.tsv"
+    conda:
+        "../envs/ffc.yaml"
+    threads: all_cores()
+    resources:
+        mem_mb=memory,
+        runtime=60,
+        gpu=gpus,
+    params:
+        settings=scaling_settings,
+        seed=lambda wildcards: preset_of(wildcards, "seed"),
+        repeats=lambda wildcards: preset_of(wildcards, "repeats"),
+    message:
+        "Times of the recurrent network by length"
+    script:
+        "../workflow/scripts/rnn_scaling.py"

@@ -37,7 +37,10 @@ FIGURES: dict[str, tuple[str, _Draw]] = {
     "pixelcnnpp_cifar10": ("pixelcnnpp_cifar10", _with(sampling.pixelcnnpp, by="seconds")),
 }
 
-__all__ = ["FIGURES", "draw", "from_root", "load_records", "save", "show", "show_training"]
+#: Figures that the paper does not have, likewise.
+EXTRAS: dict[str, tuple[str, _Draw]] = {"rnn_scaling": ("rnn_scaling", rnn.scaling)}
+
+__all__ = ["EXTRAS", "FIGURES", "draw", "from_root", "load_records", "save", "show", "show_training"]
 
 
 def draw(name: str, records: str | Path, authors: str | Path | None = None) -> Figure:
@@ -45,9 +48,10 @@ def draw(name: str, records: str | Path, authors: str | Path | None = None) -> F
 
     With `authors`, another such folder, their curves stand beside those of `records` in the same picture.
     """
-    if name not in FIGURES:
-        raise FFCError(f"figure {name!r}: expected one of {', '.join(FIGURES)}")
-    task, function = FIGURES[name]
+    known = FIGURES | EXTRAS
+    if name not in known:
+        raise FFCError(f"figure {name!r}: expected one of {', '.join(known)}")
+    task, function = known[name]
     found = load_records(Path(records) / task)
     return function(beside(found, load_records(Path(authors) / task)) if authors else found)
 
@@ -61,9 +65,11 @@ def show(
 ):
     """`draw` a figure, write it under `figures` as PNG, SVG and PDF, and return it for a notebook to display.
 
-    Relative folders count from the project's own (`from_root`). A figure that is not among `only` is left out.
+    Relative folders count from the project's own (`from_root`). A figure that is not among `only` is left out, and
+    one of `EXTRAS` whose records are not there: older results have none.
     """
-    if only is not None and name not in only:
+    absent = name in EXTRAS and not (from_root(records) / EXTRAS[name][0]).is_dir()
+    if absent or (only is not None and name not in only):
         from IPython.display import Markdown
 
         return Markdown(f"*{name} is left out: not all of its results are there.*")

@@ -5,11 +5,27 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from ffc.figures.style import add_legend, axes, in_order, look, shades, styled
+from ffc.figures.style import Look, add_footnote, add_legend, axes, in_order, look, shades, styled
 from ffc.records import Record
 
 #: Losses of single sequences scatter: curves are running means over this many steps.
 SMOOTHING = 10
+
+#: Both passes, and the ways of each by the names of their arrays.
+_PASSES = {
+    "forward": {
+        "sequential": Look("In order", "#000000"),
+        "deer": Look("DEER", "#d55e00", (0, (6, 1.2, 1.2, 1.2))),
+        "quasi_deer": Look("Quasi-DEER", "#e69f00", (0, (2.5, 1))),
+        "forward_chunks": Look("Chunks", "#cc79a7", (0, (1, 1))),
+    },
+    "backward": {
+        "backpropagation": Look("Backpropagation", "#000000"),
+        "jacobi": Look("Jacobi, fewest sweeps", "#d55e00", (0, (6, 1.2, 1.2, 1.2))),
+        "chunks": Look("Chunks (Jacobi-GS)", "#cc79a7", (0, (1, 1))),
+        "scan": Look("Associative scan", "#009e73", (0, (2.5, 1))),
+    },
+}
 
 
 @styled
@@ -47,4 +63,24 @@ def training(records: Mapping[str, Record], by: str) -> Figure:
         ax.plot(x[width - 1 :], smooth, label=style.label, **style.line | lines.get(record.meta["solver"], {}))
     ax.set_xlim(0, None)
     add_legend(ax)
+    return figure
+
+
+@styled
+def scaling(records: Mapping[str, Record]) -> Figure:
+    """Seconds against the length of the sequence, least and median of the repeats; a cross where a way fell back."""
+    record = records["scaling"]
+    figure = Figure(figsize=(7.4, 3.8))
+    for panel, (name, ways) in zip(figure.subplots(1, 2, sharey=True), _PASSES.items(), strict=True):
+        for way, style in ways.items():
+            seconds, fell_back = record[f"{way}_seconds"], ~record[f"{way}_parallel"]
+            median = np.median(seconds, axis=1)
+            panel.plot(record["lengths"], median, label=style.label, marker="o", markersize=3, **style.line)
+            panel.plot(record["lengths"], seconds.min(axis=1), **style.thin)
+            if fell_back.any() and way not in ("sequential", "backpropagation"):
+                panel.plot(record["lengths"][fell_back], median[fell_back], "x", color=style.color, markersize=9)
+        panel.set(xscale="log", yscale="log", xlabel=f"time steps, {name}")
+        add_legend(panel)
+    figure.axes[0].set_ylabel("seconds: median, least (thin)")
+    add_footnote(figure, [record])
     return figure
