@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ffc.errors import FFCError
@@ -21,7 +22,7 @@ from ffc.measure import interleaved
 from ffc.models import rnn as network
 from ffc.models.densenet import prepare
 from ffc.records import Record, provenance
-from ffc.solve import Exact, solve
+from ffc.solve import Exact, Status, solve
 from ffc.solvers import Jacobi, Solver
 from ffc.system import System
 from ffc.tables import markdown
@@ -227,6 +228,12 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
         count = min(job.options["iterations"], steps)
         return entry(label, by_jacobi(count), count, 1, exact=count == steps, baseline=False)
 
+    def by_chunks(params, x, run) -> Result:
+        found = network.adjoint_by_chunks(params, run)
+        certified = jnp.all(found.status == Status.CERTIFIED)
+        return Result(network.gradients(x, run, found.states[:, ::-1]), found.passes, certified)
+
+    chunks = Entry.of("Chunks (Jacobi-GS)", by_chunks, params, x, run, passes=1)
     depth = int(np.ceil(np.log2(steps)))
     scan = entry("Associative scan", network.adjoint_by_scan, depth, 1, exact=False, baseline=False)
-    return [*(contestant(label, job) for label, job in jobs), scan]
+    return [*(contestant(label, job) for label, job in jobs), chunks, scan]

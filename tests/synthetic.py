@@ -67,6 +67,19 @@ def gradients(solver, rate) -> Record:
     return record({"begin": begin, "end": begin / 10}, "rnn", solver)
 
 
+def scaling() -> Record:
+    """Ways whose seconds grow with the length, from 1 ms for 10 steps; DEER fell back to the order at 100."""
+    forward, backward = (
+        ("sequential", "deer", "quasi_deer", "forward_chunks"),
+        ("backpropagation", "jacobi", "chunks", "scan"),
+    )
+    arrays = {"lengths": np.array([10, 100])}
+    for place, way in enumerate((*forward, *backward), 1):
+        arrays[f"{way}_seconds"] = place * 1e-3 * np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
+        arrays[f"{way}_parallel"] = np.array([True, way != "deer"])
+    return record(arrays, "rnn", "scaling")
+
+
 def densenet() -> dict[str, Record]:
     """Two images, three layers; the slowest layer takes 2 ms, all of them 4 ms."""
     feedforward = {"logits": np.zeros((2, 10)), "seconds": np.full((2, 3), 3e-3)}
@@ -119,7 +132,7 @@ def everything() -> dict[str, dict[str, Record]]:
 
 
 def write(folder) -> None:
-    """All of `everything`, as the workflow lays its records out."""
-    for task, records in everything().items():
+    """All of `everything`, and times by length, as the workflow lays its records out."""
+    for task, records in (everything() | {"rnn_scaling": {"scaling": scaling()}}).items():
         for solver, one in records.items():
             one.save(folder / task / f"{solver}.npz")

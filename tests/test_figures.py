@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def drawn(folder):
     """Every figure, drawn once."""
-    return {name: figures.draw(name, folder) for name in figures.FIGURES}
+    return {name: figures.draw(name, folder) for name in figures.FIGURES | figures.EXTRAS}
 
 
 def curves(figure) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -69,7 +69,7 @@ def test_the_notebooks_show_each_figure_once():
         assert [cell["metadata"].get("tags") for cell in code].count(["parameters"]) == 1
         source = "\n".join("".join(cell["source"]) for cell in code)
         shown += [line.split('"')[1] for line in source.splitlines() if line.startswith("show(")]
-    assert sorted(shown) == sorted(figures.FIGURES)
+    assert sorted(shown) == sorted(figures.FIGURES | figures.EXTRAS)
 
 
 @pytest.mark.parametrize("name", figures.FIGURES)
@@ -241,6 +241,22 @@ def test_learning_curves_have_a_panel_for_each_task_trained_here(folder):
     np.testing.assert_array_equal(held_out, [[2, 4, 6, 7], [3, 1, 1.5, 2]])
     np.testing.assert_array_equal(kept, [[4], [1]])
     assert "Weights: trained here (7 steps, 1.25 bits/dim)" in footnote(figure)
+
+
+def test_times_by_length_have_a_panel_for_each_pass_and_a_cross_where_a_way_fell_back(drawn):
+    forward, backward = drawn["rnn_scaling"].axes
+    assert list(curves_of(forward)) == ["In order", "DEER", "Quasi-DEER", "Chunks"]
+    ways = ["Backpropagation", "Jacobi, fewest sweeps", "Chunks (Jacobi-GS)", "Associative scan"]
+    assert list(curves_of(backward)) == ways
+    np.testing.assert_allclose(curves_of(forward)["Quasi-DEER"], [[10, 100], [6e-3, 60e-3]])
+    assert [line.get_xdata() for line in forward.get_lines() if line.get_marker() == "x"] == [[100]]
+    assert (forward.get_xscale(), forward.get_yscale(), backward.get_yscale()) == ("log", "log", "log")
+    assert "Device: Abacus, 10 rows" in footnote(drawn["rnn_scaling"])
+
+
+def test_an_extra_figure_without_records_is_left_out(tmp_path):
+    note = figures.show("rnn_scaling", tmp_path, tmp_path)
+    assert "rnn_scaling is left out" in note.data
 
 
 def test_without_training_the_learning_curves_say_so(folder):

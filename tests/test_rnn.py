@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ffc import Jacobi, JacobiGS, solve
+from ffc.data import Dataset
+from ffc.errors import FFCError
+from ffc.experiments import rnn_scaling
 from ffc.models import rnn
 from ffc.models.rnn.recurrence import TOLERANCE
 from ffc.solve import Status
@@ -119,3 +122,31 @@ def test_a_hidden_system_is_solved_by_jacobi_alone():
     solution = solve(system, Jacobi())
     assert solution.exact
     np.testing.assert_allclose(solution.value[:, :-1], forward(params, x).hidden[:, 1:], atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Twelve images of 4×4 pixels."""
+    path = tmp_path_factory.mktemp("scaling") / "data.npz"
+    images = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 1), np.uint8)
+    Dataset("small", "small noise", images, images).to_record().save(path)
+    return path
+
+
+def test_both_passes_are_timed_in_every_way_and_agree(data):
+    options = {"hidden": HIDDEN, "scale": 0.3, "lengths": [6, 40]}
+    record = rnn_scaling.run(options, data=data, seed=0, repeats=2)
+    ways = ("sequential", "deer", "quasi_deer", "forward_chunks", "backpropagation", "jacobi", "chunks", "scan")
+    np.testing.assert_array_equal(record["lengths"], [6, 40])
+    for way in ways:
+        assert record[f"{way}_seconds"].shape == (2, 2)
+        assert (record[f"{way}_difference"] < 1e-5).all()
+    assert all(record[f"{way}_parallel"].all() for way in ways if way not in ("sequential", "backpropagation"))
+    assert record["jacobi_iterations"][0] <= 6
+    np.testing.assert_array_equal(record["sequential_iterations"], [6, 40])
+
+
+def test_a_length_beyond_the_data_is_refused(data):
+    options = {"hidden": HIDDEN, "scale": 0.3, "lengths": [200]}
+    with pytest.raises(FFCError, match=r"tasks\.rnn\.lengths: 200; the data has 192 pixels"):
+        rnn_scaling.run(options, data=data, seed=0, repeats=1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from ffc.figures.style import Look, add_footnote, add_legend, axes, in_order, look, shades, styled
+from ffc.figures.style import PAGE, Look, add_footnote, add_legend, axes, in_order, look, shades, styled
 from ffc.records import Record
 
 #: Losses of single sequences scatter: curves are running means over this many steps.
@@ -70,7 +70,7 @@ def training(records: Mapping[str, Record], by: str) -> Figure:
 def scaling(records: Mapping[str, Record]) -> Figure:
     """Seconds against the length of the sequence, least and median of the repeats; a cross where a way fell back."""
     record = records["scaling"]
-    figure = Figure(figsize=(7.4, 3.8))
+    figure = Figure(figsize=(PAGE, 0.45 * PAGE))
     for panel, (name, ways) in zip(figure.subplots(1, 2, sharey=True), _PASSES.items(), strict=True):
         for way, style in ways.items():
             seconds, fell_back = record[f"{way}_seconds"], ~record[f"{way}_parallel"]
@@ -80,7 +80,7 @@ def scaling(records: Mapping[str, Record]) -> Figure:
             if fell_back.any() and way not in ("sequential", "backpropagation"):
                 panel.plot(record["lengths"][fell_back], median[fell_back], "x", color=style.color, markersize=9)
         panel.set(xscale="log", yscale="log", xlabel=f"time steps, {name}")
-        add_legend(panel)
+        panel.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     figure.axes[0].set_ylabel("seconds: median, least (thin)")
     add_footnote(figure, [record])
     return figure
