@@ -8,7 +8,7 @@ holds on the device. Repeats are interleaved, so that what slows the machine for
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +19,9 @@ from ffc.experiments import TASKS, Job, densenet, rnn, sampling
 from ffc.figures.files import load_records
 from ffc.figures.style import in_order, look
 from ffc.measure import interleaved
+from ffc.models import Sampler
 from ffc.models import rnn as network
-from ffc.models.densenet import prepare
+from ffc.models.densenet import DenseNet, prepare
 from ffc.records import Record, provenance
 from ffc.solve import Exact, Status, solve
 from ffc.solvers import Jacobi, Solver
@@ -46,8 +47,8 @@ class Result(NamedTuple):
     """What a program computes on the device."""
 
     answer: Any  # a state, logits, or gradients
-    iterations: jax.Array  # of the slowest sample
-    certified: jax.Array  # whether it proved its answer, or is the sequential evaluation that defines it
+    iterations: Any  # of the slowest sample
+    certified: Any  # whether it proved its answer, or is the sequential evaluation that defines it
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class Entry:
     passes: float
 
     @classmethod
-    def of(cls, solver: str, function: Callable[..., Result], *arguments: Any, passes: float, baseline: bool = False):
+    def of(
+        cls, solver: str, function: Callable[..., Result], *arguments: Any, passes: float, baseline: bool = False
+    ) -> "Entry":
         return cls(solver, baseline, jax.jit(function).lower(*arguments).compile(), arguments, passes)
 
     def run(self) -> Result:
@@ -71,6 +74,7 @@ class Entry:
     def peak_bytes(self) -> int:
         """Arguments, results, and all that the program keeps between them."""
         memory = self.program.memory_analysis()
+        assert memory is not None, "every backend of JAX says what a program holds"
         return memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
 
 
@@ -167,7 +171,7 @@ def _job(task: str, record: Record, results: Path) -> Job:
 def _sampling(jobs: list[tuple[str, Job]], options: dict[str, str] | None) -> list[Entry]:
     first = jobs[0][1]
     checkpoint = first.load_checkpoint()
-    if options and checkpoint.model.options:
+    if options and cast(Sampler, checkpoint.model).options:
         first = replace(first, settings=first.settings | {"system": options})
     system = sampling.system_of(first, checkpoint)
     return [_solving(label, system, sampling.solver_of(job, system), job.kind in _BASELINES) for label, job in jobs]
@@ -188,7 +192,8 @@ def _densenet(jobs: list[tuple[str, Job]]) -> list[Entry]:
     """One image, from its pixels to the logits."""
     job = jobs[0][1]
     checkpoint, x = job.load_checkpoint(), densenet.images_of(job)[0]
-    system, model = checkpoint.model.system(checkpoint.params, x), checkpoint.model
+    model = cast(DenseNet, checkpoint.model)
+    system = model.system(checkpoint.params, x)
 
     def in_order(layers, x) -> Result:
         return Result(model.feedforward(layers, x), np.int32(system.size), np.bool_(True))

@@ -19,7 +19,7 @@ from flax.serialization import msgpack_restore, msgpack_serialize
 
 from ffc.errors import FFCError
 from ffc.models import Model, model_class
-from ffc.records import write_whole
+from ffc.records import write_bytes
 
 Tree = dict[str, Any]
 
@@ -61,8 +61,8 @@ def save(path: str | Path, model: Model, params: Tree, meta: dict[str, Any]) -> 
     sidecar = {**meta, "model": description, "sha256": hashlib.sha256(content).hexdigest()}
     text = json.dumps(sidecar, indent=2, sort_keys=True) + "\n"
     # The sidecar first: weights without one would pass for somebody else's.
-    write_whole(path.with_suffix(".json"), lambda file: file.write(text.encode()))
-    write_whole(path, lambda file: file.write(content))
+    write_bytes(path.with_suffix(".json"), text.encode())
+    write_bytes(path, content)
 
 
 def load(path: str | Path, shape: tuple[int, ...] | None = None, trunc_lambda: float | None = None) -> Checkpoint:
@@ -203,9 +203,10 @@ def _described(description: dict[str, Any], tree: Tree) -> Model:
     return model
 
 
-def _recognised(tree: Tree, shape, trunc_lambda) -> Model:
+def _recognised(tree: Tree, shape: tuple[int, ...] | None, trunc_lambda: float | None) -> Model:
     """The model that somebody else's weights belong to, by their names and shapes."""
-    pixelcnnpp, made, densenet = map(model_class, ("pixelcnnpp", "made", "densenet"))
+    kinds: list[Any] = [model_class(kind) for kind in ("pixelcnnpp", "made", "densenet")]
+    pixelcnnpp, made, densenet = kinds
     if pixelcnnpp.is_params(tree):
         return pixelcnnpp.from_params(tree, shape)
     if made.is_params(tree):

@@ -9,7 +9,9 @@ import os
 import sys
 import tempfile
 import traceback
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -104,7 +106,7 @@ def compare(arguments: argparse.Namespace) -> int:
     print(_row("solver", "iterations", "certified", "max |diff|", "seconds", "× sequential", "× cached"))
     answer, ties, spent, exact = None, None, {}, True
     for name, solver in solvers.items():
-        solution, seconds = timed_repeats(lambda solver=solver: solve(system, solver), repeats=1)
+        solution, seconds = timed_repeats(partial(solve, system, solver), repeats=1)
         samples = np.asarray(model.samples(solution.value))
         if answer is None:
             answer, ties = samples, np.asarray(count_ties(system, solution.value))
@@ -120,7 +122,7 @@ def compare(arguments: argparse.Namespace) -> int:
             ),
             flush=True,
         )
-    if ties.any():
+    if ties is not None and ties.any():
         print(f"ties: {', '.join(map(str, ties))} blocks of the samples; from its first on, solvers may differ")
     return DONE if exact else NOT_EXACT
 
@@ -173,7 +175,7 @@ def completion(arguments: argparse.Namespace) -> int:
 class _Parser(argparse.ArgumentParser):
     """A parser whose complaints are ours: one line."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         raise FFCError(f"{message}; see {self.prog} --help")
 
 
@@ -330,8 +332,8 @@ def _write_image(path: Path, pictures: np.ndarray) -> None:
     tiles = np.zeros((rows * columns, height, width, channels), np.uint8)
     tiles[:batch] = np.round(255 * np.clip(pictures, 0, 1))
     tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    image = tiles.reshape(rows * height, columns * width, channels)
-    image = Image.fromarray(image[..., 0] if channels == 1 else image)
+    pixels = tiles.reshape(rows * height, columns * width, channels)
+    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
     write_whole(path, lambda file: image.save(file, format="png"))
 
 

@@ -15,6 +15,6 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
 def _mark_files(parser: argparse.ArgumentParser) -> None:
     for action in parser._actions:
         if action.type is Path:
-            action.complete = shtab.FILE
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
         for child in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
             _mark_files(child)

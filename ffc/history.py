@@ -27,7 +27,7 @@ class History(NamedTuple):
     snapshots: Any  # a state with a leading axis, one entry for each named iteration
 
 
-def start(x: State, reference: State, length: int, snapshots) -> History:
+def start(x: State, reference: State, length: int, snapshots: tuple[int, ...]) -> History:
     """Curves of `length` iterations, with row 0: the first guess `x`."""
     curve = jnp.zeros((length + 1, batch_size(x)))
     here = jnp.array(snapshots, jnp.int32) == 0
@@ -39,7 +39,7 @@ def start(x: State, reference: State, length: int, snapshots) -> History:
     )
 
 
-def extend(h: History, k: jax.Array, before: State, x: State, reference: State, snapshots) -> History:
+def extend(h: History, k: jax.Array, before: State, x: State, reference: State, snapshots: tuple[int, ...]) -> History:
     """Add row `k`: the state `x` after iteration k, and `before` it."""
     return History(
         l2=h.l2.at[k].set(l2_distance(x, reference), mode="drop"),
@@ -49,7 +49,7 @@ def extend(h: History, k: jax.Array, before: State, x: State, reference: State, 
     )
 
 
-def finish(h: History, last: jax.Array, x: State, snapshots) -> History:
+def finish(h: History, last: jax.Array, x: State, snapshots: tuple[int, ...]) -> History:
     """After the last iteration nothing moves: the curves stay level and later snapshots show the end."""
     row = jnp.minimum(jnp.arange(h.l2.shape[0]), last)
     return h._replace(

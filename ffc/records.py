@@ -38,7 +38,7 @@ class Record:
         """Write to `path`, whole or not at all."""
         if _META in self.arrays:
             raise FFCError(f"{path}: a record has no array of the name {_META}")
-        arrays = {name: np.asarray(value) for name, value in self.arrays.items()}
+        arrays: dict[str, Any] = {name: np.asarray(value) for name, value in self.arrays.items()}
         arrays[_META] = np.array(json.dumps(self.meta, sort_keys=True))
         write_whole(path, lambda file: np.savez_compressed(file, **arrays))
 
@@ -69,7 +69,12 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def write_whole(path: str | os.PathLike, write: Callable[[IO[bytes]], None]) -> None:
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """`write_whole` of what is at hand."""
+    write_whole(path, lambda file: file.write(content))
+
+
+def write_whole(path: str | os.PathLike, write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` with a temporary binary file beside `path`, then rename it to `path`.
 
     Whatever interrupts it, `path` holds what it held before, or all of the new. Raises `FFCError` where

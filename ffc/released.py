@@ -7,6 +7,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any
 
@@ -115,7 +116,7 @@ def extract(archive: Path, wanted: list[str], folder: Path) -> dict[str, Path]:
         for path, stream in _members(archive):
             name = _asked(path, wanted)
             if name and name not in paths:
-                write_whole(folder / name, lambda file, stream=stream: _copy(archive, stream, file))
+                write_whole(folder / name, partial(_copy, archive, stream))
                 paths[name] = folder / name
     return paths
 
@@ -156,8 +157,8 @@ def _members(archive: Path) -> Iterator[tuple[PurePath, IO[bytes]]]:
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as file:
             for member in file:
-                if member.isreg():
-                    yield PurePosixPath(member.name), file.extractfile(member)
+                if member.isreg() and (content := file.extractfile(member)):
+                    yield PurePosixPath(member.name), content
     else:
         raise FFCError(f"{archive}: neither a zip nor a tar archive; fetch it again")
 

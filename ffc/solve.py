@@ -148,7 +148,6 @@ def _run(system: System, reference, schedule: Schedule, tolerance, limit: int, l
     x = system.initial()
     zeros = jnp.zeros(batch_size(x), jnp.int32)
     cached = schedule.cached and system.windowed(schedule.count, schedule.block)
-    recording = reference is not None
     first = _Carry(
         x=x,
         cache=system.prepare(x) if cached else (),
@@ -157,7 +156,7 @@ def _run(system: System, reference, schedule: Schedule, tolerance, limit: int, l
         status=zeros + Status.RUNNING,
         iterations=zeros,
         step=jnp.int32(0),
-        history=history.start(x, reference, length, snapshots) if recording else None,
+        history=None if reference is None else history.start(x, reference, length, snapshots),
     )
 
     def running(c: _Carry):
@@ -166,7 +165,7 @@ def _run(system: System, reference, schedule: Schedule, tolerance, limit: int, l
     def body(c: _Carry) -> _Carry:
         seen = _look_through_window(system, schedule, tolerance, cached, c)
         after = _judge(system.size, schedule, c, seen)
-        if recording:
+        if c.history is not None:
             curves = history.extend(c.history, after.step, c.x, after.x, reference, snapshots)
             after = after._replace(history=curves)
         return after
@@ -174,7 +173,7 @@ def _run(system: System, reference, schedule: Schedule, tolerance, limit: int, l
     last = jax.lax.while_loop(running, body, first)
     return last._replace(
         x=select_blocks(_trusted(last, system.size), last.x, x),
-        history=history.finish(last.history, last.step, last.x, snapshots) if recording else None,
+        history=None if last.history is None else history.finish(last.history, last.step, last.x, snapshots),
     )
 
 

@@ -99,7 +99,7 @@ def solver_by_name(name: str, system: System, window: int | None = None, block: 
         raise FFCError(f"window: {window} rows; this system has {groups}: give 1 … {groups}")
     if block is not None and (block < 1 or system.size % block):
         raise FFCError(f"block: {block} does not divide the system's {system.size} blocks; a row has {system.group}")
-    solvers = {
+    solvers: dict[str, Solver] = {
         "sequential": Sequential(),
         "cached": Sequential(cached=True),
         "jacobi": Jacobi(),

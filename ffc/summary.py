@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from ffc.errors import FFCError
 from ffc.experiments import TASKS
 from ffc.figures.files import from_root, load_records
 from ffc.figures.style import in_order, look, sources, theirs
-from ffc.records import Record, write_whole
+from ffc.records import Record, write_bytes
 from ffc.tables import markdown
 
 #: Song et al., ICML 2021: iterations and seconds by oracle stopping (for DenseNet: estimated), as the outputs
@@ -150,7 +150,7 @@ def write(records: str | Path, output: str | Path) -> str:
     rows = table(found)
     markdown = to_markdown(rows, origins(found))
     for name, text in (("summary.md", markdown), ("summary.csv", to_csv(rows))):
-        write_whole(output / name, lambda file, text=text: file.write(text.encode()))
+        write_bytes(output / name, text.encode())
     return markdown
 
 
@@ -247,12 +247,12 @@ def _verdict(task: str, rows: list[Row]) -> str:
     return f"{task}: the fastest parallel solver is {best['solver']}: {ratios or 'nothing to compare it with'}."
 
 
-def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
+def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return next((values[name] for name in names if name in values), None)
 
 
-def _ratios(seconds: dict[str, float], name: str, over_plain: str, over_best: str) -> Row:
-    baselines = [seconds[solver] for solver in _BASELINES if seconds.get(solver)]
+def _ratios(seconds: Mapping[str, float | None], name: str, over_plain: str, over_best: str) -> Row:
+    baselines = [spent for solver in _BASELINES if (spent := seconds.get(solver))]
     mine = seconds.get(name)
     return {over_plain: _ratio(_first(seconds, _PLAIN), mine), over_best: _ratio(min(baselines, default=None), mine)}
 

@@ -8,7 +8,7 @@ leaf for each resolution.
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -25,10 +25,23 @@ class System:
     `sweep`; `windowed`, `prepare` and `window` are worth writing where part of a sweep costs less than all.
     """
 
-    #: Number of blocks N.
-    size: int
-    #: Wide windows begin at multiples of this many blocks (a row of an image, say).
-    group: int = 1
+    if TYPE_CHECKING:  # a field or a property, as the subclass likes
+
+        @property
+        def size(self) -> int:
+            """Number of blocks N."""
+
+        @property
+        def group(self) -> int:
+            """Wide windows begin at multiples of this many blocks (a row of an image, say)."""
+
+        def replace(self, **fields: Any) -> Self: ...
+
+    else:
+        #: Number of blocks N.
+        size: int
+        #: Wide windows begin at multiples of this many blocks (a row of an image, say).
+        group: int = 1
     #: Whether wide windows of all samples begin at one block: where the slowest is, rounded down to half a window.
     together: bool = False
 

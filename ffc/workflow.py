@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ffc.errors import FFCError
-from ffc.records import write_whole
+from ffc.records import write_bytes
 
 #: Seconds that a kernel may take to start, and a cell to run.
 START_TIMEOUT, CELL_TIMEOUT = 120, 1800
@@ -54,7 +54,7 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
     except (CellTimeoutError, DeadKernelError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FFCError(f"{notebook}: {reason}; run it by hand to see why ({os.fspath(executed)})") from error
-    write_whole(output, lambda file: file.write(executed.read_bytes()))
+    write_bytes(output, executed.read_bytes())
 
 
 def notebook_page(notebook: Path, output: Path) -> None:
@@ -70,4 +70,4 @@ def notebook_page(notebook: Path, output: Path) -> None:
 def write_page(path: Path, title: str, body: str) -> None:
     """Write an HTML page of the report; `body` is HTML."""
     head = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title><style>{STYLE}</style>"
-    write_whole(path, lambda page: page.write(f"{head}\n{body}\n</html>\n".encode()))
+    write_bytes(path, f"{head}\n{body}\n</html>\n".encode())

@@ -83,7 +83,7 @@ def read(task: str, solver: str, files: Mapping[str, str | Path]) -> Record:
     Raises `FFCError`, naming the file, on a broken one, on one that holds anything but what the authors' code
     writes, and where there is none.
     """
-    names = RECORDS.get(f"{task}/{solver}", [])
+    names = RECORDS.get(f"{task}/{solver}", ())
     paths = [Path(files[name]) for name in names if name in files]
     if not paths:
         raise FFCError(f"the authors' results of {task} by {solver}: no file; expected {' or '.join(names) or 'none'}")

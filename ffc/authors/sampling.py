@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ffc.authors.files import Arrays, refused
@@ -67,7 +68,9 @@ def pixelcnnpp(path: Path, data: str, kind: str) -> tuple[dict, dict]:
     if kind == "gs_jacobi":  # the window's first row after each iteration; beyond the last when it is done
         counts = np.minimum(np.sum(file.whole("all_row_ids", (repeats, size)) < height, axis=1) + 1, size)
     else:
-        counts = np.array([oracle_iterations(history.largest, 2 * ORACLE["pixelcnnpp"]) for _, history in runs])
+        counts = np.array(
+            [oracle_iterations(np.asarray(history.largest), 2 * ORACLE["pixelcnnpp"]) for _, history in runs]
+        )
     arrays = _arrays(model, runs) | {
         "elapsed": np.linspace(0, np.median(times), size + 1),
         "oracle_iterations": counts.mean(),
@@ -91,7 +94,7 @@ def _history(iterates: Iterable[np.ndarray], answer: np.ndarray, length: int) ->
     for k, x in enumerate(iterates, 1):
         history = _extend(history, k, before, x, answer, snapshots=shown)
         before = x
-    return jax.tree.map(np.asarray, finish(history, length, before, shown))
+    return jax.tree.map(np.asarray, finish(history, jnp.int32(length), before, shown))
 
 
 def _arrays(model: Sampler, runs: list[tuple[np.ndarray, History]]) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def _arrays(model: Sampler, runs: list[tuple[np.ndarray, History]]) -> dict[str,
     }
 
 
-def _about(model: Sampler, data: str, checkpoint: str, repeats: int) -> dict[str, Any]:
+def _about(model: MADE | PixelCNNPP, data: str, checkpoint: str, repeats: int) -> dict[str, Any]:
     height, width, channels = model.shape
     return {
         "repeats": repeats,

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Dataset:
         digest = hashlib.sha256()
         for name, array in sorted(self.to_record().arrays.items()):
             digest.update(f"{name} {array.shape} {array.dtype}".encode())
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def to_record(self) -> Record:
@@ -50,11 +51,10 @@ class Dataset:
     def from_record(cls, record: Record) -> "Dataset":
         """What `to_record` was called on. Raises `FFCError` if the record holds something else."""
         try:
-            return cls(
-                **{key: record.meta[key] for key in ("name", "title", "classes")},
-                **{part: _unpack(part, record.arrays) for part in ("train", "test")},
-                **{part: record.arrays.get(part) for part in ("train_labels", "test_labels")},
-            )
+            facts: dict[str, Any] = {key: record.meta[key] for key in ("name", "title", "classes")}
+            facts |= {part: _unpack(part, record.arrays) for part in ("train", "test")}
+            facts |= {part: record.arrays.get(part) for part in ("train_labels", "test_labels")}
+            return cls(**facts)
         except KeyError as error:
             raise FFCError(
                 f"not a record of a data set: it has no {error}; expected one that the data rule wrote"

@@ -31,8 +31,8 @@ def archive_pictures(archive: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(archive, "r|*") as tar:
             for member in tar:
                 name = re.sub(r"^(\./)+", "", member.name)
-                if member.isreg() and name.lower().endswith(_SUFFIXES):
-                    yield name, tar.extractfile(member).read()
+                if member.isreg() and name.lower().endswith(_SUFFIXES) and (stream := tar.extractfile(member)):
+                    yield name, stream.read()
     except Exception as error:  # tarfile, lzma and zlib each raise types of their own
         raise FFCError(f"{archive}: not a whole archive ({error}); fetch it again") from error
 

@@ -1,7 +1,8 @@
 """Where each data set comes from: one function a set, `(root, size, **options) -> Dataset`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,18 +43,19 @@ def patches(root: Path, size: int | None, stride: int | None = None) -> Dataset:
     last = _TEST_SHARE - 1
     train = [_windows(strip, size, stride) for i, strip in enumerate(strips) if i % _TEST_SHARE != last]
     test = [_windows(strip, size, size) for i, strip in enumerate(strips) if i % _TEST_SHARE == last]
+    train_images, test_images = (_shuffle(np.concatenate(part))[0] for part in (train, test))
     title = f"{size}×{size} patches of scikit-learn's photographs"
-    return Dataset("patches", title, *(_shuffle(np.concatenate(part))[0] for part in (train, test)))
+    return Dataset("patches", title, train_images, test_images)
 
 
 def mnist(root: Path, size: int | None, download: bool = False) -> Dataset:
     """MNIST, 28 × 28 gray, as torchvision keeps it: `mnist/MNIST/raw/` under the root."""
     from torchvision.datasets import MNIST
 
-    train, test = _torchvision(MNIST, root / "mnist", download, "mnist", "the four IDX files in MNIST/raw/")
-    arrays = [resize(part.data.numpy()[..., None], size) for part in (train, test)]
-    labels = [part.targets.numpy().astype(np.int32) for part in (train, test)]
-    return Dataset("mnist", _title("MNIST", 28, size), *arrays, *labels, classes=10)
+    parts = _torchvision(MNIST, root / "mnist", download, "mnist", "the four IDX files in MNIST/raw/")
+    train, test = (resize(part.data.numpy()[..., None], size) for part in parts)
+    train_labels, test_labels = (part.targets.numpy().astype(np.int32) for part in parts)
+    return Dataset("mnist", _title("MNIST", 28, size), train, test, train_labels, test_labels, classes=10)
 
 
 def cifar10(root: Path, size: int | None, download: bool = False) -> Dataset:
@@ -61,9 +63,9 @@ def cifar10(root: Path, size: int | None, download: bool = False) -> Dataset:
     from torchvision.datasets import CIFAR10
 
     parts = _torchvision(CIFAR10, root / "cifar10", download, "cifar10", "the folder cifar-10-batches-py/")
-    arrays = [resize(part.data, size) for part in parts]
-    labels = [np.array(part.targets, np.int32) for part in parts]
-    return Dataset("cifar10", _title("CIFAR-10", 32, size), *arrays, *labels, classes=10)
+    train, test = (resize(part.data, size) for part in parts)
+    train_labels, test_labels = (np.array(part.targets, np.int32) for part in parts)
+    return Dataset("cifar10", _title("CIFAR-10", 32, size), train, test, train_labels, test_labels, classes=10)
 
 
 def cifar10_jpeg(root: Path, size: int | None) -> Dataset:
@@ -142,8 +144,8 @@ def _split(name: str, title: str, images: np.ndarray, labels: np.ndarray | None,
     """Four fifths for training, one for testing, of a fixed shuffle."""
     images, labels = _shuffle(images, labels)
     cut = len(images) - len(images) // _TEST_SHARE
-    parts = (None, None) if labels is None else (labels[:cut], labels[cut:])
-    return Dataset(name, title, images[:cut], images[cut:], *parts, classes=classes)
+    train_labels, test_labels = (None, None) if labels is None else (labels[:cut], labels[cut:])
+    return Dataset(name, title, images[:cut], images[cut:], train_labels, test_labels, classes)
 
 
 def _shuffle(images: np.ndarray, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -158,7 +160,7 @@ def _windows(image: np.ndarray, size: int, stride: int) -> np.ndarray:
     return np.moveaxis(views, 2, -1).reshape(-1, size, size, image.shape[2])
 
 
-def _torchvision(dataset, folder: Path, download: bool, name: str, expected: str):
+def _torchvision(dataset: Callable, folder: Path, download: bool, name: str, expected: str) -> list[Any]:
     """(train, test) of a torchvision data set."""
     if not isinstance(download, bool):
         raise FFCError(f"data set {name!r}, download: expected true or false, not {download!r}")

@@ -1,5 +1,8 @@
 """DenseNet inference, layer by layer or by Jacobi over all dense layers, batch 1 (paper, section 4.2)."""
 
+from functools import partial
+from typing import cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,11 +10,12 @@ import numpy as np
 from ffc.errors import FFCError
 from ffc.experiments.job import Job
 from ffc.measure import seconds, timed_repeats
-from ffc.models import densenet
+from ffc.models import Params, densenet
+from ffc.models.densenet import DenseFeatures, DenseNet
 from ffc.records import Record
-from ffc.solve import solve
+from ffc.solve import Solution, solve
 from ffc.solvers import Jacobi
-from ffc.system import System
+from ffc.system import State
 
 
 def run(job: Job) -> Record:
@@ -25,9 +29,9 @@ def run(job: Job) -> Record:
 def _feedforward(job: Job) -> Record:
     """Arrays, for M images: `logits` [M, classes], `seconds` [M, R], `layer_seconds` [M, layers] (medians of R)."""
     checkpoint, images = job.load_checkpoint(), images_of(job)
-    model, layers = checkpoint.model, densenet.prepare(checkpoint.params)
+    model, layers = cast(DenseNet, checkpoint.model), densenet.prepare(checkpoint.params)
     network, inputs = jax.jit(model.feedforward), jax.jit(model.layer_inputs)
-    runs = [timed_repeats(lambda x=x: network(layers, x), job.repeats) for x in images]
+    runs = [timed_repeats(partial(network, layers, x), job.repeats) for x in images]
     arrays = {
         "logits": np.concatenate([logits for logits, _ in runs]),
         "seconds": np.stack([took for _, took in runs]),
@@ -47,7 +51,7 @@ def _jacobi(job: Job) -> Record:
     """
     checkpoint, images, reference = job.load_checkpoint(), images_of(job), job.load_reference()
     truth = reference["logits"]
-    system = checkpoint.model.system(checkpoint.params, images[0])
+    system = cast(DenseNet, checkpoint.model).system(checkpoint.params, images[0])
     runs = [_solve_image(system.replace(x=x), job.repeats) for x in images]
     outputs = np.stack([outputs for outputs, *_ in runs])
     iterations = np.concatenate([solution.iterations for _, solution, *_ in runs])
@@ -104,20 +108,20 @@ def images_of(job: Job) -> list[jax.Array]:
     return [densenet.preprocess(image[None]) for image in dataset.test[: job.settings["images"]]]
 
 
-def _layer_seconds(inputs, repeats: int) -> np.ndarray:
+def _layer_seconds(inputs: list[tuple[Params, jax.Array]], repeats: int) -> np.ndarray:
     """[layers] median seconds of each dense layer by itself, given its weights and input."""
-    return np.array([np.median(seconds(lambda given=given: _layer(*given), repeats)) for given in inputs])
+    return np.array([np.median(seconds(partial(_layer, *given), repeats)) for given in inputs])
 
 
 @jax.jit
-def _layer(layer, x: jax.Array) -> jax.Array:
+def _layer(layer: Params, x: jax.Array) -> jax.Array:
     return densenet.dense_layer(layer, x)
 
 
-def _solve_image(system: System, repeats: int):
+def _solve_image(system: DenseFeatures, repeats: int) -> tuple[np.ndarray, Solution, np.ndarray, np.ndarray]:
     """Logits before every update, the certified solution, its logits, and its seconds [repeats]."""
 
-    def answer():
+    def answer() -> tuple[Solution, jax.Array]:
         solution = solve(system, Jacobi())
         return solution, _logits(system, solution.value)
 
@@ -126,12 +130,12 @@ def _solve_image(system: System, repeats: int):
 
 
 @jax.jit
-def _logits(system: System, state) -> jax.Array:
+def _logits(system: DenseFeatures, state: State) -> jax.Array:
     return system.logits(state)
 
 
 @jax.jit
-def _outputs(system: System) -> jax.Array:
+def _outputs(system: DenseFeatures) -> jax.Array:
     """[N + 1, classes] logits of a single image after 0 … N sweeps."""
     state = system.initial()
     last, outputs = jax.lax.scan(lambda x, _: (system.sweep(x), system.logits(x)[0]), state, length=system.size)

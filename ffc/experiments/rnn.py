@@ -2,7 +2,7 @@
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +61,8 @@ def gradient_errors(
 
 def sequences(dataset: Dataset) -> jax.Array:
     """The training images as sequences [images, T] float32 in [0, 1], row by row."""
-    return jnp.asarray(dataset.train.reshape(len(dataset.train), -1), jnp.float32) / 255
+    images = cast(np.ndarray, dataset.train)
+    return jnp.asarray(images.reshape(len(images), -1), jnp.float32) / 255
 
 
 def start(job: Job, repeat: int = 0) -> rnn.Params:

@@ -1,7 +1,7 @@
 """Seconds of the recurrent network's forward and backward pass against the length of the sequence."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,11 +59,11 @@ def _both_passes(params: rnn.Params, x: jax.Array, repeats: int) -> dict[str, An
     return {"lengths": x.shape[1], **_measured(forward, repeats), **_measured(backward, repeats)}
 
 
-def _measured(passes: dict[str, Callable[[], _Outcome]], repeats: int) -> dict[str, Any]:
+def _measured(passes: Mapping[str, Callable[[], _Outcome]], repeats: int) -> dict[str, Any]:
     """The first pass is the one in order."""
     outcomes = {name: one() for name, one in passes.items()}
     truth = np.asarray(next(iter(outcomes.values())).answer)
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, seconds in interleaved(passes, repeats).items():
         off = np.abs(np.asarray(outcomes[name].answer) - truth).max() / np.abs(truth).max()
         arrays |= {

@@ -5,17 +5,19 @@ the authors' rule: the share of that time until the iterates were first within `
 which only somebody who has the answer can know.
 """
 
+from typing import cast
+
 import numpy as np
 
 from ffc.checkpoints import Checkpoint
 from ffc.experiments.job import Job
-from ffc.history import Trace
+from ffc.history import History, Trace
 from ffc.measure import timed_repeats
 from ffc.models import Sampler
 from ffc.records import Record
 from ffc.solve import solve
 from ffc.solvers import Solver, solver_by_name
-from ffc.system import System, count_ties
+from ffc.system import State, System, count_ties
 
 #: max |x − x_T| at which the authors call a run converged, by kind of model.
 ORACLE = {"pixelcnnpp": 0.01, "made": 0.0}
@@ -34,7 +36,7 @@ def run(job: Job) -> Record:
     (to this solver's own answer), `change` (from the iterate before) [K + 1, B], row k after k iterations.
     """
     checkpoint = job.load_checkpoint()
-    model: Sampler = checkpoint.model
+    model = cast(Sampler, checkpoint.model)
     system = system_of(job, checkpoint)
     solver = solver_of(job, system)
 
@@ -43,7 +45,7 @@ def run(job: Job) -> Record:
     length = int(iterations.max())
     # Curves lead to the solver's own answer: a window may differ from a whole sweep in the last bits, and an
     # error that never vanished would hide where the solver ended. `max_difference` says how far apart they are.
-    history = solve(system, solver, trace=Trace(solution.value, length, (*SHOWN, length))).history
+    history = cast(History, solve(system, solver, trace=Trace(solution.value, length, (*SHOWN, length))).history)
     samples = np.asarray(model.samples(solution.value))
     reference = samples if job.reference is None else job.load_reference()["samples"]
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
@@ -71,7 +73,7 @@ def run(job: Job) -> Record:
 
 def system_of(job: Job, checkpoint: Checkpoint) -> System:
     """The system of the batch that all solvers of the task draw."""
-    model: Sampler = checkpoint.model
+    model = cast(Sampler, checkpoint.model)
     noise = model.noise(job.key(), job.settings["batch"])
     return model.system_with(job.settings.get("system", {}), checkpoint.params, noise)
 
@@ -91,6 +93,6 @@ def _largest(difference: np.ndarray) -> np.ndarray:
     return np.abs(difference).reshape(len(difference), -1).max(axis=1)
 
 
-def pictures(model: Sampler, state) -> np.ndarray:
+def pictures(model: Sampler, state: State) -> np.ndarray:
     """A state as 8-bit images; iterates on the way may leave the range of an image, and are clipped."""
     return np.round(255 * np.clip(np.asarray(model.pictures(model.samples(state))), 0, 1)).astype(np.uint8)

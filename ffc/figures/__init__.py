@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
@@ -11,6 +12,9 @@ from ffc.figures import densenet, rnn, sampling, training
 from ffc.figures.files import from_root, load_records
 from ffc.figures.style import beside, save
 from ffc.records import Record
+
+if TYPE_CHECKING:
+    from IPython.display import DisplayObject
 
 _with = functools.partial
 _Draw = Callable[[Mapping[str, Record]], Figure]
@@ -62,7 +66,7 @@ def show(
     figures: str | Path,
     only: Collection[str] | None = None,
     authors: str | Path | None = None,
-):
+) -> "DisplayObject":
     """`draw` a figure, write it under `figures` as PNG, SVG and PDF, and return it for a notebook to display.
 
     Relative folders count from the project's own (`from_root`). A figure that is not among `only` is left out, and
@@ -76,14 +80,14 @@ def show(
     return _shown(draw(name, from_root(records), authors and from_root(authors)), figures, name)
 
 
-def show_training(records: str | Path, figures: str | Path):
+def show_training(records: str | Path, figures: str | Path) -> "DisplayObject":
     """As `show`, the learning curves of all tasks whose weights were trained here, as `training`."""
     folders = sorted(path for path in from_root(records).iterdir() if path.is_dir())
     drawn = training.curves({folder.name: load_records(folder) for folder in folders})
     return _shown(drawn, figures, "training")
 
 
-def _shown(figure: Figure, folder: str | Path, name: str):
+def _shown(figure: Figure, folder: str | Path, name: str) -> "DisplayObject":
     from IPython.display import Image
 
     return Image(filename=save(figure, from_root(folder), name), width=620)

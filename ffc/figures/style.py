@@ -6,20 +6,21 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
-from ffc.records import Record, write_whole
+from ffc.records import Record, write_bytes
 from ffc.released import DENSENET
 
 #: Widths of the paper's single column and of its page, in inches: figures need no scaling there.
 COLUMN, PAGE = 3.25, 6.75
 _LINE = 0.13  # inches, of a legend
 
-RC = {
+RC: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelsize": 6.5,
@@ -129,7 +130,7 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     """By kind of solver, then by iterations and name; what stands beside ours comes after it."""
     kinds = list(LOOKS)
 
-    def place(record: Record):
+    def place(record: Record) -> tuple:
         options = record.meta["settings"]["solvers"].get(record.meta["solver"]) or {}
         return is_beside(record), kinds.index(record.meta["kind"]), options.get("iterations", 0), record.meta["solver"]
 
@@ -147,7 +148,7 @@ def axes(records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False)
 
 def add_legend(ax: Axes, columns: int = 2) -> None:
     """Above the axes, where it hides no curve, from the figure's left edge; a figure grows with a long one."""
-    figure = ax.get_figure()
+    figure = cast(Figure, ax.figure)
     rows = -(-len(ax.get_legend_handles_labels()[0]) // columns)
     figure.set_figheight(figure.get_figheight() + _LINE * rows)
     corner = blended_transform_factory(figure.transFigure, ax.transAxes)
@@ -207,6 +208,5 @@ def save(figure: Figure, folder: str | Path, name: str) -> Path:
         for ending, metadata in undated.items():
             buffer = io.BytesIO()
             figure.savefig(buffer, format=ending, metadata=metadata)
-            content = buffer.getvalue()
-            write_whole(Path(folder) / f"{name}.{ending}", lambda file, content=content: file.write(content))
+            write_bytes(Path(folder) / f"{name}.{ending}", buffer.getvalue())
     return Path(folder) / f"{name}.png"

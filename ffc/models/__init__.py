@@ -26,5 +26,5 @@ def model_class(kind: str) -> type[Model]:
 
 def build(settings: dict[str, Any], shape: tuple[int, int, int], classes: int | None = None) -> Model:
     """The model that a preset's `model:` section describes, for images of `shape` (height, width, channels)."""
-    sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    sizes: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     return model_class(sizes.pop("kind")).build(shape, classes, **sizes)

@@ -4,12 +4,14 @@ A model of your own subclasses `Model` (or `Sampler`, where it draws samples), a
 `kind: package.module:Class`.
 """
 
+import dataclasses
 import math
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from ffc.errors import FFCError
 from ffc.system import System
@@ -20,6 +22,7 @@ Params = Any
 class Model:
     """A trainable network. Subclasses are frozen dataclasses whose fields are its sizes."""
 
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field]]
     kind: ClassVar[str]
     #: What `loss` is measured in: "bits/dim", "nats".
     unit: ClassVar[str]
@@ -76,7 +79,7 @@ class Sampler(Model):
         """What a batch of samples is made from: [batch, …] float32, one row for each sample."""
         raise NotImplementedError
 
-    def check_noise(self, u: jax.Array) -> jax.Array:
+    def check_noise(self, u: ArrayLike) -> jax.Array:
         """`u` in the layout of `noise`, or `FFCError` if its shape or range does not fit the model."""
         raise NotImplementedError
 
@@ -101,7 +104,7 @@ class Sampler(Model):
         """A state of `system`, as the samples that the model produces."""
         raise NotImplementedError
 
-    def pictures(self, samples: jax.Array) -> jax.Array:
+    def pictures(self, samples: ArrayLike) -> jax.Array:
         """Samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""
         raise NotImplementedError
 

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -101,8 +101,9 @@ class _Run:
         self.model, self.settings, self.seed, self.compiled = model, settings, seed, compiled
         due = settings.validate_every, settings.save_every, settings.steps
         self.interval = min(_COMPILED, *due) if compiled else _DISPATCHED
-        self.train = on_device(dataset.train, dataset.train_labels)
-        self.test = dataset.test, dataset.test_labels
+        train, test = (cast(np.ndarray, images) for images in (dataset.train, dataset.test))
+        self.train = on_device(train, dataset.train_labels)
+        self.test = test, dataset.test_labels
         self.init_key, self.step_key = jax.random.split(jax.random.key(seed))
         chosen = dataclasses.replace(settings, save_every=1, max_minutes=None)  # neither changes the weights
         facts = [type(model).__module__, repr(model), repr(chosen), repr(seed), dataset.sha256()]

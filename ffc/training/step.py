@@ -19,7 +19,16 @@ def start(model: Model, settings: TrainSettings, key: jax.Array) -> State:
     return {"params": params, "optimizer": _optimizer(settings).init(params), "ema": copy(params)}
 
 
-def _step(model: Model, settings: TrainSettings, state: State, step_key, step, batch, images, labels):
+def _step(
+    model: Model,
+    settings: TrainSettings,
+    state: State,
+    step_key: jax.Array,
+    step: jax.Array,
+    batch: jax.Array,
+    images: jax.Array,
+    labels: jax.Array | None,
+) -> tuple[State, jax.Array]:
     """The state after a step, and the loss before it; `batch` says which of `images` the step sees."""
     key = jax.random.fold_in(step_key, step)
     labels = None if labels is None else labels[batch]
@@ -33,11 +42,21 @@ def _step(model: Model, settings: TrainSettings, state: State, step_key, step, b
     return {"params": params, "optimizer": optimizer, "ema": ema}, loss
 
 
-def _interval(model: Model, settings: TrainSettings, state: State, step_key, first, batches, images, labels):
+def _interval(
+    model: Model,
+    settings: TrainSettings,
+    state: State,
+    step_key: jax.Array,
+    first: jax.Array,
+    batches: jax.Array,
+    images: jax.Array,
+    labels: jax.Array | None,
+) -> tuple[State, jax.Array]:
     """The state after the steps `first …`, one for each row of `batches`, and the losses [count] before them."""
 
     def body(state, given):
-        return _step(model, settings, state, step_key, *given, images, labels)
+        step, batch = given
+        return _step(model, settings, state, step_key, step, batch, images, labels)
 
     return jax.lax.scan(body, state, (first + jnp.arange(len(batches)), batches))
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import serialization
 
 from ffc.models.base import Params
-from ffc.records import write_whole
+from ffc.records import write_bytes
 from ffc.training.step import State
 
 STATE = "state.msgpack"  # the file's name, in the folder of the run
@@ -37,7 +37,7 @@ def save(path: Path, fingerprint: str, progress: Progress) -> None:
     tree = {"state": progress.state, "best": progress.best}
     numbers = {name: value for name, value in vars(progress).items() if name not in tree}
     content = serialization.to_bytes({"fingerprint": fingerprint, "numbers": json.dumps(numbers)} | tree)
-    write_whole(path, lambda file: file.write(hashlib.sha256(content).digest() + content))
+    write_bytes(path, hashlib.sha256(content).digest() + content)
 
 
 def restore(path: Path, fingerprint: str, fresh: Progress, log: Log) -> Progress:

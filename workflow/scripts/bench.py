@@ -6,8 +6,8 @@ from _entry import job
 
 with job(snakemake):
     from ffc.bench import bench, to_markdown
-    from ffc.records import write_whole
+    from ffc.records import write_bytes
 
     record = bench(Path(snakemake.params.results), repeats=snakemake.params.repeats)
     record.save(snakemake.output.record)
-    write_whole(snakemake.output.table, lambda file: file.write(to_markdown(record).encode()))
+    write_bytes(snakemake.output.table, to_markdown(record).encode())

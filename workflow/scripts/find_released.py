@@ -7,7 +7,7 @@ from _entry import job
 
 with job(snakemake):
     from ffc import authors
-    from ffc.records import write_whole
+    from ffc.records import write_bytes
     from ffc.released import collect
 
     note, params = Path(snakemake.output[0]), snakemake.params
@@ -15,4 +15,4 @@ with job(snakemake):
     raw = authors.files_of(params.figures)
     found = collect(params.files, note.parent / ".released", params.source, params.sha256, insist, raw)
     found["authors"] = authors.drawable(params.figures, found["extra"])
-    write_whole(note, lambda file: file.write((json.dumps(found, indent=2) + "\n").encode()))
+    write_bytes(note, (json.dumps(found, indent=2) + "\n").encode())

@@ -48,12 +48,12 @@ class DenseNet(Model):
     kind: ClassVar[str] = "densenet"
     unit: ClassVar[str] = "nats"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.blocks or min(self.classes, self.growth, self.features, self.bottleneck, *self.blocks) < 1:
             raise FFCError(f"{self}: every size must be at least 1")
 
     @classmethod
-    def build(cls, shape, classes, **sizes: Any) -> "DenseNet":
+    def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "DenseNet":
         if not classes:
             raise FFCError("densenet: the data set has no labels; choose one with classes")
         return cls(classes=classes, **sizes)
@@ -78,11 +78,11 @@ class DenseNet(Model):
         model.check(tree)
         return model
 
-    def init(self, key):
-        def conv(inputs, outputs, size):
+    def init(self, key: jax.Array) -> Params:
+        def conv(inputs: int, outputs: int, size: int) -> Params:
             return {"weight": Normal((outputs, inputs, size, size), (2 / (inputs * size * size)) ** 0.5)}
 
-        def norm(n):
+        def norm(n: int) -> Params:
             return {
                 "weight": jnp.ones(n),
                 "bias": jnp.zeros(n),
@@ -109,25 +109,32 @@ class DenseNet(Model):
         classifier = {"weight": Normal((self.classes, width), width**-0.5), "bias": jnp.zeros(self.classes)}
         return draw(key, {"features": features, "classifier": classifier})
 
-    def loss(self, params, images, labels=None, key=None, dtype=jnp.float32):
+    def loss(
+        self,
+        params: Params,
+        images: jax.Array,
+        labels: jax.Array | None = None,
+        key: jax.Array | None = None,
+        dtype: Any = jnp.float32,
+    ) -> jax.Array:
         """Cross entropy, normalised by the statistics of the batch (`finish` sets the running ones)."""
         layers, x = cast((prepare_kernels(params), preprocess(images)), dtype)
         return _cross_entropy(self._network(layers, x, by_batch).astype(jnp.float32), labels)
 
-    def test_loss(self, params, images, labels):
+    def test_loss(self, params: Params, images: jax.Array, labels: jax.Array | None) -> jax.Array:
         """Cross entropy, normalised by the running statistics, as in inference."""
         return _cross_entropy(self.logits(params, preprocess(images)), labels)
 
-    def finish(self, params, images):
+    def finish(self, params: Params, images: jax.Array) -> Params:
         """The weights with running statistics measured in one pass over (at most 512 of) `images`."""
         return _with_statistics(params, self._statistics(params, images[:512]), "")
 
     @partial(jax.jit, static_argnames="self")
-    def _statistics(self, params, images):
+    def _statistics(self, params: Params, images: jax.Array) -> dict[str, tuple[jax.Array, jax.Array]]:
         """(mean, variance) of what each normalisation meets, by the normalisation's name."""
         measured = {}
 
-        def measure(name, node, x):
+        def measure(name: str, node: Params, x: jax.Array) -> jax.Array:
             measured[name] = (x.mean((0, 1, 2)), x.var((0, 1, 2)))
             return by_batch(name, node, x)
 
@@ -148,7 +155,7 @@ class DenseNet(Model):
 
     def layer_inputs(self, layers: Params, x: jax.Array) -> list[tuple[Params, jax.Array]]:
         """Each dense layer's prepared weights and its input in the feedforward pass, in order."""
-        inputs = []
+        inputs: list[tuple[Params, jax.Array]] = []
         self._network(layers, x, folded, inputs)
         return inputs
 
@@ -166,7 +173,8 @@ class DenseNet(Model):
         return head(layers, x, norm)
 
 
-def _cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
+def _cross_entropy(logits: jax.Array, labels: jax.Array | None) -> jax.Array:
+    assert labels is not None, "a classifier's data have labels (`build`)"
     return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1))
 
 

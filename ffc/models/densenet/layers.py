@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from ffc.models.base import Params
 
@@ -25,7 +26,7 @@ class Affine(NamedTuple):
     shift: jax.Array
 
 
-def preprocess(images: jax.Array) -> jax.Array:
+def preprocess(images: ArrayLike) -> jax.Array:
     """uint8 NHWC with 1 or 3 channels → float32 with 3, normalised by ImageNet's mean and deviation."""
     x = jnp.asarray(images, jnp.float32) / 255
     return (jnp.broadcast_to(x, (*x.shape[:3], 3)) - _MEAN) / _STD
@@ -71,7 +72,7 @@ def prepare_kernels(params: Params) -> Params:
 def prepare(params: Params) -> Params:
     """What inference runs on: kernels in place, every normalisation folded into `Affine`."""
 
-    def fold(node):
+    def fold(node: Params) -> Params:
         if not isinstance(node, dict):
             return node
         if "running_var" in node:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from ffc.errors import FFCError
 from ffc.models.base import Params
 from ffc.models.densenet.layers import dense_layer, folded, head, stem, transition
-from ffc.system import System
+from ffc.system import State, System
 
 
 @flax.struct.dataclass
@@ -26,18 +26,18 @@ class DenseFeatures(System):
     def size(self) -> int:
         return sum(self.blocks)
 
-    def initial(self):
+    def initial(self) -> State:
         batch, height, width, _ = self.x.shape
         sizes = _sides(height, len(self.blocks)), _sides(width, len(self.blocks))
         return tuple(jnp.zeros((batch, n, h, w, self.growth)) for n, h, w in zip(self.blocks, *sizes, strict=True))
 
-    def sweep(self, x):
+    def sweep(self, x: State) -> State:
         return tuple(
             jnp.stack([self._layer(k, j, incoming, old) for j in range(old.shape[1])], axis=1)
             for k, (incoming, old) in enumerate(zip(self._incoming(x), x, strict=True), 1)
         )
 
-    def logits(self, x) -> jax.Array:
+    def logits(self, x: State) -> jax.Array:
         """Class scores [batch, classes] read from a state."""
         last = _joined(self._incoming(x)[-1], x[-1])
         return head(self.layers, last, folded)
@@ -46,7 +46,7 @@ class DenseFeatures(System):
         layer = self.layers["features"][f"denseblock{k}"][f"denselayer{j + 1}"]
         return dense_layer(layer, _joined(incoming, old[:, :j]), folded)
 
-    def _incoming(self, x) -> list[jax.Array]:
+    def _incoming(self, x: State) -> list[jax.Array]:
         """What enters each dense block."""
         incoming = [stem(self.layers, self.x, folded)]
         for k, old in enumerate(x[:-1], 1):

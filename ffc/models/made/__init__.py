@@ -13,10 +13,12 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from ffc.errors import FFCError
 from ffc.models.base import Params, Sampler, cast
 from ffc.models.made.system import MADESampling, output
+from ffc.system import State
 
 __all__ = ["MADE", "MADESampling"]
 
@@ -40,7 +42,7 @@ class MADE(Sampler):
     kind: ClassVar[str] = "made"
     unit: ClassVar[str] = "bits/dim"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1 or self.size < 2:
             raise FFCError(f"MADE: shape is {self.shape}; expected (height, width, channels) of two entries or more")
         if len(self.hidden) != 2 or min(self.hidden) < 1:
@@ -54,8 +56,8 @@ class MADE(Sampler):
         return math.prod(self.shape)
 
     @classmethod
-    def build(cls, shape, classes, **sizes: Any) -> "MADE":
-        return cls(shape=tuple(shape), **sizes)
+    def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "MADE":
+        return cls(shape=shape, **sizes)
 
     @staticmethod
     def is_params(tree: Any) -> bool:
@@ -64,7 +66,9 @@ class MADE(Sampler):
         return isinstance(net, dict) and all(isinstance(net.get(name), dict) for name in _LAYERS)
 
     @classmethod
-    def from_params(cls, tree: Params, shape=None, trunc_lambda: float | None = None) -> "MADE":
+    def from_params(
+        cls, tree: Params, shape: tuple[int, ...] | None = None, trunc_lambda: float | None = None
+    ) -> "MADE":
         """The model that a tree of weights belongs to.
 
         `shape` and `trunc_lambda` are needed unless it has 784 or 3072 inputs, as the released checkpoints.
@@ -78,16 +82,17 @@ class MADE(Sampler):
         shape, trunc_lambda = shape or released[0], released[1] if trunc_lambda is None else trunc_lambda
         if shape is not None and len(shape) == 2:
             shape = (*shape, size // max(1, math.prod(shape)))
-        if shape is None or trunc_lambda is None or math.prod(shape) != size:
+        if shape is None or trunc_lambda is None or len(shape) != 3 or math.prod(shape) != size:
             raise FFCError(
                 f"MADE of {size} inputs, with image size {shape} and trunc_lambda {trunc_lambda}: name both, as "
                 f"(height, width, channels) with {size} entries in all, and the λ that it was trained with"
             )
-        model = cls(tuple(shape), (first[0], second[0]), float(trunc_lambda))
+        height, width, channels = shape
+        model = cls((height, width, channels), (first[0], second[0]), float(trunc_lambda))
         model.check(tree)
         return model
 
-    def shapes(self):
+    def shapes(self) -> Params:
         widths = (self.size, *self.hidden, 2 * self.size)
         leaves = {"weight": lambda i, o: (o, i), "bias": lambda i, o: (o,), "mask": lambda i, o: (o, i)}
         net = {
@@ -96,7 +101,7 @@ class MADE(Sampler):
         }
         return {"net": net}
 
-    def check(self, params):
+    def check(self, params: Params) -> None:
         """As for every model; the masks must leave an order, too."""
         super().check(params)
         last = _last_seen(params["net"])[-1].reshape(2, self.size)
@@ -113,7 +118,7 @@ class MADE(Sampler):
         output = degrees[0][:, None] > degrees[-1][None, :]
         return [mask.astype(np.float32) for mask in (*hidden, np.concatenate([output, output]))]
 
-    def init(self, key):
+    def init(self, key: jax.Array) -> Params:
         layers = {}
         for name, mask in zip(_LAYERS, self._masks(), strict=True):
             key, one, two = jax.random.split(key, 3)
@@ -132,7 +137,14 @@ class MADE(Sampler):
         """
         return output(*cast((_prepare(params), x), dtype)).astype(jnp.float32)
 
-    def loss(self, params, images, labels=None, key=None, dtype=jnp.float32):
+    def loss(
+        self,
+        params: Params,
+        images: jax.Array,
+        labels: jax.Array | None = None,
+        key: jax.Array | None = None,
+        dtype: Any = jnp.float32,
+    ) -> jax.Array:
         """Negative log-likelihood in bits for each 8-bit entry of `images` [batch, height, width, channels] uint8.
 
         Entries are dequantised to p in (0, 1), uniformly with a `key` and at their middle without; the density
@@ -149,16 +161,16 @@ class MADE(Sampler):
         log_jacobian = jnp.log(scale) - log_p - log_q
         return 8 - jnp.mean(log_density + log_jacobian) / jnp.log(2.0)
 
-    def finish(self, params, images):
+    def finish(self, params: Params, images: jax.Array) -> Params:
         """Masks as they were before the training loop averaged the weights: 0 and 1, to the bit."""
         net = {name: {**layer, "mask": jnp.round(layer["mask"])} for name, layer in params["net"].items()}
         return {"net": net}
 
-    def noise(self, key, batch):
+    def noise(self, key: jax.Array, batch: int) -> jax.Array:
         """Standard logistic noise [batch, D], in logit space."""
         return jax.random.logistic(key, (batch, self.size))
 
-    def check_noise(self, u):
+    def check_noise(self, u: ArrayLike) -> jax.Array:
         """`u` as float32 [batch, D]; any finite numbers will do."""
         u = np.asarray(u)
         if u.ndim != 2 or u.shape[1] != self.size:
@@ -167,7 +179,7 @@ class MADE(Sampler):
             raise FFCError("noise u must hold finite floating-point numbers: logistic noise, in logit space")
         return jnp.asarray(u, jnp.float32)
 
-    def system(self, params, u):
+    def system(self, params: Params, u: jax.Array) -> MADESampling:
         """The system of `MADESampling`. Outside `jit`: the masks decide in which order its units stand."""
         seen = _last_seen(params["net"])[:2]
         one, two = (np.argsort(last, kind="stable") for last in seen)
@@ -180,11 +192,11 @@ class MADE(Sampler):
             group=self.shape[1],
         )
 
-    def samples(self, x):
+    def samples(self, x: State) -> jax.Array:
         """Samples in logit space, [batch, D] float32."""
         return x
 
-    def pictures(self, samples):
+    def pictures(self, samples: ArrayLike) -> jax.Array:
         height, width, channels = self.shape
         squeezed = jax.nn.sigmoid(jnp.asarray(samples))
         pixels = jnp.clip((squeezed - self.trunc_lambda) / (1 - 2 * self.trunc_lambda), 0, 1)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.system import System
+from ffc.system import Cache, State, System
 
 
 class Known(NamedTuple):
@@ -42,22 +42,22 @@ class MADESampling(System):
     def size(self) -> int:
         return self.u.shape[1]
 
-    def initial(self):
+    def initial(self) -> State:
         return jnp.zeros_like(self.u)
 
-    def sweep(self, x):
+    def sweep(self, x: State) -> State:
         mean, log_scale = jnp.split(output(self.layers, x), 2, axis=1)
         return self._sample(mean, log_scale, self.u)
 
-    def windowed(self, count, stride):
+    def windowed(self, count: int, stride: int) -> bool:
         return stride == 1 and count < self.size
 
-    def prepare(self, x):
+    def prepare(self, x: State) -> Cache:
         (_, b1), (_, b2), _ = self.layers
         first, nothing = jnp.broadcast_to(b1, (len(x), len(b1))), jnp.zeros((len(x), len(b2)))
         return Known(jnp.full(len(x), -1), first, nothing, nothing, x, x)
 
-    def window(self, cache, x, start, count, stride):
+    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         begin, inside = start[0], count - 1  # nothing in the window sees its last entry
         at = jnp.clip(cache.entries[0], 0, self.size - count)
         recent = _cut(x, at, count)  # all of x that the loop needs: XLA would copy the whole
@@ -117,7 +117,7 @@ class MADESampling(System):
         """At i + 1, the number of units that see no entry from i on; i = −1, 0 … D."""
         return np.searchsorted(self.last_seen[layer], np.arange(-1, self.size + 1))
 
-    def _sample(self, mean, log_scale, u):
+    def _sample(self, mean: jax.Array, log_scale: jax.Array, u: jax.Array) -> jax.Array:
         return jnp.clip(mean + jnp.exp(log_scale) * u, -self.limit, self.limit)
 
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from ffc.errors import FFCError
 from ffc.models.base import Params, Sampler, cast
@@ -13,6 +14,7 @@ from ffc.models.pixelcnnpp import mixture, network, weights
 from ffc.models.pixelcnnpp.coupling import COUPLINGS
 from ffc.models.pixelcnnpp.layers import Training, Whole
 from ffc.models.pixelcnnpp.system import PixelSampling
+from ffc.system import State
 
 __all__ = ["PixelCNNPP", "PixelSampling"]
 
@@ -37,14 +39,14 @@ class PixelCNNPP(Sampler):
     unit: ClassVar[str] = "bits/dim"
     options: ClassVar = {"quantize": ("none", "8bit"), "coupling": tuple(COUPLINGS)}
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         height, width, channels = self.shape
         if height % 4 or width % 4 or channels not in (1, 3):
             raise FFCError(f"PixelCNN++ takes 1 or 3 channels and sides that 4 divides, not {self.shape}")
 
     @classmethod
-    def build(cls, shape, classes, **sizes: Any) -> "PixelCNNPP":
-        return cls(shape=tuple(shape), **sizes)
+    def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "PixelCNNPP":
+        return cls(shape=shape, **sizes)
 
     @staticmethod
     def is_params(tree: Any) -> bool:
@@ -52,19 +54,20 @@ class PixelCNNPP(Sampler):
         return isinstance(tree, dict) and "PixelCNNLayer_up_0" in tree
 
     @classmethod
-    def from_params(cls, tree: Params, shape=None) -> "PixelCNNPP":
+    def from_params(cls, tree: Params, shape: tuple[int, ...] | None = None) -> "PixelCNNPP":
         """The model that a tree of weights belongs to; its images are of `shape` (height, width, …) if given."""
         sizes = weights.infer_sizes(tree)
         channels = sizes.pop("channels")
         if shape is not None and len(shape) == 3 and shape[2] != channels:
             raise FFCError(f"these weights are for {channels} channels, not {shape[2]}")
-        return cls((*(shape or _EXTENT[channels])[:2], channels), **sizes)
+        height, width = (shape or _EXTENT[channels])[:2]
+        return cls((height, width, channels), **sizes)
 
     @property
     def channels(self) -> int:
         return self.shape[2]
 
-    def init(self, key):
+    def init(self, key: jax.Array) -> Params:
         return weights.init(key, weights.shapes(self.channels, self.filters, self.resnets, self.mixtures))
 
     def logits(
@@ -77,20 +80,27 @@ class PixelCNNPP(Sampler):
         ops = Whole(*self.shape[:2]) if key is None else Training(*self.shape[:2], key, self.dropout)
         return network.outputs(ops, *cast((weights.prepare(params), images), dtype)).astype(jnp.float32)
 
-    def loss(self, params, images, labels=None, key=None, dtype=jnp.float32):
+    def loss(
+        self,
+        params: Params,
+        images: jax.Array,
+        labels: jax.Array | None = None,
+        key: jax.Array | None = None,
+        dtype: Any = jnp.float32,
+    ) -> jax.Array:
         """Mean negative log2-likelihood for each 8-bit entry."""
         x = images.astype(jnp.float32) / 127.5 - 1
         outputs = self.logits(params, x, key, dtype)
         return -jnp.mean(mixture.log_likelihood(outputs, x)) / (self.channels * jnp.log(2.0))
 
-    def noise(self, key, batch):
+    def noise(self, key: jax.Array, batch: int) -> jax.Array:
         """Uniforms [batch, height·width·(mixtures + channels)] in the authors' layout.
 
         All mixture uniforms first (pixel-major, `mixtures` each), then all sample uniforms (one a channel).
         """
         return jax.random.uniform(key, (batch, self._noise_size), minval=_LEAST, maxval=1 - _LEAST)
 
-    def check_noise(self, u):
+    def check_noise(self, u: ArrayLike) -> jax.Array:
         u = np.asarray(u)
         if u.ndim != 2 or u.shape[1] != self._noise_size:
             raise FFCError(
@@ -101,7 +111,7 @@ class PixelCNNPP(Sampler):
             raise FFCError("noise u must hold uniforms strictly between 0 and 1")
         return jnp.asarray(u, jnp.float32)
 
-    def system(self, params, u, quantize="none", coupling="gumbel"):
+    def system(self, params: Params, u: jax.Array, quantize: str = "none", coupling: str = "gumbel") -> PixelSampling:
         """The system of `PixelSampling`.
 
         quantize "8bit": every entry is rounded to one of 256 levels inside the system, channel by channel, so
@@ -114,10 +124,10 @@ class PixelCNNPP(Sampler):
         draw = draw.reshape(-1, height, width, channels)
         return PixelSampling(weights.prepare(params), COUPLINGS[coupling].of(choice, draw, quantize == "8bit"))
 
-    def samples(self, x):
+    def samples(self, x: State) -> jax.Array:
         return x.reshape(-1, *self.shape)
 
-    def pictures(self, samples):
+    def pictures(self, samples: ArrayLike) -> jax.Array:
         return (jnp.asarray(samples) + 1) / 2
 
     @property

@@ -25,8 +25,10 @@ from ffc.models.pixelcnnpp.layers import Region, cut
 class Coupling:
     """Noise for every pixel of a batch of images, and how it becomes pixels on a grid of levels, or on none."""
 
-    #: [batch, height, width, channels] of the images.
-    shape: tuple[int, int, int, int]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[batch, height, width, channels] of the images."""
+        raise NotImplementedError
 
     def at(self, region: Region) -> "Coupling":
         """The noise of a region of the images."""
@@ -56,13 +58,13 @@ class Gumbel(Coupling):
         return cls(-jnp.log(-jnp.log(choice)), logistic, mixture.EIGHT_BIT if eight_bit else None)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         return self.logistic.shape
 
-    def pixels(self, outputs):
+    def pixels(self, outputs: jax.Array) -> jax.Array:
         return jnp.stack([rounded for _, rounded in self._channels(outputs)], axis=-1)
 
-    def ties(self, outputs, tolerance):
+    def ties(self, outputs: jax.Array, tolerance: float) -> jax.Array:
         """A component nearly chosen or, on a grid, a channel near an edge."""
         scores = self._scores(outputs)
         best = jnp.arange(scores.shape[-1]) == jnp.argmax(scores, axis=-1)[..., None]
@@ -72,10 +74,10 @@ class Gumbel(Coupling):
                 tied |= self._round(exact - tolerance) != self._round(exact + tolerance)
         return tied
 
-    def _scores(self, outputs):
+    def _scores(self, outputs: jax.Array) -> jax.Array:
         return mixture.read(outputs, self.shape[-1]).logits + self.gumbel
 
-    def _channels(self, outputs) -> Iterator[tuple[jax.Array, jax.Array]]:
+    def _channels(self, outputs: jax.Array) -> Iterator[tuple[jax.Array, jax.Array]]:
         """Each channel's value before it is rounded, and after."""
         chosen = mixture.read(outputs, self.shape[-1]).component(jnp.argmax(self._scores(outputs), axis=-1))
         before: list[jax.Array] = []
@@ -85,7 +87,7 @@ class Gumbel(Coupling):
             before.append(self._round(exact))
             yield exact, before[-1]
 
-    def _round(self, x):
+    def _round(self, x: jax.Array) -> jax.Array:
         if self.steps is None:
             return x
         return mixture.level(jnp.clip(jnp.round((x + 1) * (self.steps / 2)), 0, self.steps), self.steps)
@@ -104,13 +106,13 @@ class InverseCDF(Coupling):
         return cls(draw, mixture.EIGHT_BIT if eight_bit else mixture.FINE)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         return self.uniform.shape
 
-    def pixels(self, outputs):
+    def pixels(self, outputs: jax.Array) -> jax.Array:
         return jnp.stack([x for x, _ in self._channels(outputs)], axis=-1)
 
-    def ties(self, outputs, tolerance):
+    def ties(self, outputs: jax.Array, tolerance: float) -> jax.Array:
         """Moving a channel's means and cumulative by `tolerance` to and fro moves it by a level or more."""
         tied = jnp.zeros(outputs.shape[:-1], bool)
         for _, (log_weights, mean, log_scale, uniform) in self._channels(outputs):
@@ -121,10 +123,11 @@ class InverseCDF(Coupling):
             tied |= high - low > 1 / mixture.EIGHT_BIT
         return tied
 
-    def _channels(self, outputs) -> Iterator[tuple[jax.Array, tuple[jax.Array, ...]]]:
+    def _channels(self, outputs: jax.Array) -> Iterator[tuple[jax.Array, tuple[jax.Array, ...]]]:
         """Each channel's value, and what it is the quantile of."""
         whole = mixture.read(outputs, self.shape[-1])
-        log_weights, before = whole.logits, []
+        log_weights = whole.logits
+        before: list[jax.Array] = []
         for channel in range(self.shape[-1]):
             mean, log_scale = whole.mean(channel, before), whole.log_scales[channel]
             distribution = (log_weights, mean, log_scale, self.uniform[..., channel])
@@ -135,4 +138,4 @@ class InverseCDF(Coupling):
 
 
 #: By the names that presets and the command line use; the paper's first.
-COUPLINGS = {"gumbel": Gumbel, "inverse_cdf": InverseCDF}
+COUPLINGS: dict[str, type[Gumbel] | type[InverseCDF]] = {"gumbel": Gumbel, "inverse_cdf": InverseCDF}

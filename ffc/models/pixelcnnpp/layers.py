@@ -108,10 +108,10 @@ class Whole(Layers):
     def __init__(self, height: int, width: int):
         self.height, self.width = height, width
 
-    def region(self, level):
+    def region(self, level: int) -> Region:
         return Region(0, self.height >> level, 0, self.width >> level)
 
-    def read(self, feature, region):
+    def read(self, feature: Any, region: Region) -> jax.Array:
         width = feature.shape[2]
         top, left = max(0, -region.row), max(0, -region.column)
         right = max(0, region.column + region.columns - width)
@@ -120,7 +120,7 @@ class Whole(Layers):
         row, column = region.row + top, region.column + left
         return feature[:, row : row + region.rows, column : column + region.columns]
 
-    def write(self, name, level, values):
+    def write(self, name: str, level: int, values: jax.Array) -> Any:
         return values
 
 
@@ -131,7 +131,7 @@ class Training(Whole):
         super().__init__(height, width)
         self._key, self._rate = key, rate
 
-    def drop(self, x):
+    def drop(self, x: jax.Array) -> jax.Array:
         self._key, key = jax.random.split(self._key)
         keep = jax.random.bernoulli(key, 1 - self._rate, x.shape)
         return jnp.where(keep, x / (1 - self._rate), 0)

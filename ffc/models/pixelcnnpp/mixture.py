@@ -32,11 +32,11 @@ class Mixture(NamedTuple):
     def mean(self, channel: int, before: list[jax.Array]) -> jax.Array:
         """A channel's mean given the pixel's channels `before` it."""
         mean, coefficients = self.means[channel], self.coefficients
+        if coefficients is None or channel == 0:
+            return mean
         if channel == 1:
-            mean += coefficients[0] * before[0]
-        if channel == 2:
-            mean += coefficients[1] * before[0] + coefficients[2] * before[1]
-        return mean
+            return mean + coefficients[0] * before[0]
+        return mean + coefficients[1] * before[0] + coefficients[2] * before[1]
 
 
 def read(outputs: jax.Array, channels: int) -> Mixture:

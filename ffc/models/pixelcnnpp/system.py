@@ -11,7 +11,7 @@ from ffc.models.pixelcnnpp.coupling import Coupling
 from ffc.models.pixelcnnpp.layers import Whole
 from ffc.models.pixelcnnpp.weights import Params
 from ffc.models.pixelcnnpp.windows import Names, Window, padded
-from ffc.system import System
+from ffc.system import Cache, State, System
 
 #: Rounding errors of another order of summation, in the network's outputs.
 TIE = 1e-5
@@ -33,22 +33,22 @@ class PixelSampling(System):
         """Windows begin with a row."""
         return self._extent[1]
 
-    def initial(self):
+    def initial(self) -> State:
         batch, _, _, channels = self.coupling.shape
         return jnp.zeros((batch, self.size, channels))
 
-    def sweep(self, x):
+    def sweep(self, x: State) -> State:
         return self.coupling.pixels(self._outputs_everywhere(x)).reshape(x.shape)
 
-    def ties(self, x, tolerance=TIE):
+    def ties(self, x: State, tolerance: float = TIE) -> jax.Array:
         return self.coupling.ties(self._outputs_everywhere(x), tolerance).reshape(x.shape[:2])
 
-    def windowed(self, count, stride):
+    def windowed(self, count: int, stride: int) -> bool:
         height, width = self._extent
         whole_rows = stride == 1 and count % width == 0 and count < self.size
         return count == 1 or whole_rows or (stride, count) == (width, height)
 
-    def prepare(self, x):
+    def prepare(self, x: State) -> Cache:
         """Zeros for every feature: a window recomputes all that it reads below its first row."""
 
         def walk():
@@ -58,7 +58,7 @@ class PixelSampling(System):
 
         return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(walk))
 
-    def window(self, cache, x, start, count, stride):
+    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         """A pixel, a column of all rows, or a window of rows; all samples stand at the same pixel or column."""
         height, width = self._extent
         image = padded(network.with_ones(x.reshape(self.coupling.shape)))
@@ -78,7 +78,8 @@ class PixelSampling(System):
 
     @property
     def _extent(self) -> tuple[int, int]:
-        return self.coupling.shape[1:3]
+        _, height, width, _ = self.coupling.shape
+        return height, width
 
     def _outputs_everywhere(self, x: jax.Array) -> jax.Array:
         return network.outputs(Whole(*self._extent), self.layers, x.reshape(self.coupling.shape))

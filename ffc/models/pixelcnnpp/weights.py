@@ -88,7 +88,7 @@ def prepare(params: Params) -> Params:
     return _layers(params)
 
 
-def _layers(params: Params) -> Params:
+def _layers(params: Params) -> Any:
     if "weight_v" in params:
         return _kernel(params)
     return {

@@ -5,10 +5,12 @@ three resolutions: row r of the image meets rows r >> 1 and r >> 2. One pixel ne
 when its row begins, and of the horizontal stack only its own column; a column of all rows likewise.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-from ffc.models.pixelcnnpp.layers import Layers, Region, Whole, cut
+from ffc.models.pixelcnnpp.layers import Index, Layers, Region, Whole, cut
 
 # Zeros kept around every feature, so that a halo is part of the same slice: two rows above (the first
 # layers reach that far), a column on either side.
@@ -21,11 +23,13 @@ class Window(Layers):
     `row` and `column` may be traced: one for all samples, or rows [batch] of each sample's own.
     """
 
-    def __init__(self, height: int, width: int, kept: dict[str, jax.Array], row, rows: int, column, columns: int):
+    def __init__(
+        self, height: int, width: int, kept: dict[str, jax.Array], row: Index, rows: int, column: Index, columns: int
+    ):
         self.height, self.width, self.kept = height, width, kept
         self._row, self._rows, self._column, self._columns = row, rows, column, columns
 
-    def region(self, level):
+    def region(self, level: int) -> Region:
         height, width = self.height >> level, self.width >> level
         if self._rows in (1, self.height):
             rows = max(1, self._rows >> level)
@@ -35,10 +39,10 @@ class Window(Layers):
         columns = width if self._columns == self.width else 1
         return Region(row, rows, 0 if columns == width else self._column >> level, columns)
 
-    def read(self, feature, region):
+    def read(self, feature: Any, region: Region) -> jax.Array:
         return cut(self.kept[feature], region._replace(row=region.row + _TOP, column=region.column + _SIDE))
 
-    def write(self, name, level, values):
+    def write(self, name: str, level: int, values: jax.Array) -> Any:
         region = self.region(level)
         self.kept[name] = paste(self.kept[name], values, region.row + _TOP, region.column + _SIDE)
         return name
@@ -51,7 +55,7 @@ class Names(Whole):
         super().__init__(height, width)
         self.shapes: dict[str, jax.Array] = {}
 
-    def write(self, name, level, values):
+    def write(self, name: str, level: int, values: jax.Array) -> Any:
         self.shapes[name] = padded(values)
         return values
 
@@ -61,7 +65,7 @@ def padded(x: jax.Array) -> jax.Array:
     return jnp.pad(x, ((0, 0), (_TOP, 0), (_SIDE, _SIDE), (0, 0)))
 
 
-def paste(x: jax.Array, values: jax.Array, row, column) -> jax.Array:
+def paste(x: jax.Array, values: jax.Array, row: Index, column: Index) -> jax.Array:
     """`x` with `values` from `row`, `column` on; starts as in `cut`."""
     if max(jnp.ndim(row), jnp.ndim(column)) == 0:
         return jax.lax.dynamic_update_slice(x, values, (0, row, column, 0))

@@ -8,7 +8,7 @@ from ffc.models.rnn.network import Forward, Params, forward, gradients
 from ffc.models.rnn.recurrence import Chunked, affine_states, chunked_states
 from ffc.solve import Exact, Solution, solve
 from ffc.solvers import Jacobi, Solver
-from ffc.system import System
+from ffc.system import Cache, State, System
 
 #: Steps in a chunk, and steps that guess the state which enters it: longer than an adjoint's influence lasts.
 CHUNK, WARMUP = 200, 100
@@ -30,17 +30,17 @@ class AdjointSystem(System):
     def size(self) -> int:
         return self.source.shape[1]
 
-    def initial(self):
+    def initial(self) -> State:
         return jnp.zeros_like(self.source)
 
-    def sweep(self, x):
+    def sweep(self, x: State) -> State:
         later = jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0)))
         return self.source + (self.slope * later) @ self.weight
 
-    def windowed(self, count, stride):
+    def windowed(self, count: int, stride: int) -> bool:
         return stride == 1 and count < self.size
 
-    def window(self, cache, x, start, count, stride):
+    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         def one(x, slope, source, s):
             later = jax.lax.dynamic_slice_in_dim(jnp.pad(x, ((1, 0), (0, 0))), s, count)
             slope, source = (jax.lax.dynamic_slice_in_dim(a, s, count) for a in (slope, source))

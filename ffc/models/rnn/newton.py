@@ -17,7 +17,7 @@ from ffc.models.rnn.network import Forward, Params, forward, forward_of, preacti
 from ffc.models.rnn.recurrence import TOLERANCE, affine_states, chunked_states
 from ffc.solve import Status, Tolerance, solve
 from ffc.solvers import Jacobi
-from ffc.system import System
+from ffc.system import State, System
 
 #: Steps in a chunk and steps that guess the state which enters it, as for the adjoints.
 CHUNK, WARMUP = 200, 100
@@ -46,10 +46,10 @@ class HiddenSystem(System):
     def size(self) -> int:
         return self.x.shape[1]
 
-    def initial(self):
+    def initial(self) -> State:
         return self.guess
 
-    def sweep(self, x):
+    def sweep(self, x: State) -> State:
         return step(self.params, before(x), self.x)
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ffc.solve import Status, Tolerance, solve
 from ffc.solvers import Jacobi
-from ffc.system import System
+from ffc.system import State, System
 
 #: `(weights, state [..., H], input) → the next state`; a function of a module, for programs are kept by it.
 Step = Callable[[Any, jax.Array, Any], jax.Array]
@@ -118,11 +118,11 @@ class Chunks(System):
     def chunk(self) -> int:
         return jax.tree.leaves(self.inputs)[0].shape[2]
 
-    def initial(self):
+    def initial(self) -> State:
         zeros = jnp.zeros((self.start.shape[0], self.size, self.start.shape[1]), self.start.dtype)
         return self._run(self.chunk - self.warmup, zeros)
 
-    def sweep(self, x):
+    def sweep(self, x: State) -> State:
         return self._run(0, self._entering(x))
 
     def states(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
