@@ -77,7 +77,10 @@ def adjoint_by_scan(params: Params, run: Forward, chunk: int | None = None) -> j
 
 
 def adjoint_by_chunks(params: Params, run: Forward, chunk: int = CHUNK, warmup: int = WARMUP) -> Chunked:
-    """∂loss/∂h_t by `chunked_states`; times run backwards in its states, and its jump is in units of `unit` below."""
+    """∂loss/∂h_t by `chunked_states`; times run backwards in its states.
+
+    Its jump is relative to the largest ∂loss/∂o_t, rounded up to a power of two.
+    """
     # A power of two brings the adjoints to order 1, where the tolerance counts, and changes no other bit.
     unit = jnp.exp2(jnp.ceil(jnp.log2(jnp.maximum(jnp.abs(run.residual).max(), jnp.finfo(run.slope.dtype).tiny))))
     inputs = (run.residual[:, ::-1] / unit, run.slope[:, ::-1])

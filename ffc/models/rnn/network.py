@@ -55,9 +55,14 @@ def forward(params: Params, x: jax.Array) -> Forward:
     return _with_loss(params, x, jnp.swapaxes(hidden, 0, 1), jnp.swapaxes(slope, 0, 1))
 
 
-def forward_of(params: Params, x: jax.Array, hidden: jax.Array) -> Forward:
-    """What `forward` returns, from h_0 … h_{T−1} [batch, T, H] however they were found."""
-    return _with_loss(params, x, hidden, jax.nn.sigmoid(preactivation(params, hidden, x)))
+def before(states: jax.Array) -> jax.Array:
+    """h_0 … h_{T−1} of h_1 … h_T [batch, T, H]."""
+    return jnp.pad(states[:, :-1], ((0, 0), (1, 0), (0, 0)))
+
+
+def forward_of(params: Params, x: jax.Array, states: jax.Array) -> Forward:
+    """What `forward` returns, from h_1 … h_T [batch, T, H] however they were found."""
+    return _with_loss(params, x, before(states), -jnp.expm1(-states))  # softplus' = 1 − exp(−softplus)
 
 
 def _with_loss(params: Params, x: jax.Array, hidden: jax.Array, slope: jax.Array) -> Forward:

@@ -13,7 +13,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from ffc.models.rnn.network import Forward, Params, forward, forward_of, preactivation, start, step
+from ffc.models.rnn.network import Forward, Params, before, forward, forward_of, preactivation, start, step
 from ffc.models.rnn.recurrence import TOLERANCE, affine_states, chunked_states
 from ffc.solve import Status, Tolerance, solve
 from ffc.solvers import Jacobi
@@ -51,11 +51,6 @@ class HiddenSystem(System):
 
     def sweep(self, x: State) -> State:
         return step(self.params, before(x), self.x)
-
-
-def before(states: jax.Array) -> jax.Array:
-    """h_0 … h_{T−1} of h_1 … h_T [batch, T, H]."""
-    return jnp.pad(states[:, :-1], ((0, 0), (1, 0), (0, 0)))
 
 
 def forward_by_newton(
@@ -109,5 +104,5 @@ def _residual(params: Params, x: jax.Array, states: jax.Array) -> jax.Array:
 
 def _or_in_order(params: Params, x: jax.Array, states: jax.Array, status: jax.Array, iterations: jax.Array) -> Parallel:
     good = jnp.all((status == Status.CERTIFIED) | (status == Status.WITHIN_TOLERANCE))
-    run = jax.lax.cond(good, lambda: forward_of(params, x, before(states)), lambda: forward(params, x))
+    run = jax.lax.cond(good, lambda: forward_of(params, x, states), lambda: forward(params, x))
     return Parallel(run, status, iterations, ~good)
