@@ -28,7 +28,8 @@ def made(records: Mapping[str, Record], by: str) -> Figure:
         difference = _mean(record["change"])[1:]
         ax.plot(x[:-1], difference, label="_difference" if together else "difference", **style.thin)
     ax.set(xlim=(0, None), ylim=(0, None))
-    add_legend(ax, columns=2 if together else len(chosen))  # a column for each solver, or for ours and theirs
+    # A column for each solver, as far as they fit; or for ours and theirs.
+    add_legend(ax, columns=2 if together or len(chosen) > 3 else len(chosen))
     return figure
 
 
