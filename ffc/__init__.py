@@ -2,7 +2,8 @@
 
 from ffc.errors import FFCError
 from ffc.history import Trace
-from ffc.solve import Exact, Solution, Status, Tolerance, solve
+from ffc.solution import Solution, Status
+from ffc.solve import Exact, RowAbove, Tolerance, solve
 from ffc.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
 from ffc.system import System
 
@@ -13,6 +14,7 @@ __all__ = [
     "GSJacobi",
     "Jacobi",
     "JacobiGS",
+    "RowAbove",
     "Sequential",
     "Solution",
     "Status",

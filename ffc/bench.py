@@ -23,8 +23,9 @@ from ffc.models import Sampler
 from ffc.models import rnn as network
 from ffc.models.densenet import DenseNet, prepare
 from ffc.records import Record, provenance
-from ffc.solve import Exact, Status, solve
-from ffc.solvers import Jacobi, Solver
+from ffc.solution import Status
+from ffc.solve import Exact, solve
+from ffc.solvers import Jacobi
 from ffc.system import System
 from ffc.tables import markdown
 
@@ -174,18 +175,20 @@ def _sampling(jobs: list[tuple[str, Job]], options: dict[str, str] | None) -> li
     if options and cast(Sampler, checkpoint.model).options:
         first = replace(first, settings=first.settings | {"system": options})
     system = sampling.system_of(first, checkpoint)
-    return [_solving(label, system, sampling.solver_of(job, system), job.kind in _BASELINES) for label, job in jobs]
+    return [_solving(label, system, job, cast(Sampler, checkpoint.model)) for label, job in jobs]
 
 
-def _solving(label: str, system: System, solver: Solver, baseline: bool) -> Entry:
-    def run(system: System) -> Result:
-        solution = solve(system, solver)
+def _solving(label: str, system: System, job: Job, model: Sampler) -> Entry:
+    solver, guess = sampling.solver_of(job, system), sampling.guess_of(job, model, system)
+
+    def run(system: System, guess) -> Result:
+        solution = solve(system, solver, guess=guess)
         return Result(solution.value, solution.iterations.max(), solution.certified.min() == system.size)
 
     schedule = solver.schedule(system.size)
     cached = schedule.cached and system.windowed(schedule.count, schedule.block)
     passes = schedule.window / system.size if cached else schedule.block
-    return Entry.of(label, run, system, passes=passes, baseline=baseline)
+    return Entry.of(label, run, system, guess, passes=passes, baseline=job.kind in _BASELINES)
 
 
 def _densenet(jobs: list[tuple[str, Job]]) -> list[Entry]:

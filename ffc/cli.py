@@ -7,7 +7,6 @@ Heavy modules are imported where they are used, so that `--help` and a mistyped 
 import argparse
 import os
 import sys
-import tempfile
 import traceback
 from functools import partial
 from pathlib import Path
@@ -54,8 +53,10 @@ def main(argv: list[str] | None = None) -> int:
 def sample(arguments: argparse.Namespace) -> int:
     """`ffc sample`: draw a batch by one solver and write it to a file."""
     _check_options_fit(arguments)
+    from ffc.files import check_writable, write_image
+
     for path in filter(None, (arguments.out, arguments.image)):
-        _check_writable(path)
+        check_writable(path)
     from ffc.measure import timed_repeats
     from ffc.records import Record, provenance
     from ffc.solve import solve
@@ -63,9 +64,9 @@ def sample(arguments: argparse.Namespace) -> int:
     from ffc.system import count_ties
 
     checkpoint, system = _load(arguments)
-    model = checkpoint.model
+    model, guess = checkpoint.model, _guess(arguments, checkpoint.model, system)
     solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block)
-    solution, seconds = timed_repeats(lambda: solve(system, solver), repeats=1)
+    solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), repeats=1)
     samples = np.asarray(model.samples(solution.value))
     arrays = {
         "samples": samples,
@@ -79,13 +80,14 @@ def sample(arguments: argparse.Namespace) -> int:
     settings = {
         "solver": repr(solver),
         "system": _system_options(arguments),
+        "guess": arguments.guess,
         "noise": noise,
         "size": solution.size,
         "checkpoint": checkpoint.meta,
     }
     Record(arrays, settings | provenance()).save(arguments.out)
     if arguments.image:
-        _write_image(arguments.image, np.asarray(model.pictures(samples)))
+        write_image(arguments.image, np.asarray(model.pictures(samples)))
     if not arguments.quiet:
         print(f"{arguments.out}: {solution.message}; {arrays['iterations'].max()} iterations, {seconds[0]:.3g} s")
     return DONE if solution.exact else NOT_EXACT
@@ -99,14 +101,14 @@ def compare(arguments: argparse.Namespace) -> int:
     from ffc.system import batch_size, count_ties
 
     checkpoint, system = _load(arguments)
-    model = checkpoint.model
+    model, guess = checkpoint.model, _guess(arguments, checkpoint.model, system)
     solvers = {name: solver_by_name(name, system, arguments.window, arguments.block) for name in NAMES}
     batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
     print(f"{checkpoint.meta['file']}: {batch}; seconds are warm, for the whole batch")
     print(_row("solver", "iterations", "certified", "max |diff|", "seconds", "× sequential", "× cached"))
     answer, ties, spent, exact = None, None, {}, True
     for name, solver in solvers.items():
-        solution, seconds = timed_repeats(partial(solve, system, solver), repeats=1)
+        solution, seconds = timed_repeats(partial(solve, system, solver, guess=guess), repeats=1)
         samples = np.asarray(model.samples(solution.value))
         if answer is None:
             answer, ties = samples, np.asarray(count_ties(system, solution.value))
@@ -234,6 +236,8 @@ def _sampling_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--batch", type=_at_least(1), metavar="N", help=f"samples (default: {_DEFAULT_BATCH}, or all)")
     command.add_argument("--window", type=_at_least(1), metavar="ROWS", help="gs_jacobi: rows solved together")
     command.add_argument("--block", type=_at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
+    text = "where iterations begin: zeros (default), black, row_above (gs_jacobi), or samples drawn before, OUT.npz"
+    command.add_argument("--guess", default="zeros", metavar="GUESS", help=text)
     _system_arguments(command)
 
 
@@ -264,26 +268,15 @@ def _check_options_fit(arguments: argparse.Namespace) -> None:
             raise FFCError(f"--{option} belongs to --solver {solver}, not {arguments.solver}; leave it out")
 
 
-def _check_writable(path: Path) -> None:
-    """Find out before hours of computing that `path` cannot be written."""
-    if path.is_dir():
-        raise FFCError(f"{path}: is a folder; name a file")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise FFCError(f"{path}: cannot be written ({error.strerror}); name a file in another folder") from None
-
-
 def _load(arguments: argparse.Namespace):
     """The checkpoint of a sampler, and its system for the noise that was asked for."""
     import jax
 
     from ffc import checkpoints
+    from ffc.files import read_rows
     from ffc.models import Sampler
 
-    file = None if arguments.noise is None else _read_noise(arguments.noise, arguments.batch)
+    file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
     checkpoint = checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
     model = checkpoint.model
     if not isinstance(model, Sampler):
@@ -298,43 +291,22 @@ def _load(arguments: argparse.Namespace):
     return checkpoint, model.system_with(_system_options(arguments), checkpoint.params, u)
 
 
+def _guess(arguments: argparse.Namespace, model, system):
+    """Where the iterations begin: a guess by its name, or samples of an earlier run."""
+    from ffc.files import read_rows
+    from ffc.guess import guess_by_name
+    from ffc.system import batch_size
+
+    if not arguments.guess.endswith(".npz"):
+        return guess_by_name(arguments.guess, model, system)
+    samples = read_rows(Path(arguments.guess), "samples", batch_size(system.initial()))
+    return model.state(samples)
+
+
 def _system_options(arguments: argparse.Namespace) -> dict[str, str]:
     """The options of the system that were given."""
     given = {name: getattr(arguments, name) for name in _SYSTEM_OPTIONS}
     return {name: value for name, value in given.items() if value is not None}
-
-
-def _read_noise(path: Path, batch: int | None) -> np.ndarray:
-    """The array `u` of a `.npz` file; the first `batch` rows if asked for."""
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            u = file["u"]
-    except FileNotFoundError:
-        raise FFCError(f"{path}: no such file; give the path of an .npz file with the array u") from None
-    except Exception as error:  # zip, zlib and npy each raise types of their own; an .npy has no names
-        raise FFCError(f"{path}: no array u can be read from it ({error}); expected an .npz file with u") from None
-    if u.ndim == 0 or not len(u):
-        raise FFCError(f"{path}: u has the shape {u.shape}; expected one row for each sample")
-    if batch is not None and batch > len(u):
-        raise FFCError(f"--batch {batch}: {path} holds noise for {len(u)} samples; ask for that many or fewer")
-    return u[:batch]
-
-
-def _write_image(path: Path, pictures: np.ndarray) -> None:
-    """`pictures` [batch, height, width, channels] in [0, 1] as one PNG, near to square."""
-    from PIL import Image
-
-    from ffc.records import write_whole
-
-    batch, height, width, channels = pictures.shape
-    columns = int(np.ceil(np.sqrt(batch)))
-    rows = -(-batch // columns)
-    tiles = np.zeros((rows * columns, height, width, channels), np.uint8)
-    tiles[:batch] = np.round(255 * np.clip(pictures, 0, 1))
-    tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    pixels = tiles.reshape(rows * height, columns * width, channels)
-    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-    write_whole(path, lambda file: image.save(file, format="png"))
 
 
 def _row(name, *cells) -> str:

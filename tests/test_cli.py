@@ -104,6 +104,17 @@ def test_sample_draws_8_bit_images_inside_the_system(pixelcnnpp, tmp_path, coupl
         assert json.loads(str(file["__meta__"]))["system"] == {"quantize": "8bit", "coupling": coupling}
 
 
+def test_a_guess_may_be_a_name_or_samples_drawn_before(made, noise, tmp_path):
+    files = [tmp_path / f"{name}.npz" for name in ("zeros", "black", "draft")]
+    for file, guess in zip(files, ("zeros", "black", files[0]), strict=True):
+        words = ("--solver", "jacobi", "--noise", noise, "--guess", guess, "--out", file)
+        assert run("sample", made, *words) == cli.DONE
+    zeros, black, draft = map(np.load, files)
+    for file in (black, draft):
+        np.testing.assert_array_equal(file["samples"], zeros["samples"])
+    assert draft["iterations"].tolist() == [1] * 3
+
+
 def test_sample_by_seed_is_reproducible_and_draws_a_picture(made, tmp_path):
     for name in ("a", "b"):
         out = ("--out", tmp_path / f"{name}.npz", "--image", tmp_path / f"{name}.png")
@@ -149,6 +160,8 @@ def test_inspect_says_what_a_checkpoint_is(made, capsys):
         (["--solver", "jacobi", "--size", "28"], "expected HEIGHTxWIDTH"),
         (["--solver", "jacobi", "--noise", "missing.npz"], "missing.npz: no such file"),
         (["--solver", "jacobi", "--sed", "1"], "--sed"),
+        (["--solver", "jacobi", "--guess", "white"], "guess 'white': expected one of zeros, black, row_above"),
+        (["--solver", "jacobi", "--guess", "none.npz"], "none.npz: no such file"),
         (["--solver", "jacobi", "--quantize", "8bit"], "option quantize: made has none of that name; leave it out"),
     ],
 )
@@ -185,7 +198,7 @@ def test_unfit_noise_is_named(made, tmp_path, capsys, write, expected):
 
 def test_more_samples_than_noise(made, noise, tmp_path, capsys):
     words = ("--solver", "jacobi", "--noise", noise, "--batch", 4, "--out", tmp_path / "out.npz")
-    assert "holds noise for 3 samples" in complaint(capsys, "sample", made, *words)
+    assert "u has rows for 3 samples, not 4" in complaint(capsys, "sample", made, *words)
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_anything_else(tmp_path, capsys):

@@ -52,7 +52,7 @@ def changed(path: str, value) -> dict:
         ("tasks.rnn.train", {"steps": 3}, "tasks.rnn.train: unknown key"),
         ("tasks.densenet.data.name", "digit", "'digit' is unknown (did you mean digits?); expected digits, patches"),
         ("tasks.made_mnist.solvers.jacobbi", {}, "solvers.jacobbi: no solver has that name (did you mean jacobi?)"),
-        ("tasks.made_mnist.solvers.jacobi", {"window": 3}, "jacobi.window: unknown key; it takes no keys"),
+        ("tasks.made_mnist.solvers.jacobi", {"window": 3}, "jacobi.window: unknown key; expected guess"),
         ("tasks.made_mnist.solvers.sequential", ..., "tasks.made_mnist.solvers: sequential is missing"),
         ("tasks.made_mnist.solvers.Fast", {"solver": "jacobi"}, "expected small letters"),
         ("tasks.rnn.solvers.jacobi_9", {"solver": "jacobi"}, "tasks.rnn.solvers.jacobi_9: iterations is missing"),
@@ -60,6 +60,8 @@ def changed(path: str, value) -> dict:
         ("tasks.made_mnist.train.steps", 0, "tasks.made_mnist.train.steps: 0 is out of range; expected at least 1"),
         ("tasks.made_mnist.train.ema", 1.5, "train.ema: 1.5 is out of range; expected at most 1"),
         ("tasks.made_mnist.train", ..., "tasks.made_mnist: train is missing"),
+        ("tasks.made_mnist.solvers.sequential", {"guess": "black"}, "sequential.guess: unknown key; it takes no keys"),
+        ("tasks.made_mnist.solvers.jacobi.guess", "blank", "'blank' is unknown (did you mean black?)"),
         ("tasks.made_mnist.system", {"quantize": "8bit"}, "tasks.made_mnist.system: unknown key"),
         ("tasks.pixelcnnpp_mnist.system", {"quantize": "8bits"}, "'8bits' is unknown (did you mean 8bit?)"),
         ("tasks.pixelcnnpp_mnist.system", {"couple": "gumbel"}, "system.couple: unknown key (did you mean coupling?)"),
@@ -160,6 +162,7 @@ def test_quick_needs_no_network():
 
 
 def test_the_schema_knows_what_the_library_knows():
+    from ffc import guess
     from ffc.data import DATASETS
     from ffc.models import model_class
     from ffc.solvers import NAMES
@@ -177,6 +180,7 @@ def test_the_schema_knows_what_the_library_knows():
         model = kinds[kind]["properties"]["model"]
         sizes = set(model.get("else", model)["properties"]) - {"kind"}
         assert sizes == {field.name for field in dataclasses.fields(model_class(kind))} - {"shape", "classes"}
+    assert tuple(kinds["guess"]["enum"]) == guess.NAMES
     system = kinds["pixelcnnpp"]["properties"]["system"]["properties"]
     assert {name: tuple(option["enum"]) for name, option in system.items()} == model_class("pixelcnnpp").options
 

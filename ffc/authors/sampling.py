@@ -16,7 +16,7 @@ import numpy as np
 
 from ffc.authors.files import Arrays, refused
 from ffc.experiments.sampling import ORACLE, SHOWN, oracle_iterations, pictures
-from ffc.history import History, extend, finish, start
+from ffc.history import History, Trace, extend, finish, start
 from ffc.models import Sampler
 from ffc.models.made import MADE, RELEASED
 from ffc.models.pixelcnnpp import PixelCNNPP
@@ -25,7 +25,7 @@ _SETS = {"mnist": ("MNIST", 1), "cifar10": ("CIFAR-10", 3)}  # title, channels
 _LAMBDAS = {shape[2]: trunc_lambda for shape, trunc_lambda in RELEASED.values()}
 _WINDOWS = {"mnist": 15, "cifar10": 2}  # rows of GS-Jacobi: the files don't tell, their configuration does
 
-_extend = jax.jit(extend, static_argnames="snapshots", donate_argnums=0)
+_extend = jax.jit(extend, donate_argnums=0)
 
 
 def made(path: Path, data: str) -> tuple[dict, dict]:
@@ -88,13 +88,13 @@ def _run(samples: np.ndarray) -> tuple[np.ndarray, History]:
 
 def _history(iterates: Iterable[np.ndarray], answer: np.ndarray, length: int) -> History:
     """The curves that our own solvers record, of the first guess and `length` iterates after it."""
-    shown, iterates = (*SHOWN, length), iter(iterates)
+    trace, iterates = Trace(answer, length, (*SHOWN, length)), iter(iterates)
     before = next(iterates)
-    history = start(before, answer, length, shown)
+    history = start(before, trace)
     for k, x in enumerate(iterates, 1):
-        history = _extend(history, k, before, x, answer, snapshots=shown)
+        history = _extend(history, k, before, x, trace)
         before = x
-    return jax.tree.map(np.asarray, finish(history, jnp.int32(length), before, shown))
+    return jax.tree.map(np.asarray, finish(history, jnp.full(len(answer), length), before, trace))
 
 
 def _arrays(model: Sampler, runs: list[tuple[np.ndarray, History]]) -> dict[str, Any]:

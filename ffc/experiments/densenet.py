@@ -13,7 +13,8 @@ from ffc.measure import seconds, timed_repeats
 from ffc.models import Params, densenet
 from ffc.models.densenet import DenseFeatures, DenseNet
 from ffc.records import Record
-from ffc.solve import Solution, solve
+from ffc.solution import Solution
+from ffc.solve import solve
 from ffc.solvers import Jacobi
 from ffc.system import State
 

@@ -15,7 +15,7 @@ from ffc.experiments.rnn import sequences, start
 from ffc.measure import interleaved
 from ffc.models import rnn
 from ffc.records import Record
-from ffc.solve import Status
+from ffc.solution import Status
 from ffc.solvers import Jacobi
 
 #: Maps that an associative scan composes at a time, so that its memory does not grow with the length.

@@ -11,11 +11,12 @@ import numpy as np
 
 from ffc.checkpoints import Checkpoint
 from ffc.experiments.job import Job
+from ffc.guess import guess_by_name
 from ffc.history import History, Trace
 from ffc.measure import timed_repeats
 from ffc.models import Sampler
 from ffc.records import Record
-from ffc.solve import solve
+from ffc.solve import RowAbove, solve
 from ffc.solvers import Solver, solver_by_name
 from ffc.system import State, System, count_ties
 
@@ -38,14 +39,15 @@ def run(job: Job) -> Record:
     checkpoint = job.load_checkpoint()
     model = cast(Sampler, checkpoint.model)
     system = system_of(job, checkpoint)
-    solver = solver_of(job, system)
+    solver, guess = solver_of(job, system), guess_of(job, model, system)
 
-    solution, seconds = timed_repeats(lambda: solve(system, solver), job.repeats)
+    solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), job.repeats)
     iterations = np.asarray(solution.iterations)
     length = int(iterations.max())
     # Curves lead to the solver's own answer: a window may differ from a whole sweep in the last bits, and an
     # error that never vanished would hide where the solver ended. `max_difference` says how far apart they are.
-    history = cast(History, solve(system, solver, trace=Trace(solution.value, length, (*SHOWN, length))).history)
+    trace = Trace(solution.value, length, (*SHOWN, length))
+    history = cast(History, solve(system, solver, trace=trace, guess=guess).history)
     samples = np.asarray(model.samples(solution.value))
     reference = samples if job.reference is None else job.load_reference()["samples"]
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
@@ -80,6 +82,10 @@ def system_of(job: Job, checkpoint: Checkpoint) -> System:
 
 def solver_of(job: Job, system: System) -> Solver:
     return solver_by_name(job.kind, system, window=job.options.get("window"), block=job.options.get("block"))
+
+
+def guess_of(job: Job, model: Sampler, system: System) -> State | RowAbove | None:
+    return guess_by_name(job.options.get("guess", "zeros"), model, system)
 
 
 def oracle_iterations(error_max: np.ndarray, threshold: float) -> int:

@@ -112,7 +112,7 @@ def of_kind(records: Mapping[str, Record], kind: str) -> list[Record]:
 def look(record: Record) -> Look:
     """The look of a record's solver; the label says its window or block, or that it was truncated."""
     base, options = LOOKS[record.meta["kind"]], record.meta["settings"]["solvers"][record.meta["solver"]] or {}
-    notes = [f"{name} {options[name]}" for name in ("window", "block") if options.get(name)]
+    notes = [f"{name} {options[name]}" for name in ("window", "block", "guess") if options.get(name)]
     if "iterations" in options:
         notes.append(f"{options['iterations']} iterations")
     label = f"{base.label} ({', '.join(notes)})" if notes else base.label

@@ -14,7 +14,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from ffc.errors import FFCError
-from ffc.system import System
+from ffc.system import State, System
 
 Params = Any
 
@@ -102,6 +102,15 @@ class Sampler(Model):
 
     def samples(self, x: Any) -> jax.Array:
         """A state of `system`, as the samples that the model produces."""
+        raise NotImplementedError
+
+    def state(self, samples: ArrayLike) -> State:
+        """The state whose `samples` these are."""
+        raise NotImplementedError
+
+    @property
+    def black(self) -> float:
+        """What an entry of a state is where its image is black."""
         raise NotImplementedError
 
     def pictures(self, samples: ArrayLike) -> jax.Array:

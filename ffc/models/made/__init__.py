@@ -186,7 +186,7 @@ class MADE(Sampler):
         (w1, b1), (w2, b2), (w3, b3) = _prepare(params)
         return MADESampling(
             u=u,
-            limit=jnp.float32(np.log1p(-self.trunc_lambda) - np.log(self.trunc_lambda)),
+            limit=jnp.float32(-self.black),
             layers=((w1[:, one], b1[one]), (w2[one][:, two], b2[two]), (w3[two], b3)),
             last_seen=tuple(tuple(last[order].tolist()) for last, order in zip(seen, (one, two), strict=True)),
             group=self.shape[1],
@@ -195,6 +195,14 @@ class MADE(Sampler):
     def samples(self, x: State) -> jax.Array:
         """Samples in logit space, [batch, D] float32."""
         return x
+
+    def state(self, samples: ArrayLike) -> State:
+        return jnp.asarray(samples)
+
+    @property
+    def black(self) -> float:
+        """logit(λ)."""
+        return math.log(self.trunc_lambda) - math.log1p(-self.trunc_lambda)
 
     def pictures(self, samples: ArrayLike) -> jax.Array:
         height, width, channels = self.shape

@@ -127,6 +127,13 @@ class PixelCNNPP(Sampler):
     def samples(self, x: State) -> jax.Array:
         return x.reshape(-1, *self.shape)
 
+    def state(self, samples: ArrayLike) -> State:
+        return jnp.reshape(samples, (-1, self.shape[0] * self.shape[1], self.channels))
+
+    @property
+    def black(self) -> float:
+        return -1.0
+
     def pictures(self, samples: ArrayLike) -> jax.Array:
         return (jnp.asarray(samples) + 1) / 2
 

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 
 from ffc.models.rnn.network import Forward, Params, forward, gradients
 from ffc.models.rnn.recurrence import Chunked, affine_states, chunked_states
-from ffc.solve import Exact, Solution, solve
+from ffc.solution import Solution
+from ffc.solve import Exact, solve
 from ffc.solvers import Jacobi, Solver
 from ffc.system import Cache, State, System
 

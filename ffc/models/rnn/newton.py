@@ -15,7 +15,8 @@ import jax.numpy as jnp
 
 from ffc.models.rnn.network import Forward, Params, before, forward, forward_of, preactivation, start, step
 from ffc.models.rnn.recurrence import TOLERANCE, affine_states, chunked_states
-from ffc.solve import Status, Tolerance, solve
+from ffc.solution import Status
+from ffc.solve import Tolerance, solve
 from ffc.solvers import Jacobi
 from ffc.system import State, System
 

@@ -12,7 +12,8 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from ffc.solve import Status, Tolerance, solve
+from ffc.solution import Status
+from ffc.solve import Tolerance, solve
 from ffc.solvers import Jacobi
 from ffc.system import State, System
 
