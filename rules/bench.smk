@@ -19,7 +19,7 @@ rule bench_preset:
     benchmark:
         "benchmarks/{preset}/bench.tsv"
     conda:
-        "../envs/ffc.yaml"
+        "../envs/notebook.yaml"
     threads: all_cores()
     resources:
         mem_mb=memory,
