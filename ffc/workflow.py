@@ -62,7 +62,9 @@ def notebook_page(notebook: Path, output: Path) -> None:
     from nbconvert import HTMLExporter
 
     # Other templates load MathJax and more from the net.
-    exporter = HTMLExporter(template_name="basic", exclude_anchor_links=True)
+    exporter = HTMLExporter(
+        template_name="basic", exclude_anchor_links=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
     body, _ = exporter.from_filename(str(notebook))
     write_page(output, notebook.stem, body)
 
