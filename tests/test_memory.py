@@ -11,9 +11,10 @@ import synthetic
 from ffc import measure, summary
 from ffc.experiments.job import Job
 from ffc.experiments.sampling import SHOWN
+from ffc.history import Trace
 from ffc.models.made import MADE
 from ffc.records import Record
-from ffc.solve import _run
+from ffc.solve import solve
 from ffc.solvers import Jacobi, Sequential
 
 GIB = 2**30
@@ -31,9 +32,14 @@ def made_cifar():
 def test_error_curves_of_3072_iterations_need_no_3072_iterates(made_cifar, solver):
     state = jax.ShapeDtypeStruct((100, made_cifar.size), jnp.float32)
     length = made_cifar.size
-    schedule, snapshots = solver.schedule(made_cifar.size), (*SHOWN, length)
-    program = _run.lower(made_cifar, state, schedule, None, made_cifar.size, length, snapshots).compile()
-    account = program.memory_analysis()
+    snapshots = (*SHOWN, length)
+
+    @jax.jit
+    def traced(system, reference):
+        solution = solve(system, solver, trace=Trace(reference, length, snapshots))
+        return solution.value, solution.history
+
+    account = traced.lower(made_cifar, state).compile().memory_analysis()
     needed = account.argument_size_in_bytes + account.output_size_in_bytes + account.temp_size_in_bytes
     one_state = state.size * 4
     assert needed < 2 * GIB < length * one_state
