@@ -33,8 +33,7 @@ class DenseFeatures(System):
 
     def sweep(self, x: State) -> State:
         return tuple(
-            jnp.stack([self._layer(k, j, incoming, old) for j in range(old.shape[1])], axis=1)
-            for k, (incoming, old) in enumerate(zip(self._incoming(x), x, strict=True), 1)
+            self._block(k, incoming, old) for k, (incoming, old) in enumerate(zip(self._incoming(x), x, strict=True), 1)
         )
 
     def logits(self, x: State) -> jax.Array:
@@ -42,9 +41,15 @@ class DenseFeatures(System):
         last = _joined(self._incoming(x)[-1], x[-1])
         return head(self.layers, last, folded)
 
-    def _layer(self, k: int, j: int, incoming: jax.Array, old: jax.Array) -> jax.Array:
-        layer = self.layers["features"][f"denseblock{k}"][f"denselayer{j + 1}"]
-        return dense_layer(layer, _joined(incoming, old[:, :j]), folded)
+    def _block(self, k: int, incoming: jax.Array, old: jax.Array) -> jax.Array:
+        """All layers of a dense block; each sees a leading part of what the last one sees, which is joined once."""
+        layers, channels = self.layers["features"][f"denseblock{k}"], incoming.shape[-1]
+        joined = _joined(incoming, old[:, :-1])
+        new = [
+            dense_layer(layers[f"denselayer{j + 1}"], joined[..., : channels + j * self.growth], folded)
+            for j in range(old.shape[1])
+        ]
+        return jnp.stack(new, axis=1)
 
     def _incoming(self, x: State) -> list[jax.Array]:
         """What enters each dense block."""
