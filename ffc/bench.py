@@ -166,7 +166,11 @@ def _job(task: str, record: Record, results: Path) -> Job:
     of_task = (path for path in sorted((results / "data").glob(f"{task}*.npz")))
     data = next((path for path in of_task if Record.load(path).meta["title"] == meta["data"]["title"]), None)
     checkpoint = results / "checkpoints" / f"{task}.flax"
-    return Job(task, meta["settings"], meta["solver"], meta["seed"], 1, checkpoint, data)
+    settings, solver = meta["settings"], meta["solver"]
+    if "chosen" in meta:  # not to be chosen again
+        entry = settings["solvers"][solver] | meta["chosen"]
+        settings = settings | {"solvers": settings["solvers"] | {solver: entry}}
+    return Job(task, settings, solver, meta["seed"], 1, checkpoint, data)
 
 
 def _sampling(jobs: list[tuple[str, Job]], options: dict[str, str] | None) -> list[Entry]:
@@ -179,7 +183,8 @@ def _sampling(jobs: list[tuple[str, Job]], options: dict[str, str] | None) -> li
 
 
 def _solving(label: str, system: System, job: Job, model: Sampler) -> Entry:
-    solver, guess = sampling.solver_of(job, system), sampling.guess_of(job, model, system)
+    guess = sampling.guess_of(job, model, system)
+    solver = sampling.solver_of(job, system, guess)
 
     def run(system: System, guess) -> Result:
         solution = solve(system, solver, guess=guess)

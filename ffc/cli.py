@@ -16,7 +16,7 @@ import numpy as np
 
 from ffc import __version__
 from ffc.errors import FFCError
-from ffc.solvers import NAMES
+from ffc.named import AUTO, FIXED, NAMES, solver_by_name
 
 #: Exit codes.
 DONE, NOT_EXACT, ERROR, INTERRUPTED = 0, 1, 2, 130
@@ -60,12 +60,11 @@ def sample(arguments: argparse.Namespace) -> int:
     from ffc.measure import timed_repeats
     from ffc.records import Record, provenance
     from ffc.solve import solve
-    from ffc.solvers import solver_by_name
     from ffc.system import count_ties
 
     checkpoint, system = _load(arguments)
     model, guess = checkpoint.model, _guess(arguments, checkpoint.model, system)
-    solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block)
+    solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess)
     solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), repeats=1)
     samples = np.asarray(model.samples(solution.value))
     arrays = {
@@ -97,12 +96,11 @@ def compare(arguments: argparse.Namespace) -> int:
     """`ffc compare`: every solver on the same noise, one table."""
     from ffc.measure import timed_repeats
     from ffc.solve import solve
-    from ffc.solvers import solver_by_name
     from ffc.system import batch_size, count_ties
 
     checkpoint, system = _load(arguments)
     model, guess = checkpoint.model, _guess(arguments, checkpoint.model, system)
-    solvers = {name: solver_by_name(name, system, arguments.window, arguments.block) for name in NAMES}
+    solvers = {name: solver_by_name(name, system, arguments.window, arguments.block, guess) for name in FIXED}
     batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
     print(f"{checkpoint.meta['file']}: {batch}; seconds are warm, for the whole batch")
     print(_row("solver", "iterations", "certified", "max |diff|", "seconds", "× sequential", "× cached"))
@@ -234,7 +232,7 @@ def _sampling_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
     command.add_argument("--seed", type=_at_least(0), default=0, help="seed of the noise, without --noise (default: 0)")
     command.add_argument("--batch", type=_at_least(1), metavar="N", help=f"samples (default: {_DEFAULT_BATCH}, or all)")
-    command.add_argument("--window", type=_at_least(1), metavar="ROWS", help="gs_jacobi: rows solved together")
+    command.add_argument("--window", type=_window, metavar="ROWS", help="gs_jacobi: rows solved together, or auto")
     command.add_argument("--block", type=_at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
     text = "where iterations begin: zeros (default), black, row_above (gs_jacobi), or samples drawn before, OUT.npz"
     command.add_argument("--guess", default="zeros", metavar="GUESS", help=text)
@@ -253,6 +251,10 @@ def _at_least(least: int):
         return int(text)
 
     return number
+
+
+def _window(text: str) -> int | str:
+    return AUTO if text == AUTO else _at_least(1)(text)
 
 
 def _size(text: str) -> tuple[int, ...]:

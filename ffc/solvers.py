@@ -18,7 +18,6 @@ A solver knows nothing of models. `cached=True` lets the system evaluate only th
 from dataclasses import dataclass
 
 from ffc.errors import FFCError
-from ffc.system import System
 
 
 @dataclass(frozen=True)
@@ -82,30 +81,3 @@ class JacobiGS:
 
 
 Solver = Sequential | Jacobi | GSJacobi | JacobiGS
-
-
-#: The solvers by the names that presets and the command line use.
-NAMES = ("sequential", "cached", "jacobi", "gs_jacobi", "jacobi_gs")
-
-
-def solver_by_name(name: str, system: System, window: int | None = None, block: int | None = None) -> Solver:
-    """The solver `name`, fitted to `system`.
-
-    `window` counts groups of blocks (rows of an image; half of them unless given), `block` counts blocks
-    (a group unless given). Raises `FFCError` where the name, window or block does not fit.
-    """
-    groups = system.size // system.group
-    if window is not None and not 1 <= window <= groups:
-        raise FFCError(f"window: {window} rows; this system has {groups}: give 1 … {groups}")
-    if block is not None and (block < 1 or system.size % block):
-        raise FFCError(f"block: {block} does not divide the system's {system.size} blocks; a row has {system.group}")
-    solvers: dict[str, Solver] = {
-        "sequential": Sequential(),
-        "cached": Sequential(cached=True),
-        "jacobi": Jacobi(),
-        "gs_jacobi": GSJacobi((window or max(1, groups // 2)) * system.group),
-        "jacobi_gs": JacobiGS(block or system.group),
-    }
-    if name not in solvers:
-        raise FFCError(f"solver {name!r}: expected one of {', '.join(NAMES)}")
-    return solvers[name]

@@ -10,7 +10,9 @@ rule bench:
 rule bench_preset:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
-        lib=library("bench", "measure", "solve", "solution", "loop", "guess", "solvers", "system", "models"),
+        lib=library(
+            "bench", "measure", "solve", "solution", "loop", "guess", "named", "tune", "solvers", "system", "models"
+        ),
     output:
         record="results/{preset}/bench.npz",
         table="results/{preset}/bench.md",

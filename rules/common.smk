@@ -184,6 +184,8 @@ def solver_library(wildcards):
         "loop",
         "solution",
         "guess",
+        "named",
+        "tune",
         "history",
         "measure",
         "experiments/job",

@@ -14,7 +14,7 @@ from PIL import Image
 from ffc import checkpoints, cli
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
-from ffc.solvers import NAMES
+from ffc.named import FIXED
 
 GOLDEN = Path(__file__).parent / "golden"
 SHAPE, BLOCKS = (3, 4, 1), 12
@@ -63,7 +63,7 @@ def complaint(capsys, *words) -> str:
     return printed.err
 
 
-@pytest.mark.parametrize("solver", NAMES)
+@pytest.mark.parametrize("solver", [*FIXED, "auto"])
 def test_sample_writes_the_same_samples_by_every_solver(made, noise, tmp_path, solver):
     for name in ("sequential", solver):
         assert run("sample", made, "--solver", name, "--noise", noise, "--out", tmp_path / f"{name}.npz") == cli.DONE
@@ -137,7 +137,7 @@ def test_batch_takes_the_first_rows_of_the_noise(made, noise, tmp_path):
 def test_compare_prints_a_row_for_each_solver(made, noise, capsys):
     assert run("compare", made, "--noise", noise) == cli.DONE
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
-    assert [row[0] for row in rows] == list(NAMES)
+    assert [row[0] for row in rows] == list(FIXED)
     assert all(row[2] == f"{BLOCKS}/{BLOCKS}" and float(row[3]) < 1e-5 for row in rows)
 
 
@@ -154,7 +154,7 @@ def test_inspect_says_what_a_checkpoint_is(made, capsys):
     [
         (["--solver", "newton"], "invalid choice: 'newton'"),
         (["--solver", "jacobi", "--window", "2"], "--window belongs to --solver gs_jacobi"),
-        (["--solver", "gs_jacobi", "--window", "13"], "give 1 … 3"),
+        (["--solver", "gs_jacobi", "--window", "13"], "give 1 … 3, or auto"),
         (["--solver", "jacobi_gs", "--block", "5"], "does not divide the system's 12 blocks"),
         (["--solver", "jacobi", "--batch", "0"], "at least 1, not '0'"),
         (["--solver", "jacobi", "--size", "28"], "expected HEIGHTxWIDTH"),

@@ -12,6 +12,7 @@ from ffc.experiments import densenet, rnn, sampling
 from ffc.models import rnn as network
 from ffc.models.densenet import DenseNet
 from ffc.models.made import MADE
+from ffc.named import FIXED
 from ffc.records import Record
 
 SOLVERS = {
@@ -140,6 +141,16 @@ def test_noise_depends_on_seed_and_task_alone(folder, sequential):
     np.testing.assert_array_equal(sample(folder, "sequential")["samples"], first)
     assert np.abs(sample(folder, "sequential", seed=1)["samples"] - first).max() > 0.1
     assert np.abs(sample(folder, "sequential", task="made_cifar")["samples"] - first).max() > 0.1
+
+
+@pytest.mark.parametrize("entry", [{"solver": "auto"}, {"solver": "gs_jacobi", "window": "auto", "guess": "row_above"}])
+def test_a_record_says_which_solver_was_chosen(folder, sequential, entry):
+    settings = MADE_SETTINGS | {"solvers": {"mine": entry}}
+    files = {"checkpoint": folder / "made.flax", "data": folder / "small.npz", "reference": sequential}
+    record = experiments.run("made_mnist", settings, "mine", **files, seed=0, repeats=1)
+    assert record.meta["chosen"]["solver"] in FIXED
+    assert (record["certified"] == 16).all()
+    np.testing.assert_allclose(record["samples"], Record.load(sequential)["samples"], atol=1e-4)
 
 
 def test_a_system_option_that_the_model_does_not_have_is_refused(folder):

@@ -96,6 +96,15 @@ def test_one_colour_for_each_solver_in_all_figures(drawn):
     assert len({look.color for look in style.LOOKS.values()}) == len(style.LOOKS) - 1  # feedforward is sequential
 
 
+def test_what_a_race_chose_is_named():
+    auto = synthetic.sampling("made_mnist", "auto", 4, 0.1)
+    auto.meta["chosen"] = {"solver": "gs_jacobi", "window": 2}
+    assert style.look(auto).label == "Auto (GS-Jacobi, window 2)"
+    window = synthetic.sampling("made_mnist", "gs_jacobi", 4, 0.1, options={"window": "auto"})
+    window.meta["chosen"] = {"solver": "gs_jacobi", "window": 2}
+    assert style.look(window).label == "GS-Jacobi (window 2)"
+
+
 def test_lines_are_told_apart_without_colour():
     looks = [look.line for kind, look in style.LOOKS.items() if kind != "feedforward"]  # which is sequential
     for family in (looks, style.shades(5)):

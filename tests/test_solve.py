@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Status, Tolerance, Trace, solve
-from ffc.solvers import NAMES, solver_by_name
+from ffc.named import FIXED, entry_of, solver_by_name
 
 N = 12
 SOLVERS = [
@@ -213,7 +213,7 @@ def test_a_solver_that_does_not_fit_is_refused(solver):
 
 def test_solvers_by_name_count_windows_in_groups():
     system = zoo.whole_numbers(0, group=3)
-    assert [solver_by_name(name, system) for name in NAMES] == [
+    assert [solver_by_name(name, system) for name in FIXED] == [
         Sequential(),
         Sequential(cached=True),
         Jacobi(),
@@ -222,6 +222,9 @@ def test_solvers_by_name_count_windows_in_groups():
     ]
     assert solver_by_name("gs_jacobi", system, window=3) == GSJacobi(9)
     assert solver_by_name("jacobi_gs", system, block=6) == JacobiGS(6)
+    for solver in SOLVERS[:4]:
+        entry = entry_of(solver, zoo.whole_numbers(0))
+        assert solver_by_name(entry.pop("solver"), zoo.whole_numbers(0), **entry) == solver
 
 
 @pytest.mark.parametrize(

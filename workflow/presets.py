@@ -16,7 +16,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 #: Rows of the images of a data set whose `size` a preset leaves open; other sets tell only when they are read.
 NATIVE_ROWS = {"digits": 8, "patches": 8, "mnist": 28, "cifar10": 32, "cifar10-jpeg": 32}
 #: Solvers that an entry may be called by; an entry of another name says which `solver` it is.
-SOLVERS = ("sequential", "feedforward", "cached", "jacobi", "gs_jacobi", "jacobi_gs")
+SOLVERS = ("sequential", "feedforward", "cached", "jacobi", "gs_jacobi", "jacobi_gs", "auto")
 
 BOUNDS = {
     "minimum": "at least",
@@ -81,7 +81,7 @@ def _check_sizes(settings: dict[str, Any]) -> None:
         return
     for name, solver in settings["solvers"].items():
         window, block = solver.get("window", 1), solver.get("block", 1)
-        if window > rows:
+        if window != "auto" and window > rows:
             raise ConfigError(f"solvers.{name}.window: {window} rows, but the images have {rows}; give 1 … {rows}")
         if rows**2 % block:
             raise ConfigError(

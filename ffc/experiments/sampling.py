@@ -15,9 +15,10 @@ from ffc.guess import guess_by_name
 from ffc.history import History, Trace
 from ffc.measure import timed_repeats
 from ffc.models import Sampler
+from ffc.named import AUTO, entry_of, solver_by_name
 from ffc.records import Record
 from ffc.solve import RowAbove, solve
-from ffc.solvers import Solver, solver_by_name
+from ffc.solvers import Solver
 from ffc.system import State, System, count_ties
 
 #: max |x − x_T| at which the authors call a run converged, by kind of model.
@@ -39,7 +40,8 @@ def run(job: Job) -> Record:
     checkpoint = job.load_checkpoint()
     model = cast(Sampler, checkpoint.model)
     system = system_of(job, checkpoint)
-    solver, guess = solver_of(job, system), guess_of(job, model, system)
+    guess = guess_of(job, model, system)
+    solver = solver_of(job, system, guess)
 
     solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), job.repeats)
     iterations = np.asarray(solution.iterations)
@@ -70,7 +72,8 @@ def run(job: Job) -> Record:
         "error_max": np.asarray(history.largest),
         "change": np.asarray(history.change),
     }
-    return job.record(arrays, size=solution.size, checkpoint=checkpoint.meta)
+    chosen = {"chosen": entry_of(solver, system)} if AUTO in (job.kind, job.options.get("window")) else {}
+    return job.record(arrays, size=solution.size, checkpoint=checkpoint.meta, **chosen)
 
 
 def system_of(job: Job, checkpoint: Checkpoint) -> System:
@@ -80,8 +83,8 @@ def system_of(job: Job, checkpoint: Checkpoint) -> System:
     return model.system_with(job.settings.get("system", {}), checkpoint.params, noise)
 
 
-def solver_of(job: Job, system: System) -> Solver:
-    return solver_by_name(job.kind, system, window=job.options.get("window"), block=job.options.get("block"))
+def solver_of(job: Job, system: System, guess: State | RowAbove | None = None) -> Solver:
+    return solver_by_name(job.kind, system, job.options.get("window"), job.options.get("block"), guess)
 
 
 def guess_of(job: Job, model: Sampler, system: System) -> State | RowAbove | None:

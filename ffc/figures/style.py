@@ -80,6 +80,7 @@ LOOKS = {
     "jacobi": Look("Jacobi", "#d55e00", (0, (6, 1.2, 1.2, 1.2))),
     "gs_jacobi": Look("GS-Jacobi", "#009e73", (0, (2.5, 1))),
     "jacobi_gs": Look("Jacobi-GS", "#cc79a7", (0, (1, 1))),
+    "auto": Look("Auto", "#e69f00", (0, (4, 1, 1, 1, 1, 1))),
 }
 #: From long to short: where curves coincide, what was drawn before shows through.
 _DASHES = ((0, (10, 2)), (0, (6, 2)), (0, (5, 1.5, 1.5, 1.5)), (0, (3, 2)), (0, (1, 2)))
@@ -112,7 +113,10 @@ def of_kind(records: Mapping[str, Record], kind: str) -> list[Record]:
 def look(record: Record) -> Look:
     """The look of a record's solver; the label says its window or block, or that it was truncated."""
     base, options = LOOKS[record.meta["kind"]], record.meta["settings"]["solvers"][record.meta["solver"]] or {}
-    notes = [f"{name} {options[name]}" for name in ("window", "block", "guess") if options.get(name)]
+    chosen = record.meta.get("chosen", {})
+    options = options | chosen
+    notes = [LOOKS[chosen["solver"]].label] if record.meta["kind"] == "auto" else []
+    notes += [f"{name} {options[name]}" for name in ("window", "block", "guess") if options.get(name)]
     if "iterations" in options:
         notes.append(f"{options['iterations']} iterations")
     label = f"{base.label} ({', '.join(notes)})" if notes else base.label
