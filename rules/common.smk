@@ -172,7 +172,7 @@ def library(*names):
 
 def model_library(wildcards):
     kind = TASKS[wildcards.task][1]
-    return library(f"models/{kind}")
+    return library("models/base", f"models/{kind}")
 
 
 def solver_library(wildcards):
@@ -190,6 +190,7 @@ def solver_library(wildcards):
         "measure",
         "experiments/job",
         f"experiments/{experiment}",
+        "models/base",
         f"models/{kind}",
     )
 
