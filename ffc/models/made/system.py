@@ -58,6 +58,8 @@ class MADESampling(System):
         return Known(jnp.full(len(x), -1), first, nothing, nothing, x, x)
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
+        if count == 1:
+            return self._next(cache, x, start[0])
         begin, inside = start[0], count - 1  # nothing in the window sees its last entry
         at = jnp.clip(cache.entries[0], 0, self.size - count)
         recent = _cut(x, at, count)  # all of x that the loop needs: XLA would copy the whole
@@ -77,6 +79,20 @@ class MADESampling(System):
             for part, side in ((known.mean, 0), (known.log_scale, self.size))
         )
         return self._sample(mean, log_scale, _cut(self.u, begin, count)), known
+
+    def _next(self, known: Known, x: jax.Array, entry: jax.Array) -> tuple[jax.Array, Known]:
+        """The next entry alone: the one before it enters the first layer, and what that completes the second."""
+        (w1, _), (w2, b2), (w3, b3) = self.layers
+        before = jnp.maximum(entry - 1, 0)
+        first = known.first + jnp.where(entry > 0, _cut(x, before, 1), 0) * w1[before]
+        ends = self._ends(1)
+        begin, width = jnp.asarray(ends)[entry], int(np.diff(ends).max())
+        # Units behind these are computed too early, but nothing sees them before they are computed again.
+        new = jax.nn.relu(first) @ _cut(w2.T, begin, width, axis=0).T + _cut(b2, begin, width)
+        complete = _put(known.complete, jax.nn.relu(new), begin)
+        mean, log_scale = (complete @ w3.T[at] + b3[at] for at in (entry, entry + self.size))
+        values = self._sample(mean[:, None], log_scale[:, None], _cut(self.u, entry, 1))
+        return values, known._replace(first=first, complete=complete)
 
     def _advance(self, known: Known, recent: jax.Array, at: jax.Array, begin: jax.Array) -> Known:
         """Make half a window of entries known, or what is missing to `begin`; `recent` holds those from `at` on."""
