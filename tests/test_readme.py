@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ffc import __version__, cli
+from ffc import __version__, cli, summary
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -21,6 +21,11 @@ def test_quick_start_is_two_commands_that_set_up_by_themselves():
     run, tests = fenced("Quick start", "bash").splitlines()
     assert run == "python3 bootstrap.py && .venv/bin/snakemake quick"
     assert tests == "python3 bootstrap.py && .venv/bin/pytest"
+
+
+def test_the_results_are_those_of_the_kept_records():
+    kept, table = re.search(r"<!-- reference: (\S+) -->\n(.*?)\n\n", README, re.DOTALL).groups()
+    assert table == summary.markdown_table(summary.table(summary.load(ROOT / kept / "records")))
 
 
 def test_github_runs_the_same_two_commands():
