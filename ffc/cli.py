@@ -10,21 +10,15 @@ import sys
 import traceback
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
-from ffc import __version__
+from ffc import __version__, options
 from ffc.errors import FFCError
-from ffc.named import AUTO, FIXED, NAMES, solver_by_name
+from ffc.named import FIXED, NAMES, solver_by_name
 
 #: Exit codes.
 DONE, NOT_EXACT, ERROR, INTERRUPTED = 0, 1, 2, 130
-_DEFAULT_BATCH = 4
-_SYSTEM_OPTIONS = {
-    "quantize": "PixelCNN++: none (default), or 8bit: round to 256 levels inside the system",
-    "coupling": "PixelCNN++: gumbel (default, the paper's) or inverse_cdf: how noise becomes pixels",
-}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,7 +72,7 @@ def sample(arguments: argparse.Namespace) -> int:
     noise = {"file": arguments.noise.name} if arguments.noise else {"seed": arguments.seed}
     settings = {
         "solver": repr(solver),
-        "system": _system_options(arguments),
+        "system": options.system_options(arguments),
         "guess": arguments.guess,
         "noise": noise,
         "size": solution.size,
@@ -147,7 +141,7 @@ def bench(arguments: argparse.Namespace) -> int:
     from ffc.bench import bench, to_markdown
     from ffc.figures import from_root
 
-    results, system = from_root("results") / arguments.preset, _system_options(arguments)
+    results, system = from_root("results") / arguments.preset, options.system_options(arguments)
     record = bench(results, arguments.tasks, arguments.repeats, system)
     if arguments.out:
         record.save(arguments.out)
@@ -172,15 +166,8 @@ def completion(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are ours: one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise FFCError(f"{message}; see {self.prog} --help")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
+    parser = options.Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
     parser.add_argument("--version", action="version", version=f"ffc {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error (anywhere on the line)")
     commands = parser.add_subparsers(title="commands", required=True)
@@ -190,10 +177,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", required=True, type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
     command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples as a picture")
     command.add_argument("--quiet", action="store_true", help="print errors alone")
-    _sampling_options(command)
+    options.add_sampling(command)
 
     command = _command(commands, compare, "all solvers on the same noise: one table")
-    _sampling_options(command)
+    options.add_sampling(command)
 
     _command(commands, inspect, "model, sizes, parameter count, SHA-256")
 
@@ -202,9 +189,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=bench)
     command.add_argument("--preset", default="quick", help="whose results to take (default: quick)")
     command.add_argument("--tasks", nargs="+", metavar="TASK", help="some of its tasks (default: all)")
-    command.add_argument("--repeats", type=_at_least(1), default=5, metavar="N", help="default: 5")
+    command.add_argument("--repeats", type=options.at_least(1), default=5, metavar="N", help="default: 5")
     command.add_argument("--out", type=Path, metavar="OUT.npz", help="the record, every repeat in it")
-    _system_arguments(command)
+    options.add_system(command)
 
     text = "keep the small records of a finished preset, for the repository"
     command = commands.add_parser("keep", help=text, description=text, allow_abbrev=False)
@@ -223,45 +210,11 @@ def _command(commands, run, text: str) -> argparse.ArgumentParser:
     command = commands.add_parser(run.__name__, help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=run)
     command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a .flax or .pth file")
-    command.add_argument("--size", type=_size, metavar="HxW[xC]", help="image size, where the checkpoint does not say")
+    command.add_argument(
+        "--size", type=options.image_size, metavar="HxW[xC]", help="image size, where the checkpoint does not say"
+    )
     command.add_argument("--trunc-lambda", type=float, metavar="λ", help="MADE's λ, where the checkpoint does not say")
     return command
-
-
-def _sampling_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
-    command.add_argument("--seed", type=_at_least(0), default=0, help="seed of the noise, without --noise (default: 0)")
-    command.add_argument("--batch", type=_at_least(1), metavar="N", help=f"samples (default: {_DEFAULT_BATCH}, or all)")
-    command.add_argument("--window", type=_window, metavar="ROWS", help="gs_jacobi: rows solved together, or auto")
-    command.add_argument("--block", type=_at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
-    text = "where iterations begin: zeros (default), black, row_above (gs_jacobi), or samples drawn before, OUT.npz"
-    command.add_argument("--guess", default="zeros", metavar="GUESS", help=text)
-    _system_arguments(command)
-
-
-def _system_arguments(command: argparse.ArgumentParser) -> None:
-    for option, text in _SYSTEM_OPTIONS.items():
-        command.add_argument(f"--{option}", help=text)
-
-
-def _at_least(least: int):
-    def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, not {text!r}")
-        return int(text)
-
-    return number
-
-
-def _window(text: str) -> int | str:
-    return AUTO if text == AUTO else _at_least(1)(text)
-
-
-def _size(text: str) -> tuple[int, ...]:
-    sides = text.split("x")
-    if len(sides) not in (2, 3) or not all(side.isdecimal() and int(side) for side in sides):
-        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, say 28x28, or 32x32x3 with channels; not {text!r}")
-    return tuple(map(int, sides))
 
 
 def _check_options_fit(arguments: argparse.Namespace) -> None:
@@ -284,13 +237,13 @@ def _load(arguments: argparse.Namespace):
     if not isinstance(model, Sampler):
         raise FFCError(f"{arguments.checkpoint}: {model.kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
     if file is None:
-        u = model.noise(jax.random.key(arguments.seed), arguments.batch or _DEFAULT_BATCH)
+        u = model.noise(jax.random.key(arguments.seed), arguments.batch or options.BATCH)
     else:
         try:
             u = model.check_noise(file)
         except FFCError as error:
             raise FFCError(f"{arguments.noise}: {error}") from None
-    return checkpoint, model.system_with(_system_options(arguments), checkpoint.params, u)
+    return checkpoint, model.system_with(options.system_options(arguments), checkpoint.params, u)
 
 
 def _guess(arguments: argparse.Namespace, model, system):
@@ -303,12 +256,6 @@ def _guess(arguments: argparse.Namespace, model, system):
         return guess_by_name(arguments.guess, model, system)
     samples = read_rows(Path(arguments.guess), "samples", batch_size(system.initial()))
     return model.state(samples)
-
-
-def _system_options(arguments: argparse.Namespace) -> dict[str, str]:
-    """The options of the system that were given."""
-    given = {name: getattr(arguments, name) for name in _SYSTEM_OPTIONS}
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def _row(name, *cells) -> str:

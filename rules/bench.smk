@@ -11,7 +11,18 @@ rule bench_preset:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
         lib=library(
-            "bench", "measure", "solve", "solution", "loop", "guess", "named", "tune", "solvers", "system", "models"
+            "bench",
+            "experiments",
+            "measure",
+            "solve",
+            "solution",
+            "loop",
+            "guess",
+            "named",
+            "tune",
+            "solvers",
+            "system",
+            "models",
         ),
     output:
         record="results/{preset}/bench.npz",
