@@ -1,5 +1,6 @@
 """Error curves of a solve, kept on the device: a row of numbers for each iteration, never the iterates."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import flax.struct
@@ -16,6 +17,10 @@ class Trace:
     reference: State
     length: int = flax.struct.field(pytree_node=False)
     snapshots: tuple[int, ...] = flax.struct.field(pytree_node=False, default=())
+
+    def take(self, index: jax.Array) -> "Trace":
+        """The trace of the samples `index` [n] alone."""
+        return replace(self, reference=jax.tree.map(lambda leaf: leaf[index], self.reference))
 
     @property
     def named(self) -> jax.Array:

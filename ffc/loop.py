@@ -50,8 +50,7 @@ class Carry(NamedTuple):
     prefix: jax.Array  # [batch] blocks accepted; windows begin here
     certified: jax.Array  # [batch] blocks proven exact; equals prefix unless there is a tolerance
     status: jax.Array  # [batch]
-    iterations: jax.Array  # [batch]
-    step: jax.Array
+    iterations: jax.Array  # [batch] those that a sample took part in: all, as long as it runs
     history: History | None
 
 
@@ -67,21 +66,22 @@ def start(how: How, system: System, guess: State | None, trace: Trace | None) ->
         certified=zeros,
         status=zeros + Status.RUNNING,
         iterations=zeros,
-        step=jnp.int32(0),
         history=None if trace is None else history.start(x, trace),
     )
 
 
-def advance(how: How, system: System, c: Carry, trace: Trace | None, limit: jax.Array) -> Carry:
-    """Iterations until no sample runs any more, or `limit` were done."""
+def advance(
+    how: How, system: System, c: Carry, trace: Trace | None, limit: jax.Array | int, spare: jax.Array | int = 0
+) -> Carry:
+    """Iterations until at most `spare` samples still run, or `limit` were done."""
 
     def running(c: Carry):
-        return jnp.any(c.status == Status.RUNNING) & (c.step < limit)
+        return (jnp.sum(c.status == Status.RUNNING) > spare) & (jnp.max(c.iterations) < limit)
 
     def body(c: Carry) -> Carry:
         after = _judge(system.size, how.schedule, c, _look_through_window(how, system, c))
         if c.history is not None and trace is not None:
-            after = after._replace(history=history.extend(c.history, after.step, c.x, after.x, trace))
+            after = after._replace(history=history.extend(c.history, jnp.max(after.iterations), c.x, after.x, trace))
         return after
 
     return jax.lax.while_loop(running, body, c)
@@ -211,7 +211,6 @@ def _judge(size: int, schedule: Schedule, c: Carry, seen: _Seen) -> Carry:
         certified=jnp.where(running, certified, c.certified),
         status=jnp.where(running, status, c.status),
         iterations=c.iterations + running,
-        step=c.step + 1,
         history=c.history,
     )
 

@@ -7,7 +7,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from ffc import loop
+from ffc import loop, stages
 from ffc.errors import FFCError
 from ffc.history import Trace
 from ffc.solution import Solution, Status
@@ -48,21 +48,24 @@ def solve(
     stop: Exact | Tolerance = Exact(),
     trace: Trace | None = None,
     guess: State | RowAbove | None = None,
+    retire: bool = False,
 ) -> Solution:
     """Solve `system` by the schedule of `solver`, as one device program.
 
     Stops when every sample is certified (or within the tolerance, at the limit, or not finite). The first
     iteration begins at `guess`; at `system.initial()` unless given. It decides how many iterations are
     needed, and no bit of what is certified. With `trace`, error curves of `trace.length` iterations are
-    kept; after a sample's end they stay level. Raises `FFCError` where the solver does not fit the size of
-    the system, or the guess the shape of its states.
+    kept; after a sample's end they stay level. With `retire`, finished samples leave the batch (`ffc.stages`):
+    a program for each size of batch, for systems that can `take` samples, and not inside `jit`. Sums may then
+    run in another order, so that last bits differ. Raises `FFCError` where the solver does not fit the size
+    of the system, or the guess the shape of its states.
     """
     schedule = solver.schedule(system.size)
     limit = system.size if stop.max_iterations is None else min(stop.max_iterations, system.size)
     above = isinstance(guess, RowAbove)
     first = None if guess is None or above else _fitting(system, guess)
     how = loop.How(schedule, stop.tolerance, above and _moves_by_groups(system, schedule))
-    end = _run(how, system, first, trace, limit)
+    end = (stages.run if retire else _run)(how, system, first, trace, limit)
     return Solution(
         value=end.x,
         status_codes=jnp.where(end.status == Status.RUNNING, Status.ITERATION_LIMIT, end.status),

@@ -58,7 +58,7 @@ class System:
         return False
 
     def prepare(self, x: State) -> Cache:
-        """What `window` keeps between calls, as it stands for the first guess `x`."""
+        """What `window` keeps between calls, as it stands for the first guess `x`; leaves [batch, ...]."""
         return ()
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
@@ -70,6 +70,10 @@ class System:
         0 … stride−1 in turn, the same for every sample, and `x` holds this iteration's newer values.
         """
         raise NotImplementedError(f"{type(self).__name__} has no window()")
+
+    def take(self, index: jax.Array) -> "System":
+        """The system of the samples `index` [n] alone: what lets finished samples leave the batch."""
+        raise NotImplementedError(f"{type(self).__name__} has no take()")
 
     def ties(self, x: State) -> jax.Array:
         """[batch, N] bool: rounding errors could give block i of the solution `x` quite another value.

@@ -17,6 +17,7 @@ rule bench_preset:
             "solve",
             "solution",
             "loop",
+            "stages",
             "guess",
             "named",
             "tune",

@@ -182,6 +182,7 @@ def solver_library(wildcards):
         "solvers",
         "solve",
         "loop",
+        "stages",
         "solution",
         "guess",
         "named",

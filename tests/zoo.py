@@ -30,6 +30,9 @@ class WholeNumbers(System):
     def sweep(self, x):
         return jnp.mod(self.u + jnp.einsum("ij,bj->bi", self.weights, x), 7)
 
+    def take(self, index):
+        return self.replace(u=self.u[index])
+
     def windowed(self, count, stride):
         return self.has_windows
 
@@ -155,6 +158,9 @@ class Breaking(WholeNumbers):
     """`WholeNumbers` whose block `breaks[b]` is not a number in sample b (none where it is negative)."""
 
     breaks: jnp.ndarray = None  # [batch] int32
+
+    def take(self, index):
+        return super().take(index).replace(breaks=self.breaks[index])
 
     def sweep(self, x):
         return jnp.where(jnp.arange(self.size) == self.breaks[:, None], jnp.nan, super().sweep(x))

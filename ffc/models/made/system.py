@@ -49,6 +49,9 @@ class MADESampling(System):
         mean, log_scale = jnp.split(output(self.layers, x), 2, axis=1)
         return self._sample(mean, log_scale, self.u)
 
+    def take(self, index: jax.Array) -> System:
+        return self.replace(u=self.u[index])
+
     def windowed(self, count: int, stride: int) -> bool:
         return stride == 1 and count < self.size
 

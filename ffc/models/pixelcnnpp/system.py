@@ -40,6 +40,9 @@ class PixelSampling(System):
     def sweep(self, x: State) -> State:
         return self.coupling.pixels(self._outputs_everywhere(x)).reshape(x.shape)
 
+    def take(self, index: jax.Array) -> System:
+        return self.replace(coupling=jax.tree.map(lambda noise: noise[index], self.coupling))
+
     def ties(self, x: State, tolerance: float = TIE) -> jax.Array:
         return self.coupling.ties(self._outputs_everywhere(x), tolerance).reshape(x.shape[:2])
 
