@@ -137,12 +137,18 @@ def _look_through_window(how: How, system: System, c: Carry) -> _Seen:
 
 
 def _window_start(system: System, schedule: Schedule, c: Carry) -> jax.Array:
-    """[batch] where each sample's window begins: at its prefix, rounded down, inside the system."""
-    prefix, step = c.prefix, system.group if schedule.window % system.group == 0 else 1
+    """[batch] where each sample's window begins: at its prefix or a little before, inside the system."""
+    prefix, group, width = c.prefix, system.group, schedule.window
     if system.together:
         slowest = jnp.min(jnp.where(c.status == Status.RUNNING, prefix, system.size))
-        prefix, step = jnp.full_like(prefix, slowest), (schedule.window + 1) // 2
-    return jnp.minimum(prefix // step * step, system.size - schedule.window)
+        start = jnp.full_like(prefix, slowest) // ((width + 1) // 2) * ((width + 1) // 2)
+    elif width % group == 0:
+        start = prefix // group * group
+    elif width < group:
+        start = jnp.minimum(prefix, prefix // group * group + group - width)
+    else:
+        start = prefix
+    return jnp.minimum(start, system.size - width)
 
 
 def _meet(group: int, c: Carry, index: jax.Array) -> State:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ffc.errors import FFCError
-from ffc.named import AUTO
+from ffc.named import AUTO, BLOCKS
 
 #: Samples that are drawn unless told.
 BATCH = 4
@@ -29,7 +29,8 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
     command.add_argument("--seed", type=at_least(0), default=0, help="seed of the noise, without --noise (default: 0)")
     command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}, or all)")
-    command.add_argument("--window", type=window, metavar="ROWS", help="gs_jacobi: rows solved together, or auto")
+    text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
+    command.add_argument("--window", type=window, metavar="ROWS", help=text)
     command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
     text = "where iterations begin: zeros (default), black, row_above (gs_jacobi), or samples drawn before, OUT.npz"
     command.add_argument("--guess", default="zeros", metavar="GUESS", help=text)
@@ -54,8 +55,8 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def window(text: str) -> int | str:
-    """The type of an option that is a number of rows, or left to a race."""
-    return AUTO if text == AUTO else at_least(1)(text)
+    """The type of an option that is a number of rows or of blocks, or left to a race."""
+    return text if text == AUTO or BLOCKS.fullmatch(text) else at_least(1)(text)
 
 
 def image_size(text: str) -> tuple[int, ...]:

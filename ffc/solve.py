@@ -86,7 +86,8 @@ def _run(how: loop.How, system: System, guess: State | None, trace: Trace | None
 def _moves_by_groups(system: System, schedule: Schedule) -> bool:
     """Whether windows meet new groups on their way."""
     single = len(jax.tree.leaves(jax.eval_shape(system.initial))) == 1
-    return single and schedule.window < system.size and schedule.window % system.group == 0
+    aligned = 1 < schedule.window < system.group or schedule.window % system.group == 0
+    return single and aligned and schedule.window < system.size
 
 
 def _fitting(system: System, guess: State) -> State:

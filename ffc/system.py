@@ -33,14 +33,14 @@ class System:
 
         @property
         def group(self) -> int:
-            """Wide windows begin at multiples of this many blocks (a row of an image, say)."""
+            """Windows of this many blocks (a row of an image, say) or more begin with one, shorter ones lie in one."""
 
         def replace(self, **fields: Any) -> Self: ...
 
     else:
         #: Number of blocks N.
         size: int
-        #: Wide windows begin at multiples of this many blocks (a row of an image, say).
+        #: Windows of this many blocks (a row of an image, say) or more begin with one, shorter ones lie in one.
         group: int = 1
     #: Whether wide windows of all samples begin at one block: where the slowest is, rounded down to half a window.
     together: bool = False

@@ -61,9 +61,11 @@ def fastest(system: System, candidates: Sequence[Solver], guess: State | RowAbov
 
 
 def windows(system: System) -> list[Solver]:
-    """GS-Jacobi with windows of 1, 2, 4 … groups, less than the whole system."""
+    """GS-Jacobi with windows of a quarter and half of a group, and of 1, 2, 4 … groups, less than the whole system."""
     groups = system.size // system.group
-    return [GSJacobi((1 << i) * system.group) for i in range(max(1, (groups - 1).bit_length()))]
+    parts = [GSJacobi(system.group // part) for part in (4, 2) if system.group >= 2 * part]
+    wide = [GSJacobi((1 << i) * system.group) for i in range(max(1, (groups - 1).bit_length()))]
+    return [*(part for part in parts if _pays(system, part)), *wide]
 
 
 def candidates(system: System) -> list[Solver]:

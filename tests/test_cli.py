@@ -154,7 +154,7 @@ def test_inspect_says_what_a_checkpoint_is(made, capsys):
     [
         (["--solver", "newton"], "invalid choice: 'newton'"),
         (["--solver", "jacobi", "--window", "2"], "--window belongs to --solver gs_jacobi"),
-        (["--solver", "gs_jacobi", "--window", "13"], "give 1 … 3, or auto"),
+        (["--solver", "gs_jacobi", "--window", "13"], "give 1 … 3 (rows)"),
         (["--solver", "jacobi_gs", "--block", "5"], "does not divide the system's 12 blocks"),
         (["--solver", "jacobi", "--batch", "0"], "at least 1, not '0'"),
         (["--solver", "jacobi", "--size", "28"], "expected HEIGHTxWIDTH"),

@@ -62,7 +62,7 @@ def changed(path: str, value) -> dict:
         ("tasks.made_mnist.train", ..., "tasks.made_mnist: train is missing"),
         ("tasks.made_mnist.solvers.sequential", {"guess": "black"}, "sequential.guess: unknown key; it takes no keys"),
         ("tasks.made_mnist.solvers.jacobi.guess", "blank", "'blank' is unknown (did you mean black?)"),
-        ("tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", "wide", "'^auto$'; expected a number of rows, or auto"),
+        ("tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", "wide", "expected a number of rows, or of pixels"),
         ("tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", 0, "window: 0 is out of range; expected at least 1"),
         ("tasks.made_mnist.system", {"quantize": "8bit"}, "tasks.made_mnist.system: unknown key"),
         ("tasks.pixelcnnpp_mnist.system", {"quantize": "8bits"}, "'8bits' is unknown (did you mean 8bit?)"),
@@ -109,6 +109,7 @@ def test_a_presets_name_must_serve_as_a_target(tmp_path):
 def test_a_solver_may_be_named_twice_and_chosen_by_a_race_and_a_model_be_ones_own(tmp_path):
     preset = changed("tasks.pixelcnnpp_mnist.solvers.gs_jacobi_2", {"solver": "gs_jacobi", "window": 2})
     preset["tasks"]["pixelcnnpp_mnist"]["solvers"] |= {"auto": {}, "wide": {"solver": "gs_jacobi", "window": "auto"}}
+    preset["tasks"]["pixelcnnpp_mnist"]["solvers"]["gs_jacobi_pixels"] = {"solver": "gs_jacobi", "window": "4 blocks"}
     preset["tasks"]["made_mnist"]["model"] = {"kind": "mine.models:Flow", "depth": 3}
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(preset))

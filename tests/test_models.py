@@ -7,7 +7,7 @@ import pytest
 import torch
 import torchvision
 
-from ffc import GSJacobi, Jacobi, JacobiGS, Sequential, solve
+from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.errors import FFCError
 from ffc.models import rnn
 from ffc.models.densenet import DenseNet, preprocess
@@ -54,6 +54,20 @@ def test_windows_and_caches_give_what_sweeps_give(sampling, solver):
     answer, solution = solve(system, Sequential()), solve(system, solvers[solver])
     assert solution.exact
     np.testing.assert_allclose(solution.value, answer.value, atol=1e-5)
+
+
+@pytest.mark.parametrize("window", [2, 3, 5, 7])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_pixelcnnpps_windows_may_be_a_part_of_a_row(window, batch):
+    """Every sample goes on at its own pixel; no window crosses the end of a row."""
+    model = PixelCNNPP((8, 8, 1), filters=4, resnets=1, mixtures=3)
+    system = model.system(model.init(jax.random.key(2)), model.noise(jax.random.key(3), batch))
+    answer = solve(system, Sequential())
+    for guess in (None, RowAbove(), answer.value):
+        solution = solve(system, GSJacobi(window), guess=guess)
+        assert solution.exact
+        np.testing.assert_allclose(solution.value, answer.value, atol=1e-5)
+    assert solution.iterations.max() < solve(system, GSJacobi(window)).iterations.max()
 
 
 @pytest.mark.parametrize("window", [1, 2, 3, 5, 7, 11])

@@ -221,6 +221,8 @@ def test_solvers_by_name_count_windows_in_groups():
         JacobiGS(3),
     ]
     assert solver_by_name("gs_jacobi", system, window=3) == GSJacobi(9)
+    assert solver_by_name("gs_jacobi", system, window="5 blocks") == GSJacobi(5)
+    assert entry_of(GSJacobi(5), system) == {"solver": "gs_jacobi", "window": "5 blocks"}
     assert solver_by_name("jacobi_gs", system, block=6) == JacobiGS(6)
     for solver in SOLVERS[:4]:
         entry = entry_of(solver, zoo.whole_numbers(0))
@@ -233,6 +235,8 @@ def test_solvers_by_name_count_windows_in_groups():
         ({"name": "newton"}, "expected one of sequential"),
         ({"name": "gs_jacobi", "window": 5}, "give 1 … 4"),
         ({"name": "gs_jacobi", "window": 0}, "give 1 … 4"),
+        ({"name": "gs_jacobi", "window": "13 blocks"}, "4 rows of 3 blocks"),
+        ({"name": "gs_jacobi", "window": "2 rows"}, "'N blocks', or auto"),
         ({"name": "jacobi_gs", "block": 5}, "does not divide"),
         ({"name": "jacobi_gs", "block": 0}, "does not divide"),
     ],

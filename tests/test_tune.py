@@ -68,6 +68,7 @@ def test_candidates_are_those_that_a_system_can_gain_by(system):
     without = zoo.whole_numbers(1, group=3, has_windows=False)
     assert tune.candidates(without) == [Sequential(cached=True), Jacobi()]
     assert tune.windows(zoo.whole_numbers(1, size=3, group=3)) == [GSJacobi(3)]  # a single row
+    assert tune.windows(zoo.whole_numbers(1, group=6)) == [GSJacobi(3), GSJacobi(6)]  # half a row
 
 
 def test_a_race_without_candidates_is_refused(system):

@@ -81,7 +81,7 @@ def _check_sizes(settings: dict[str, Any]) -> None:
         return
     for name, solver in settings["solvers"].items():
         window, block = solver.get("window", 1), solver.get("block", 1)
-        if window != "auto" and window > rows:
+        if isinstance(window, int) and window > rows:
             raise ConfigError(f"solvers.{name}.window: {window} rows, but the images have {rows}; give 1 … {rows}")
         if rows**2 % block:
             raise ConfigError(

@@ -86,16 +86,14 @@ class Layers:
     def enlarge(self, level: int, x: Any, layer: Layer) -> jax.Array:
         """A stride-2 transposed convolution from `level + 1`: fine pixel (2i + a, 2j + b) is owned by (i, j)."""
         out, coarse = self.region(level), self.region(level + 1)
-        row, rows = coarse.row, coarse.rows
-        if 1 < out.rows < 2 * rows:  # the coarse window may reach further than the fine one needs
-            rows = min(rows, out.rows // 2 + 1)
-            row = jnp.minimum(out.row // 2, coarse.row + coarse.rows - rows)
-        source = Region(row, rows, coarse.column, coarse.columns + layer.kernel.shape[1] - 1)
+        row, rows = _owners(out.row, out.rows, coarse.row, coarse.rows)
+        column, columns = _owners(out.column, out.columns, coarse.column, coarse.columns)
+        source = Region(row, rows, column, columns + layer.kernel.shape[1] - 1)
         y = _conv(self.read(x, source), layer, 1)
-        batch, _, columns, channels = y.shape
-        y = y.reshape(batch, rows, columns, 2, 2, channels // 4).transpose(0, 1, 3, 2, 4, 5)
-        y = y.reshape(batch, 2 * rows, 2 * columns, channels // 4)
-        return cut(y, Region(out.row - 2 * row, out.rows, out.column - 2 * coarse.column, out.columns))
+        batch, channels = y.shape[0], y.shape[3] // 4
+        y = y.reshape(batch, rows, columns, 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
+        y = y.reshape(batch, 2 * rows, 2 * columns, channels)
+        return cut(y, Region(out.row - 2 * row, out.rows, out.column - 2 * column, out.columns))
 
     def dense(self, x: jax.Array, layer: Layer) -> jax.Array:
         """A 1×1 convolution of values already read."""
@@ -135,6 +133,14 @@ class Training(Whole):
         self._key, key = jax.random.split(self._key)
         keep = jax.random.bernoulli(key, 1 - self._rate, x.shape)
         return jnp.where(keep, x / (1 - self._rate), 0)
+
+
+def _owners(fine: Index, count: int, coarse: Index, held: int) -> tuple[Index, int]:
+    """Of `held` rows (or columns) from `coarse` on, those that own the `count` finer ones from `fine` on."""
+    if count == 1 or count == 2 * held:
+        return coarse, held
+    needed = min(held, count // 2 + 1)
+    return jnp.minimum(fine // 2, coarse + held - needed), needed
 
 
 def cut(x: jax.Array, region: Region) -> jax.Array:

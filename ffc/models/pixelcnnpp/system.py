@@ -30,7 +30,7 @@ class PixelSampling(System):
 
     @property
     def group(self) -> int:
-        """Windows begin with a row."""
+        """Windows are of whole rows, or lie in one."""
         return self._extent[1]
 
     def initial(self) -> State:
@@ -48,8 +48,8 @@ class PixelSampling(System):
 
     def windowed(self, count: int, stride: int) -> bool:
         height, width = self._extent
-        whole_rows = stride == 1 and count % width == 0 and count < self.size
-        return count == 1 or whole_rows or (stride, count) == (width, height)
+        whole_rows = count % width == 0 and count < self.size
+        return (stride == 1 and (count < width or whole_rows)) or (stride, count) == (width, height)
 
     def prepare(self, x: State) -> Cache:
         """Zeros for every feature: a window recomputes all that it reads below its first row."""
@@ -62,18 +62,20 @@ class PixelSampling(System):
         return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(walk))
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
-        """A pixel, a column of all rows, or a window of rows; all samples stand at the same pixel or column."""
+        """Some rows, pixels of one row, or a column of all rows: where all samples stand, or each on its own."""
         height, width = self._extent
         image = padded(network.with_ones(x.reshape(self.coupling.shape)))
-        if stride == 1 and count > 1:
+        if count == 1 or stride > 1 or len(x) == 1:
+            # Samples march in step: one that stopped early is behind, and what it is given is not kept.
+            start = jnp.max(start)
+        if stride == 1 and count >= width:
             ops = Window(height, width, cache | {"x": image}, start // width, count // width, 0, width)
             outputs = self._outputs(ops, always=True)
         else:
-            # Samples march in step: one that stopped early is behind, and what it is given is not kept.
-            row, column = (jnp.max(start) // width, jnp.max(start) % width) if stride == 1 else (0, jnp.max(start))
-            rows = 1 if stride == 1 else height
+            row, column = (start // width, start % width) if stride == 1 else (0, start)
+            rows, columns = (1, count) if stride == 1 else (height, 1)
             cache = self._vertical_when_new(cache, image, row, rows, column)
-            ops = Window(height, width, cache | {"x": image}, row, rows, column, 1)
+            ops = Window(height, width, cache | {"x": image}, row, rows, column, columns)
             outputs = self._outputs(ops, always=False)
         values = self.coupling.at(ops.region(0)).pixels(outputs)
         kept = {name: array for name, array in ops.kept.items() if name != "x"}
@@ -92,7 +94,7 @@ class PixelSampling(System):
         return network.horizontal(ops, self.layers, "x", above)
 
     def _vertical_when_new(self, cache, image, row, rows: int, column):
-        """The cache with the vertical stack of `rows` evaluated, if `column` is the first."""
+        """The cache with the vertical stack of `rows` evaluated, if a sample's `column` is the first."""
         height, width = self._extent
         stack = {name: array for name, array in cache.items() if name.startswith("v_")}
 
@@ -101,4 +103,4 @@ class PixelSampling(System):
             network.vertical(ops, self.layers, "x")
             return {name: ops.kept[name] for name in stack}
 
-        return cache | jax.lax.cond(column == 0, evaluate, lambda stack: stack, stack)
+        return cache | jax.lax.cond(jnp.any(column == 0), evaluate, lambda stack: stack, stack)

@@ -1,8 +1,8 @@
-"""Evaluating only what changed: the network over a window of rows, one pixel, or one column of every row.
+"""Evaluating only what changed: the network over a window of rows, pixels of one row, or one column of every row.
 
 Each layer's activations are kept for the whole image. A window of rows recomputes the matching rows at all
-three resolutions: row r of the image meets rows r >> 1 and r >> 2. One pixel needs the vertical stack only
-when its row begins, and of the horizontal stack only its own column; a column of all rows likewise.
+three resolutions: row r of the image meets rows r >> 1 and r >> 2. Pixels need the vertical stack only when
+their row begins, and of the horizontal stack only their own columns; a column of all rows likewise.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ _TOP, _SIDE = 2, 1
 class Window(Layers):
     """Layers over a window; a feature is the name of its padded array in `kept`, which `write` replaces.
 
-    `row` and `column` may be traced: one for all samples, or rows [batch] of each sample's own.
+    `row` and `column` may be traced: one for all samples, or [batch] each sample's own.
     """
 
     def __init__(
@@ -30,14 +30,10 @@ class Window(Layers):
         self._row, self._rows, self._column, self._columns = row, rows, column, columns
 
     def region(self, level: int) -> Region:
-        height, width = self.height >> level, self.width >> level
-        if self._rows in (1, self.height):
-            rows = max(1, self._rows >> level)
-        else:
-            rows = min(height, ((self._rows - 1) >> level) + 2 if level else self._rows)
-        row = 0 if rows == height else jnp.minimum(self._row >> level, height - rows)
-        columns = width if self._columns == self.width else 1
-        return Region(row, rows, 0 if columns == width else self._column >> level, columns)
+        return Region(
+            *_at_level(level, self.height, self._row, self._rows),
+            *_at_level(level, self.width, self._column, self._columns),
+        )
 
     def read(self, feature: Any, region: Region) -> jax.Array:
         return cut(self.kept[feature], region._replace(row=region.row + _TOP, column=region.column + _SIDE))
@@ -63,6 +59,19 @@ class Names(Whole):
 def padded(x: jax.Array) -> jax.Array:
     """`x` [batch, rows, columns, channels] with the border of zeros that windows read their halo from."""
     return jnp.pad(x, ((0, 0), (_TOP, 0), (_SIDE, _SIDE), (0, 0)))
+
+
+def _at_level(level: int, extent: int, start: Index, count: int) -> tuple[Index, int]:
+    """Where the rows (or columns) that meet `count` from `start` on begin at a level, and how many there are.
+
+    As many wherever they begin, so one or two more than some starts need; but one or all remain so.
+    """
+    extent_here = extent >> level
+    if count in (1, extent):
+        here = max(1, count >> level)
+    else:
+        here = min(extent_here, ((count - 1) >> level) + 2 if level else count)
+    return (0 if here == extent_here else jnp.minimum(start >> level, extent_here - here)), here
 
 
 def paste(x: jax.Array, values: jax.Array, row: Index, column: Index) -> jax.Array:
