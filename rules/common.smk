@@ -50,6 +50,7 @@ NOTEBOOKS = {
         ["pixelcnnpp_mnist", "pixelcnnpp_cifar10"],
         [f"pixelcnnpp_{data}{view}" for data in ("mnist", "cifar10") for view in ("", "_iter")],
     ),
+    "scaling": ("Sampling by size", ["scaling"], ["sampling_scaling"]),
 }
 
 # What each figure is written as; the last is for LaTeX, and no picture of the report.
@@ -58,16 +59,23 @@ FORMATS = ("png", "svg", "pdf")
 
 def notebooks_of(preset):
     """The notebooks whose tasks a preset has, all of them."""
-    tasks = PRESETS[preset]["tasks"]
-    return [name for name, (_, needed, _) in NOTEBOOKS.items() if set(needed) <= set(tasks)]
+    return [name for name, (_, needed, _) in NOTEBOOKS.items() if set(needed) <= set(sections_of(preset))]
+
+
+def sections_of(preset):
+    """The sections of a preset's tasks; `scaling` goes by that of the task whose weights it takes."""
+    tasks, scaling = PRESETS[preset]["tasks"], PRESETS[preset].get("scaling")
+    return tasks | ({"scaling": tasks[scaling["task"]]} if scaling else {})
 
 
 def records_of(preset, tasks=None):
-    """The records of a preset's tasks: one for each solver, and the RNN's gradient errors and times by length."""
+    """The records of a preset's tasks: one for each solver, the RNN's gradient errors, and times by length or size."""
     present = PRESETS[preset]["tasks"]
     names = [(task, solver) for task in tasks or present if task in present for solver in present[task]["solvers"]]
     if ("rnn", "feedforward") in names:
         names += [("rnn", "gradients_feedforward"), ("rnn", "gradients_jacobi"), ("rnn_scaling", "scaling")]
+    if "scaling" in sections_of(preset) and "scaling" in (tasks or ["scaling"]):
+        names.append(("scaling", "sampling"))
     return [f"results/{preset}/records/{task}/{name}.npz" for task, name in names]
 
 
@@ -119,9 +127,16 @@ def gradient_settings(wildcards):
     return {key: section[key] for key in ("data", "hidden", "scale", "samples")}
 
 
-def scaling_settings(wildcards):
+def lengths_settings(wildcards):
     section = PRESETS[wildcards.preset]["tasks"]["rnn"]
     return {key: section[key] for key in ("hidden", "scale", "lengths")}
+
+
+def sizes_settings(wildcards):
+    """The preset's `scaling`, with the options of the system that its task samples from."""
+    section = PRESETS[wildcards.preset]["scaling"]
+    system = PRESETS[wildcards.preset]["tasks"][section["task"]].get("system", {})
+    return {key: section[key] for key in ("sizes", "batches", "filters")} | {"system": system}
 
 
 def solver_inputs(wildcards):
@@ -251,9 +266,7 @@ def data_names(tasks):
         return section["data"]["name"] + (f" (of {other} where the weights were trained here)" if other else "")
 
     return lambda wildcards: {
-        task: name(PRESETS[wildcards.preset]["tasks"][task])
-        for task in tasks
-        if task in PRESETS[wildcards.preset]["tasks"]
+        task: name(section) for task, section in sections_of(wildcards.preset).items() if task in tasks
     }
 
 

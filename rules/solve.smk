@@ -86,10 +86,50 @@ rule rnn_scaling:
         runtime=60,
         gpu=gpus,
     params:
-        settings=scaling_settings,
+        settings=lengths_settings,
         seed=lambda wildcards: preset_of(wildcards, "seed"),
         repeats=lambda wildcards: preset_of(wildcards, "repeats"),
     message:
         "Times of the recurrent network by length"
     script:
         "../workflow/scripts/rnn_scaling.py"
+
+
+rule scaling:
+    input:
+        checkpoint=lambda wildcards: f"results/{{preset}}/checkpoints/{preset_of(wildcards, 'scaling')['task']}.flax",
+        lib=library(
+            "system",
+            "solvers",
+            "solve",
+            "loop",
+            "solution",
+            "tune",
+            "measure",
+            "experiments/job",
+            "experiments/scaling",
+            "models/base",
+            "models/pixelcnnpp",
+        ),
+    output:
+        "results/{preset}/records/scaling/sampling.npz",
+    log:
+        "logs/{preset}/solve/scaling.log",
+    benchmark:
+        "benchmarks/{preset}/solve/scaling.tsv"
+    conda:
+        "../envs/ffc.yaml"
+    threads: all_cores()
+    resources:
+        mem_mb=memory,
+        runtime=120,
+        gpu=gpus,
+    params:
+        settings=sizes_settings,
+        task=lambda wildcards: preset_of(wildcards, "scaling")["task"],
+        seed=lambda wildcards: preset_of(wildcards, "seed"),
+        repeats=lambda wildcards: preset_of(wildcards, "repeats"),
+    message:
+        "Times of PixelCNN++ by image size, batch and width"
+    script:
+        "../workflow/scripts/scaling.py"

@@ -80,6 +80,20 @@ def scaling() -> Record:
     return record(arrays, "rnn", "scaling")
 
 
+def sizes() -> Record:
+    """Ways whose seconds are in proportion to size, batch and width; Jacobi takes half of the sequential way's."""
+    points = [("size", 8), ("size", 16), ("batch", 1), ("batch", 4), ("filters", 16), ("filters", 32)]
+    ways = {"cached": 10e-3, "jacobi": 5e-3, "rows": 20e-3, "pixels": 30e-3}
+    rows = [
+        {"axis": axis, "at": at, "way": way, "seconds": np.array([1.0, 2.0, 3.0]) * at * seconds}
+        | {"iterations": 7, "certified": True, "max_difference": 0.0, "chosen": way == "jacobi"}
+        for axis, at in points
+        for way, seconds in ways.items()
+    ]
+    arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return record(arrays, "pixelcnnpp_mnist", "scaling", checkpoint=WEIGHTS)
+
+
 def densenet() -> dict[str, Record]:
     """Two images, three layers; the slowest layer takes 2 ms, all of them 4 ms."""
     feedforward = {"logits": np.zeros((2, 10)), "seconds": np.full((2, 3), 3e-3)}
@@ -132,7 +146,8 @@ def everything() -> dict[str, dict[str, Record]]:
 
 
 def write(folder) -> None:
-    """All of `everything`, and times by length, as the workflow lays its records out."""
-    for task, records in (everything() | {"rnn_scaling": {"scaling": scaling()}}).items():
+    """All of `everything`, and times by length and size, as the workflow lays its records out."""
+    extras = {"rnn_scaling": {"scaling": scaling()}, "scaling": {"sampling": sizes()}}
+    for task, records in (everything() | extras).items():
         for solver, one in records.items():
             one.save(folder / task / f"{solver}.npz")

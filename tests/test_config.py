@@ -64,6 +64,8 @@ def changed(path: str, value) -> dict:
         ("tasks.made_mnist.solvers.jacobi.guess", "blank", "'blank' is unknown (did you mean black?)"),
         ("tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", "wide", "expected a number of rows, or of pixels"),
         ("tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", 0, "window: 0 is out of range; expected at least 1"),
+        ("scaling.sizes", [10], "10 is out of range; expected a multiple of 4"),
+        ("scaling.task", "pixelcnnpp_cifar", "did you mean pixelcnnpp_cifar10?"),
         ("tasks.made_mnist.system", {"quantize": "8bit"}, "tasks.made_mnist.system: unknown key"),
         ("tasks.pixelcnnpp_mnist.system", {"quantize": "8bits"}, "'8bits' is unknown (did you mean 8bit?)"),
         ("tasks.pixelcnnpp_mnist.system", {"couple": "gumbel"}, "system.couple: unknown key (did you mean coupling?)"),

@@ -263,6 +263,15 @@ def test_times_by_length_have_a_panel_for_each_pass_and_a_cross_where_a_way_fell
     assert "Device: Abacus, 10 rows" in footnote(drawn["rnn_scaling"])
 
 
+def test_times_by_size_have_a_panel_for_each_and_a_ring_where_the_race_chose(drawn):
+    size, batch, filters = drawn["sampling_scaling"].axes
+    assert list(curves_of(size)) == ["Sequential, cached", "Jacobi", "GS-Jacobi, 2 rows", "GS-Jacobi, half a row"]
+    np.testing.assert_allclose(curves_of(size)["Jacobi"], [[8, 16], [80e-3, 160e-3]])
+    np.testing.assert_allclose(curves_of(filters)["Sequential, cached"], [[16, 32], [320e-3, 640e-3]])
+    rings = [line for line in batch.get_lines() if line.get_markerfacecolor() == "none" and len(line.get_xdata())]
+    assert [(ring.get_color(), list(ring.get_xdata())) for ring in rings] == [("#d55e00", [1, 4])]
+
+
 def test_an_extra_figure_without_records_is_left_out(tmp_path):
     note = figures.show("rnn_scaling", tmp_path, tmp_path)
     assert "rnn_scaling is left out" in note.data

@@ -45,7 +45,7 @@ def test_curves_are_the_same(results, kept, name):
 
 def test_the_command_line_says_where_it_kept_what(results, tmp_path, capsys):
     assert cli.main(["keep", str(results), "--into", str(tmp_path / "there")]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'there' / 'abacus-10-rows' / 'tiny' / 'records'}: 24 records\n"
+    assert capsys.readouterr().out == f"{tmp_path / 'there' / 'abacus-10-rows' / 'tiny' / 'records'}: 25 records\n"
 
 
 def test_only_one_samples_pictures_are_kept(kept):

@@ -23,6 +23,7 @@ BOUNDS = {
     "exclusiveMinimum": "more than",
     "maximum": "at most",
     "exclusiveMaximum": "less than",
+    "multipleOf": "a multiple of",
 }
 
 
@@ -65,6 +66,8 @@ def load_preset(path: Path) -> dict[str, Any]:
             _check_sizes(settings)
         except ConfigError as error:
             raise ConfigError(f"{path}: tasks.{task}.{error}") from None
+    if (task := preset.get("scaling", {}).get("task")) not in {None, *preset["tasks"]}:
+        raise ConfigError(f"{path}: scaling.task: {task}; the preset has no such task: add it, or name another")
     return preset
 
 

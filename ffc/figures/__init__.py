@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from ffc.errors import FFCError
-from ffc.figures import densenet, rnn, sampling, training
+from ffc.figures import densenet, rnn, sampling, scaling, training
 from ffc.figures.files import from_root, load_records
 from ffc.figures.style import beside, save
 from ffc.records import Record
@@ -42,7 +42,10 @@ FIGURES: dict[str, tuple[str, _Draw]] = {
 }
 
 #: Figures that the paper does not have, likewise.
-EXTRAS: dict[str, tuple[str, _Draw]] = {"rnn_scaling": ("rnn_scaling", rnn.scaling)}
+EXTRAS: dict[str, tuple[str, _Draw]] = {
+    "rnn_scaling": ("rnn_scaling", rnn.scaling),
+    "sampling_scaling": ("scaling", scaling.sampling),
+}
 
 __all__ = ["EXTRAS", "FIGURES", "draw", "from_root", "load_records", "save", "show", "show_training"]
 

@@ -74,7 +74,7 @@ def _resnet(conv: str, size: tuple[int, int], filters: int, skips: int) -> Param
 
 def init(key: jax.Array, tree: Params) -> Params:
     """Fresh weights for a tree of shapes: v ~ N(0, 0.05²), g such that a layer keeps its input's scale, bias 0."""
-    return draw(key, jax.tree.map(_fresh_layer, tree, is_leaf=_is_shape))
+    return draw(key, jax.tree.map(_fresh_layer, tree, is_leaf=is_shape))
 
 
 def _fresh_layer(shape: tuple[int, ...]) -> Params:
@@ -143,7 +143,7 @@ def infer_sizes(tree: Any) -> dict[str, int]:
 
 
 def _check(found: Any, expected: Any, where: str) -> None:
-    if _is_shape(expected):
+    if is_shape(expected):
         gains = (expected[0],) + (1,) * (len(expected) - 1)
         expected = {"weight_v": expected, "weight_g": gains, "bias": expected[:1]}
         if isinstance(found, dict) and set(found) == set(expected):
@@ -160,5 +160,6 @@ def _check(found: Any, expected: Any, where: str) -> None:
         _check(found[name], child, f"{where}{name}/")
 
 
-def _is_shape(node: Any) -> bool:
+def is_shape(node: Any) -> bool:
+    """Whether a node of a tree of `shapes` is a layer."""
     return isinstance(node, tuple)
