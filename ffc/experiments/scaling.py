@@ -7,6 +7,7 @@ image size, batch and width grows at a time, from one sample of the checkpoint's
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -72,12 +73,11 @@ def _measured(job: Job, loaded: Checkpoint, size: int, batch: int, filters: int)
     noise = model.noise(jax.random.fold_in(job.key(), size), batch)
     system = model.system_with(job.settings.get("system", {}), widen(loaded.params, filters), noise)
     solvers = {name: way(system) for name, way in WAYS.items()}
-    solutions = {name: solve(system, solver, guess=RowAbove()) for name, solver in solvers.items()}
+    runs = {name: partial(solve, system, solver, guess=RowAbove()) for name, solver in solvers.items()}
+    solutions = {name: run() for name, run in runs.items()}
     truth = np.asarray(solutions["cached"].value)
     chosen = tune.fastest(system, list(solvers.values()), RowAbove())
-    seconds = interleaved(
-        {name: lambda one=one: solve(system, one, guess=RowAbove()) for name, one in solvers.items()}, job.repeats
-    )
+    seconds = interleaved(runs, job.repeats)
     return [
         {
             "way": name,

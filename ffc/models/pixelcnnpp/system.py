@@ -52,14 +52,15 @@ class PixelSampling(System):
         return (stride == 1 and (count < width or whole_rows)) or (stride, count) == (width, height)
 
     def prepare(self, x: State) -> Cache:
-        """Zeros for every feature: a window recomputes all that it reads below its first row."""
+        """Zeros for every feature: a window recomputes all that it reads below its first row. And no row so far."""
 
         def walk():
             names = Names(*self._extent)
             network.outputs(names, self.layers, x.reshape(self.coupling.shape))
             return names.shapes
 
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(walk))
+        features = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(walk))
+        return features | {"row": jnp.full(len(x), -1)}
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         """Some rows, pixels of one row, or a column of all rows: where all samples stand, or each on its own."""
@@ -68,13 +69,14 @@ class PixelSampling(System):
         if count == 1 or stride > 1 or len(x) == 1:
             # Samples march in step: one that stopped early is behind, and what it is given is not kept.
             start = jnp.max(start)
-        if stride == 1 and count >= width:
+        if stride == 1 and count > width:
             ops = Window(height, width, cache | {"x": image}, start // width, count // width, 0, width)
             outputs = self._outputs(ops, always=True)
         else:
             row, column = (start // width, start % width) if stride == 1 else (0, start)
             rows, columns = (1, count) if stride == 1 else (height, 1)
-            cache = self._vertical_when_new(cache, image, row, rows, column)
+            new = jnp.any(cache["row"] != row) if stride == 1 else column == 0
+            cache = self._vertical(new, cache, image, row, rows) | {"row": jnp.broadcast_to(row, len(x))}
             ops = Window(height, width, cache | {"x": image}, row, rows, column, columns)
             outputs = self._outputs(ops, always=False)
         values = self.coupling.at(ops.region(0)).pixels(outputs)
@@ -93,8 +95,8 @@ class PixelSampling(System):
         above = network.vertical(ops, self.layers, "x") if always else network.vertical_names(self.layers)
         return network.horizontal(ops, self.layers, "x", above)
 
-    def _vertical_when_new(self, cache, image, row, rows: int, column):
-        """The cache with the vertical stack of `rows` evaluated, if a sample's `column` is the first."""
+    def _vertical(self, new, cache, image, row, rows: int):
+        """The cache with the vertical stack of `rows` evaluated, where a sample sees them for the first time."""
         height, width = self._extent
         stack = {name: array for name, array in cache.items() if name.startswith("v_")}
 
@@ -103,4 +105,4 @@ class PixelSampling(System):
             network.vertical(ops, self.layers, "x")
             return {name: ops.kept[name] for name in stack}
 
-        return cache | jax.lax.cond(jnp.any(column == 0), evaluate, lambda stack: stack, stack)
+        return cache | jax.lax.cond(new, evaluate, lambda stack: stack, stack)
