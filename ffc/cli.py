@@ -45,30 +45,24 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def sample(arguments: argparse.Namespace) -> int:
-    """`ffc sample`: draw a batch by one solver and write it to a file."""
+    """`ffc sample`: draw a batch by one solver and write it to a file; or many, to a folder."""
     _check_options_fit(arguments)
     from ffc.files import check_writable, write_image
 
+    if arguments.batches > 1:
+        return _sample_many(arguments)
     for path in filter(None, (arguments.out, arguments.image)):
         check_writable(path)
     from ffc.measure import timed_repeats
     from ffc.records import Record, provenance
     from ffc.solve import solve
-    from ffc.system import count_ties
+    from ffc.stream import fetch, outcome
 
     checkpoint, system = _load(arguments)
     model, guess = checkpoint.model, _guess(arguments, checkpoint.model, system)
     solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess)
     solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), repeats=1)
-    samples = np.asarray(model.samples(solution.value))
-    arrays = {
-        "samples": samples,
-        "iterations": np.asarray(solution.iterations),
-        "certified": np.asarray(solution.certified),
-        "status": np.array([status.name.lower() for status in solution.status]),
-        "ties": np.asarray(count_ties(system, solution.value)),
-        "seconds": seconds[0],
-    }
+    arrays = fetch(outcome(model, system, solution)) | {"seconds": seconds[0]}
     noise = {"file": arguments.noise.name} if arguments.noise else {"seed": arguments.seed}
     settings = {
         "solver": repr(solver),
@@ -80,10 +74,34 @@ def sample(arguments: argparse.Namespace) -> int:
     }
     Record(arrays, settings | provenance()).save(arguments.out)
     if arguments.image:
-        write_image(arguments.image, np.asarray(model.pictures(samples)))
+        write_image(arguments.image, np.asarray(model.pictures(arrays["samples"])))
     if not arguments.quiet:
         print(f"{arguments.out}: {solution.message}; {arrays['iterations'].max()} iterations, {seconds[0]:.3g} s")
     return DONE if solution.exact else NOT_EXACT
+
+
+def _sample_many(arguments: argparse.Namespace) -> int:
+    """Many batches, to a folder; the picture shows the first samples."""
+    from ffc import stream
+    from ffc.files import check_writable, write_image
+
+    for option, file in (("noise", arguments.noise), ("guess", arguments.guess.endswith(".npz"))):
+        if file:
+            raise FFCError(f"--{option}: a file serves one batch, not {arguments.batches}; leave --batches out")
+    if arguments.out.suffix == ".npz" or arguments.out.is_file():
+        raise FFCError(f"{arguments.out}: {arguments.batches} batches are a file each; name a folder for them")
+    for path in filter(None, (arguments.out / stream.SUMMARY, arguments.image)):
+        check_writable(path)
+    words = {name: getattr(arguments, name) for name in ("solver", "window", "block", "guess", "seed")}
+    system, batch = options.system_options(arguments), arguments.batch or options.BATCH
+    source = stream.Source(_sampler(arguments), **words, system=system, batch=batch)
+    drawn = stream.draw(source, arguments.out, arguments.batches, arguments.quiet)
+    if arguments.image:
+        first = stream.first_samples(arguments.out)
+        write_image(arguments.image, np.asarray(source.model.pictures(first)))
+    if not arguments.quiet:
+        print(f"{arguments.out}: {drawn.message}")
+    return DONE if drawn.exact else NOT_EXACT
 
 
 def compare(arguments: argparse.Namespace) -> int:
@@ -175,7 +193,9 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, sample, "draw samples by one solver")
     command.add_argument("--solver", required=True, choices=NAMES)
     command.add_argument("--out", required=True, type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
-    command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples as a picture")
+    text = "with N > 1, --out names a folder, of a file each; the same command goes on where it was stopped"
+    command.add_argument("--batches", type=options.at_least(1), default=1, metavar="N", help=text)
+    command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples, or the first ones, as a picture")
     command.add_argument("--quiet", action="store_true", help="print errors alone")
     options.add_sampling(command)
 
@@ -223,19 +243,27 @@ def _check_options_fit(arguments: argparse.Namespace) -> None:
             raise FFCError(f"--{option} belongs to --solver {solver}, not {arguments.solver}; leave it out")
 
 
+def _sampler(arguments: argparse.Namespace):
+    """The checkpoint of a model that draws samples."""
+    from ffc import checkpoints
+    from ffc.models import Sampler
+
+    checkpoint = checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    if not isinstance(checkpoint.model, Sampler):
+        kind = checkpoint.model.kind
+        raise FFCError(f"{arguments.checkpoint}: {kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
+    return checkpoint
+
+
 def _load(arguments: argparse.Namespace):
     """The checkpoint of a sampler, and its system for the noise that was asked for."""
     import jax
 
-    from ffc import checkpoints
     from ffc.files import read_rows
-    from ffc.models import Sampler
 
     file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
-    checkpoint = checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    checkpoint = _sampler(arguments)
     model = checkpoint.model
-    if not isinstance(model, Sampler):
-        raise FFCError(f"{arguments.checkpoint}: {model.kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
     if file is None:
         u = model.noise(jax.random.key(arguments.seed), arguments.batch or options.BATCH)
     else:

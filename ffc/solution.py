@@ -1,5 +1,6 @@
 """What `solve` returns: the answer, how each sample ended, and how much of it is certain."""
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -30,6 +31,12 @@ class Status(IntEnum):
         }[self]
 
 
+def describe(counts: Counter[Status]) -> str:
+    """How so many samples ended."""
+    total = counts.total()
+    return "; ".join(f"{count} of {total} samples {status.message}" for status, count in counts.items())
+
+
 @dataclass(frozen=True)
 class Solution:
     """What `solve` returns. Arrays stay on the device until they are read."""
@@ -58,8 +65,7 @@ class Solution:
 
     @property
     def message(self) -> str:
-        counts = {status: self.status.count(status) for status in dict.fromkeys(self.status)}
-        return "; ".join(f"{count} of {len(self.status)} samples {status.message}" for status, count in counts.items())
+        return describe(Counter(self.status))
 
     def block_until_ready(self) -> "Solution":
         jax.block_until_ready((self.value, self.status_codes))
