@@ -6,8 +6,8 @@
 
 The noise of a batch comes from the seed and the batch's index, and whole batches go to one device each. So a batch
 is the same file, byte for byte, wherever and in whichever sitting it was drawn. Files appear under their names when
-they are whole: what a killed run left is what the next one goes on from. Two batches for each device are in memory,
-however many there are.
+they are whole: what a killed run left is what the next one goes on from. In memory are the batches that devices
+are at and those being written, however many there are.
 """
 
 import fcntl
@@ -102,7 +102,7 @@ def fetch(outcome: dict[str, jax.Array]) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """How all samples of a folder ended, and how long the new ones took."""
+    """How all samples of a folder ended, and how long the new ones took, compilation included."""
 
     status: Counter[Status]
     new: int
@@ -124,7 +124,6 @@ def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> Dra
 
     Raises `FFCError` where the folder was begun with other settings, holds other files, or is being written to.
     """
-    began = time.perf_counter()
     with _held(folder):
         settings = _begin(folder, source)
         missing = deque(index for index in range(batches) if not (folder / BATCH.format(index)).exists())
@@ -132,6 +131,7 @@ def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> Dra
         if found and not quiet:
             print(f"resuming: {found} of {batches} batches are there", flush=True)
         samples = {"total": batches * source.batch, "initial": found * source.batch, "unit": " samples"}
+        began = time.perf_counter()
         with tqdm(**samples, disable=quiet or None, file=sys.stderr) as bar:
             _deal(source, settings, folder, missing, lambda: bar.update(source.batch))
         seconds = time.perf_counter() - began

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from ffc import checkpoints, cli, solve
+from ffc.errors import FFCError
 from ffc.models.made import MADE
 from ffc.records import Record
 from ffc.solvers import Sequential
@@ -149,22 +150,24 @@ def test_devices_share_the_batches_and_change_no_byte(made, undisturbed, tmp_pat
     assert files(folder) == files(undisturbed)
 
 
-def test_memory_does_not_grow_with_the_number_of_batches(made, tmp_path):
+def test_memory_does_not_grow_with_the_number_of_batches(tmp_path):
     """Eight times as many batches, of a megabyte each, in the process that drew the first ones."""
+    model, path = MADE((16, 16, 1), hidden=(4, 4)), tmp_path / "large.flax"
+    checkpoints.save(path, model, model.init(jax.random.key(0)), {})
     code = f"""
         import resource, sys
         from ffc import cli
         def peak(batches):
-            words = "--solver jacobi --batch 20000 --quiet --batches".split()
-            assert cli.main(["sample", {str(made)!r}, *words, str(batches), "--out", f"{tmp_path}/{{batches}}"]) == 0
+            words = "--solver jacobi --batch 1000 --quiet --batches".split()
+            assert cli.main(["sample", {str(path)!r}, *words, str(batches), "--out", f"{tmp_path}/{{batches}}"]) == 0
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
         few = peak(8)
         print(peak(64) - few)
     """
     run = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    samples = np.load(tmp_path / "64" / "batch_000063.npz")["samples"]
-    assert int(run.stdout) < 56 * samples.nbytes / 2, "half of what the others hold"
+    one = Record.load(tmp_path / "64" / "batch_000063.npz")["samples"].nbytes
+    assert int(run.stdout) < 56 * one / 2, "half of what the others hold"
 
 
 @pytest.mark.parametrize(
@@ -216,6 +219,23 @@ def test_a_damaged_batch_is_named(made, tmp_path, capsys):
     (folder / "batch_000003.npz").write_bytes(b"PK")
     assert sample(made, folder) == cli.ERROR
     assert "batch_000003.npz: is damaged" in capsys.readouterr().err
+
+
+def test_a_full_disk_ends_the_run_and_loses_nothing(made, undisturbed, tmp_path, capsys, monkeypatch):
+    folder, save = tmp_path / "samples", Record.save
+
+    def full(record, path):
+        if record.meta["index"] == 2:
+            raise FFCError(f"{path}: could not be written (No space left on device)")
+        save(record, path)
+
+    monkeypatch.setattr(Record, "save", full)
+    assert sample(made, folder) == cli.ERROR
+    assert "No space left" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert sample(made, folder) == cli.DONE
+    assert "resuming: 2 of" in capsys.readouterr().out
+    assert files(folder) == files(undisturbed)
 
 
 def test_a_race_is_run_once_in_a_folder(made, tmp_path, monkeypatch):
