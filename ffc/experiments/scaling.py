@@ -53,7 +53,9 @@ def run(settings: dict[str, Any], *, checkpoint: Path, task: str, seed: int, rep
         if point not in measured:
             measured[point] = _measured(job, loaded, *point)
         rows += [{"axis": axis, "at": value, **row} for row in measured[point]]
-    return job.record({name: np.array([row[name] for row in rows]) for name in rows[0]}, checkpoint=loaded.meta)
+    learned = {"data": loaded.meta["data"]} if "data" in loaded.meta else {}
+    arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return job.record(arrays, checkpoint=loaded.meta, **learned)
 
 
 def _points(settings: dict[str, Any], model: PixelCNNPP):
