@@ -1,7 +1,8 @@
-"""Set the project up in .venv, from nothing but Python: `python3 bootstrap.py [--gpu]`.
+"""Set the project up in .venv, from nothing but Python: `python3 bootstrap.py [--gpu] [--cluster]`.
 
 Every package is pinned by its hash in requirements/lock.txt. A second call finds all in step and returns at
-once; an interrupted one is simply called again. `--gpu` adds JAX's CUDA build (requirements/gpu.txt).
+once; an interrupted one is simply called again. `--gpu` adds JAX's CUDA build (requirements/gpu.txt), `--cluster`
+what hands the workflow's jobs to a cluster (requirements/cluster.txt).
 """
 
 import argparse
@@ -12,38 +13,56 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import combinations
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-LOCK, GPU = ROOT / "requirements" / "lock.txt", ROOT / "requirements" / "gpu.txt"
+LOCK = ROOT / "requirements" / "lock.txt"
+#: What can be added, each pinned in a file of its name.
+EXTRAS = {
+    "gpu": "add JAX's CUDA build (Linux, NVIDIA)",
+    "cluster": "add what hands the workflow's jobs to Slurm or Kubernetes",
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Set the project up in .venv")
-    parser.add_argument("--gpu", action="store_true", help="add JAX's CUDA build (Linux, NVIDIA)")
-    gpu = parser.parse_args().gpu
+    for name, text in EXTRAS.items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
+    asked = {name for name, given in vars(parser.parse_args()).items() if given}
     if sys.version_info < (3, 11):  # noqa: UP036 (it may be run by any Python)
         sys.exit(f"bootstrap: this is Python {sys.version.split()[0]}; the project needs 3.11 or newer: python3.11 ...")
     stamp = VENV / "in-step"
     alive = works(PYTHON)
-    accepted = [fingerprint(True)] if gpu else [fingerprint(False), fingerprint(True)]
-    if alive and stamp.exists() and stamp.read_text() in accepted:
+    found = in_step(stamp.read_text()) if alive and stamp.exists() else None
+    if found is not None and asked <= found:
         return
+    extras = asked | (found or set())
     stamp.unlink(missing_ok=True)
     if not alive or not works(PYTHON, "import pip"):
         create()
-    install(gpu)
-    stamp.write_text(fingerprint(gpu))
+    install(extras)
+    stamp.write_text(fingerprint(extras))
     print("bootstrap: ready; the tools are in .venv/bin")
-    if gpu and not has_driver():
+    if "gpu" in asked and not has_driver():
         print("bootstrap: this machine has no NVIDIA driver: JAX's CUDA build may crash here unless JAX_PLATFORMS=cpu")
 
 
-def fingerprint(gpu: bool) -> str:
+def in_step(stamp: str) -> set[str] | None:
+    """The extras that .venv holds beside what the files now pin; None if it holds anything else."""
+    choices = [set(names) for count in range(len(EXTRAS) + 1) for names in combinations(EXTRAS, count)]
+    return next((extras for extras in choices if fingerprint(extras) == stamp), None)
+
+
+def pinned(extras: set[str]) -> list[Path]:
+    return [LOCK, *(LOCK.with_name(f"{name}.txt") for name in sorted(extras))]
+
+
+def fingerprint(extras: set[str]) -> str:
     """What .venv holds when it is in step: these files, at this place (scripts name their interpreter)."""
-    files = [LOCK, ROOT / "pyproject.toml", *([GPU] if gpu else [])]
+    files = [*pinned(extras), ROOT / "pyproject.toml"]
     content = b"".join(file.read_bytes() for file in files) + str(ROOT).encode()
     return hashlib.sha256(content).hexdigest()
 
@@ -70,7 +89,7 @@ def create() -> None:
         )
 
 
-def install(gpu: bool) -> None:
+def install(extras: set[str]) -> None:
     """uv by pip, everything else by uv (it checks the hashes and resumes from its cache), then the project."""
     pinned_uv = re.search(r"^uv==.*?(?=^\S)", LOCK.read_text(), re.MULTILINE | re.DOTALL).group()
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
@@ -79,7 +98,7 @@ def install(gpu: bool) -> None:
         run([PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", file.name])
     uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
     print("bootstrap: installing what requirements/lock.txt pins (minutes, the first time)", flush=True)
-    run([*uv, "--no-deps", "--require-hashes", "-r", LOCK, *(["-r", GPU] if gpu else [])])
+    run([*uv, "--no-deps", "--require-hashes", *(word for file in pinned(extras) for word in ("-r", file))])
     run([*uv, "--no-deps", "--no-build-isolation", "--editable", ROOT])
 
 

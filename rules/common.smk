@@ -238,9 +238,9 @@ def has_gpu():
         return False
 
 
-def memory(wildcards):
-    """Megabytes of a training or solving job."""
-    return 16000 if preset_of(wildcards, "gpu", False) else 3000
+def memory(wildcards, attempt):
+    """Megabytes of a training or solving job; one that was tried in vain (`retries` of a profile) gets more."""
+    return attempt * (16000 if preset_of(wildcards, "gpu", False) else 3000)
 
 
 def all_cores():
