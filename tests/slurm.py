@@ -37,6 +37,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 SlurmdParameters=config_overrides
 MpiDefault=none
+MinJobAge=86400
 ReturnToService=2
 SchedulerParameters=sched_interval=1
 GresTypes=gpu
