@@ -74,7 +74,7 @@ rule weights:
         mem_mb=100,
         runtime=5,
     params:
-        folder="results/{preset}/checkpoints",
+        folder=lambda wildcards, output: Path(output.weights).parent,
     message:
         "Weights of {wildcards.task}"
     shell:

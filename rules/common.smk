@@ -146,6 +146,7 @@ def solver_inputs(wildcards):
     files = {"data": data_of(wildcards)}
     if "model" in task_of(wildcards):
         files["checkpoint"] = f"results/{preset}/checkpoints/{task}.flax"
+        files["about"] = f"results/{preset}/checkpoints/{task}.json"  # read with it
     if wildcards.solver != sequential:
         files["reference"] = f"results/{preset}/records/{task}/{sequential}.npz"
     return files
@@ -177,12 +178,15 @@ def train_data_of(wildcards):
 
 
 def library(*names):
-    """Files of `ffc` that decide a rule's result; Snakemake doesn't see what a script imports."""
+    """Files of `ffc` that decide a rule's result; Snakemake doesn't see what a script imports.
+
+    They lie beside the Snakefile (`local`), also where a profile keeps results elsewhere.
+    """
     files = []
     for name in names:
         path = Path(workflow.basedir) / "ffc" / name
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    return [str(path.relative_to(workflow.basedir)) for path in files]
+    return [local(str(path.relative_to(workflow.basedir))) for path in files]
 
 
 def model_library(wildcards):
@@ -251,6 +255,15 @@ def all_cores():
         return 4
 
 
+def storage_arguments():
+    """What a second Snakemake must be told to find results where a profile keeps them."""
+    settings = workflow.storage_settings
+    if not settings.default_storage_provider:
+        return []
+    names = ("default_storage_provider", "default_storage_prefix")
+    return [f"--{name.replace('_', '-')}={getattr(settings, name)}" for name in names]
+
+
 def records_of_tasks(tasks):
     return lambda wildcards: records_of(wildcards.preset, tasks)
 
@@ -287,8 +300,9 @@ def notebook_page(name):
     return report(path, caption="../workflow/report/notebook.rst", category="Notebooks", labels={"notebook": name})
 
 
-def notebook_parameters(preset):
-    return {"records": f"results/{preset}/records", "figures": f"results/{preset}/figures"}
+def notebook_parameters(wildcards, input, output):
+    """The folders that a notebook reads and writes, where a job finds them."""
+    return {"records": str(Path(input.records[0]).parents[1]), "figures": str(Path(output.figures[0]).parent)}
 
 
 def released_files(preset):

@@ -7,7 +7,7 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
             f"notebook_{notebook}"
         input:
             records=records_of_tasks(tasks),
-            notebook=f"notebooks/{notebook}.ipynb",
+            notebook=local(f"notebooks/{notebook}.ipynb"),
             lib=library("figures", "workflow"),
         output:
             notebook=f"results/{{preset}}/notebooks/{notebook}.ipynb",
@@ -25,7 +25,7 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
             mem_mb=2000,
             runtime=30,
         params:
-            parameters=lambda wildcards: notebook_parameters(wildcards.preset),
+            parameters=notebook_parameters,
             data=data_names(tasks),
         message:
             "Figures of {output.notebook}"
@@ -36,7 +36,7 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
 rule summary:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
-        notebook="notebooks/summary.ipynb",
+        notebook=local("notebooks/summary.ipynb"),
         lib=library("figures", "summary", "workflow"),
     output:
         notebook="results/{preset}/notebooks/summary.ipynb",
@@ -61,7 +61,8 @@ rule summary:
         mem_mb=2000,
         runtime=30,
     params:
-        parameters=lambda wildcards: notebook_parameters(wildcards.preset) | {"output": f"results/{wildcards.preset}"},
+        parameters=lambda wildcards, input, output: notebook_parameters(wildcards, input, output)
+        | {"output": str(Path(output.markdown).parent)},
         title=lambda wildcards: preset_of(wildcards, "title"),
     message:
         "Table of {output.notebook}"

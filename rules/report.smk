@@ -34,7 +34,7 @@ rule table:
 rule report:
     input:
         pages=lambda wildcards: pages_of(wildcards.preset) + authors_pages(wildcards.preset),
-        captions=sorted(map(str, Path("workflow/report").glob("*.rst"))),
+        captions=local(sorted(map(str, Path("workflow/report").glob("*.rst")))),
     output:
         "results/{preset}/report.html",
     log:
@@ -48,6 +48,8 @@ rule report:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        storage=storage_arguments(),
     message:
         "Report {output}"
     script:
