@@ -30,6 +30,51 @@ rule solve:
         "../workflow/scripts/solve.py"
 
 
+if config["scatter"] > 1:
+
+    # Jobs that share a solver's timed repeats, each on a device of its own where there are several.
+    use rule solve as solve_part with:
+        output:
+            temp("results/{preset}/records/{task}/.{solver}/{part}of{parts}.npz"),
+        log:
+            "logs/{preset}/solve/{task}/{solver}_{part}of{parts}.log",
+        benchmark:
+            "benchmarks/{preset}/solve/{task}/{solver}_{part}of{parts}.tsv"
+        wildcard_constraints:
+            part=r"\d+",
+            parts=r"\d+",
+        params:
+            repeats=share_of_repeats,
+        message:
+            "{wildcards.task} by {wildcards.solver}, {wildcards.part} of {wildcards.parts}"
+
+    rule gather:
+        input:
+            parts=parts_of,
+            lib=library("records", "experiments/sampling"),
+        output:
+            "results/{preset}/records/{task}/{solver}.npz",
+        log:
+            "logs/{preset}/solve/{task}/{solver}.log",
+        benchmark:
+            "benchmarks/{preset}/solve/{task}/{solver}.tsv"
+        wildcard_constraints:
+            task="|".join(SCATTERED),
+        localrule: True
+        conda:
+            "../envs/ffc.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        message:
+            "{wildcards.task} by {wildcards.solver}, gathered"
+        script:
+            "../workflow/scripts/gather.py"
+
+    ruleorder: gather > solve
+
+
 rule gradients:
     input:
         trained="results/{preset}/records/rnn/feedforward.npz",

@@ -5,11 +5,13 @@ the authors' rule: the share of that time until the iterates were first within `
 which only somebody who has the answer can know.
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
 
 from ffc.checkpoints import Checkpoint
+from ffc.errors import FFCError
 from ffc.experiments.job import Job
 from ffc.guess import guess_by_name
 from ffc.history import History, Trace
@@ -25,6 +27,8 @@ from ffc.system import State, System, count_ties
 ORACLE = {"pixelcnnpp": 0.01, "made": 0.0}
 #: Iterations shown in the strips of samples; the last one follows.
 SHOWN = tuple(range(0, 50, 5))
+#: Arrays that no two runs have alike.
+TIMES = ("seconds", "oracle_seconds")
 
 
 def run(job: Job) -> Record:
@@ -67,7 +71,7 @@ def run(job: Job) -> Record:
         "evaluations": solution.evaluations,
         "steps_per_iteration": solution.steps_per_iteration,
         "oracle_iterations": oracle,
-        "oracle_seconds": np.median(seconds) / length * oracle,
+        "oracle_seconds": oracle_seconds(seconds, length, oracle),
         "error_l2": np.asarray(history.l2),
         "error_max": np.asarray(history.largest),
         "change": np.asarray(history.change),
@@ -95,6 +99,49 @@ def oracle_iterations(error_max: np.ndarray, threshold: float) -> int:
     """The first k at which every sample's `error_max` [K + 1, B] is at most `threshold`; K if none is."""
     within = np.all(error_max <= threshold, axis=1)
     return int(np.argmax(within)) if within.any() else len(error_max) - 1
+
+
+def oracle_seconds(seconds: np.ndarray, length: int, oracle: int) -> np.floating:
+    """The median of `seconds` [R], as far as `oracle` of the `length` iterations have a share in it."""
+    return np.median(seconds) / length * oracle
+
+
+def gather(parts: Sequence[Record]) -> Record:
+    """The record of one run with all the repeats that `parts`, runs of the same job, have between them.
+
+    Raises `FFCError` where they differ in anything but times and memory: a bit of a sample, or the device.
+    """
+    first, *others = parts
+    for part in others:
+        if differing := sorted(_differences(first, part)):
+            raise FFCError(
+                f"{first.meta['task']}, solver {first.meta['solver']}: jobs that share its repeats differ in "
+                f"{', '.join(differing)}; give them devices and libraries of one kind, or set scatter to 1"
+            )
+    seconds = np.concatenate([part["seconds"] for part in parts])
+    length, oracle = int(first["iterations"].max()), int(first["oracle_iterations"])
+    times = {"seconds": seconds, "oracle_seconds": np.asarray(oracle_seconds(seconds, length, oracle))}
+    peaks = [part.meta["peak_memory_bytes"] for part in parts]
+    meta = {"repeats": len(seconds), "peak_memory_bytes": None if None in peaks else max(peaks)}
+    return Record(first.arrays | times, first.meta | meta)
+
+
+def _differences(one: Record, other: Record) -> set[str]:
+    """Names of what two records of one job don't have in common, bit for bit, though they should."""
+    pairs = [(one.arrays, other.arrays, TIMES), (one.meta, other.meta, ("repeats", "peak_memory_bytes"))]
+    return {
+        name
+        for mine, theirs, apart in pairs
+        for name in (mine.keys() | theirs.keys()) - set(apart)
+        if not _identical(mine.get(name), theirs.get(name))
+    }
+
+
+def _identical(one: object, other: object) -> bool:
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        return one == other
+    # Of bytes, as NaN has no equal.
+    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
 def _largest(difference: np.ndarray) -> np.ndarray:
