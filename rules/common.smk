@@ -8,6 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
+from snakemake.io import sourcecache_entry
+
 from presets import ConfigError, check_config, load_presets
 
 START = time.time()
@@ -177,16 +179,21 @@ def train_data_of(wildcards):
     return f"results/{wildcards.preset}/data/{wildcards.task}{suffix}.npz"
 
 
-def library(*names):
-    """Files of `ffc` that decide a rule's result; Snakemake doesn't see what a script imports.
+def source(path):
+    """A file of the repository as a rule's input: every job has it beside the Snakefile, wherever results are kept.
 
-    They lie beside the Snakefile (`local`), also where a profile keeps results elsewhere.
+    Snakemake would look for it in a storage; what it calls `local` ties jobs to the machine that submits them.
     """
+    return sourcecache_entry(path, path)
+
+
+def library(*names):
+    """Files of `ffc` that decide a rule's result; Snakemake doesn't see what a script imports."""
     files = []
     for name in names:
         path = Path(workflow.basedir) / "ffc" / name
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    return [local(str(path.relative_to(workflow.basedir))) for path in files]
+    return [source(str(path.relative_to(workflow.basedir))) for path in files]
 
 
 def model_library(wildcards):

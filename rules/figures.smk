@@ -7,7 +7,7 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
             f"notebook_{notebook}"
         input:
             records=records_of_tasks(tasks),
-            notebook=local(f"notebooks/{notebook}.ipynb"),
+            notebook=source(f"notebooks/{notebook}.ipynb"),
             lib=library("figures", "workflow"),
         output:
             notebook=f"results/{{preset}}/notebooks/{notebook}.ipynb",
@@ -36,7 +36,7 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
 rule summary:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
-        notebook=local("notebooks/summary.ipynb"),
+        notebook=source("notebooks/summary.ipynb"),
         lib=library("figures", "summary", "workflow"),
     output:
         notebook="results/{preset}/notebooks/summary.ipynb",

@@ -34,7 +34,7 @@ rule table:
 rule report:
     input:
         pages=lambda wildcards: pages_of(wildcards.preset) + authors_pages(wildcards.preset),
-        captions=local(sorted(map(str, Path("workflow/report").glob("*.rst")))),
+        captions=[source(str(path)) for path in sorted(Path("workflow/report").glob("*.rst"))],
     output:
         "results/{preset}/report.html",
     log:

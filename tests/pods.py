@@ -1,0 +1,91 @@
+"""Just enough of Kubernetes' interface to run pods as processes of this machine, each in an empty folder.
+
+A volume's path must be one of this machine; images, limits and tolerations are noted, and nothing more.
+"""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import yaml
+
+
+class Pods:
+    """What was asked for, and the processes that it became, by the names of jobs."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.bodies: dict[str, dict] = {}
+        self.processes: dict[str, subprocess.Popen] = {}
+
+    def start(self, body: dict) -> None:
+        name, container = body["metadata"]["name"], container_of(body)
+        workdir = self.folder / name
+        workdir.mkdir()
+        with open(self.folder / f"{name}.log", "w") as log:
+            command = [*container["command"], *container["args"]]
+            self.processes[name] = subprocess.Popen(command, cwd=workdir, stdout=log, stderr=subprocess.STDOUT)
+        self.bodies[name] = body
+
+    def status(self, name: str) -> dict:
+        code = self.processes[name].poll()
+        return {} if code is None else {"failed" if code else "succeeded": 1}
+
+
+def container_of(body: dict) -> dict:
+    (container,) = body["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[tuple[Pods, Path]]:
+    """Its pods, and the file that tells clients where it is (KUBECONFIG)."""
+    pods = Pods(folder)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path.endswith("/jobs"):
+                pods.start(body)
+            self.answer(body)
+
+        def do_GET(self):
+            *_, kind, name, last = self.path.partition("?")[0].split("/")
+            self.answer({"items": []} if last == "pods" else {"kind": kind, "status": pods.status(name)})
+
+        def do_DELETE(self):
+            self.answer({})
+
+        def answer(self, content: dict):
+            text = json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        here = {"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+        context = {"name": "here", "context": {"cluster": "here", "user": "me"}}
+        users = [{"name": "me", "user": {}}]
+        settings = folder / "kubeconfig"
+        settings.write_text(
+            yaml.safe_dump({"clusters": [here], "contexts": [context], "users": users, "current-context": "here"})
+        )
+        try:
+            yield pods, settings
+        finally:
+            for process in pods.processes.values():
+                process.kill()
+                process.wait()
+            server.shutdown()
+            thread.join()
