@@ -1,5 +1,6 @@
 """The workflow through Slurm (slurm.py), by the profile that a cluster's users take."""
 
+import importlib.util
 import re
 import subprocess
 
@@ -12,6 +13,10 @@ from ffc.records import Record
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.skipif(
+        importlib.util.find_spec("snakemake_executor_plugin_slurm") is None,
+        reason="Slurm's plugin: python3 bootstrap.py --cluster",
+    ),
     pytest.mark.skipif(bool(slurm.missing()), reason=f"Slurm is not installed: {', '.join(slurm.missing())}"),
 ]
 
