@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/common_notebooks.smk"
 include: "rules/common_authors.smk"
 include: "rules/common_reference.smk"
 include: "rules/common_scatter.smk"

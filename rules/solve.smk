@@ -143,6 +143,7 @@ rule rnn_scaling:
 rule scaling:
     input:
         checkpoint=lambda wildcards: f"results/{{preset}}/checkpoints/{preset_of(wildcards, 'scaling')['task']}.flax",
+        about=lambda wildcards: f"results/{{preset}}/checkpoints/{preset_of(wildcards, 'scaling')['task']}.json",
         lib=library(
             "system",
             "solvers",
