@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ffc import npz
 from ffc.errors import FFCError
 from ffc.records import write_whole
 
@@ -25,8 +26,7 @@ def check_writable(path: Path) -> None:
 def read_rows(path: Path, name: str, rows: int | None) -> np.ndarray:
     """The array `name` [samples, …] of an `.npz` file; its first `rows` if asked for. Raises `FFCError`."""
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            array = file[name]
+        array = npz.load(path, name)[name]
     except FileNotFoundError:
         raise FFCError(f"{path}: no such file; give the path of an .npz file with the array {name}") from None
     except Exception as error:  # zip, zlib and npy each raise types of their own; an .npy has no names

@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 import ffc
+from ffc import npz
 from ffc.errors import FFCError
 
 _META = "__meta__"
@@ -46,9 +47,10 @@ class Record:
     def load(cls, path: str | os.PathLike) -> "Record":
         """Read what `save` wrote. Raises `FFCError` on a missing, broken or foreign file."""
         try:
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = npz.load(path)
             meta = json.loads(str(arrays.pop(_META)))
+            if not isinstance(meta, dict):
+                raise ValueError(f"{_META} holds no dictionary")
         except FileNotFoundError:
             raise FFCError(f"{path}: no such record; let snakemake make it: snakemake {path}") from None
         except Exception as error:  # zip, zlib, npy and JSON each raise types of their own

@@ -1,7 +1,6 @@
 """Reading the authors' raw files: nothing that they hold is run, and no more of one is held than is needed."""
 
 import math
-import zipfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +9,12 @@ from typing import IO
 
 import numpy as np
 
+from ffc import npz
 from ffc.checkpoints import read_tensors
 from ffc.errors import FFCError
 
 #: Bytes held in memory at once; the largest part of any of these files (one repeat of PixelCNN++) has 50 million.
 LIMIT = 2**30
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _REMEDY = "fetch it again, or name a checkpoints.source without it"
 
 Shape = tuple[int | None, ...]
@@ -63,10 +62,8 @@ class Arrays:
     def _opened(self, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype]]:
         """(the numbers as a stream, shape, type) of an array; a header's claims are those of the numbers behind it."""
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(f"{name}.npy") as stream:
-                shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
-                size = archive.getinfo(f"{name}.npy").file_size - stream.tell()
-                if dtype.kind not in "fiub" or fortran or 0 in shape or math.prod(shape) * dtype.itemsize != size:
+            with npz.opened(self.path, name) as (stream, shape, fortran, dtype):
+                if dtype.kind not in "fiub" or fortran or 0 in shape:
                     raise refused(self.path, f"{name} is no plain array of numbers")
                 yield stream, shape, dtype
         except FFCError:
