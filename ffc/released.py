@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any
 
+from ffc.archives import Plain, plain_files
 from ffc.errors import FFCError
 from ffc.records import write_whole
 
@@ -20,6 +21,8 @@ ARCHIVE_ID = "1cxV3pKUmLETt9veWRnEKt3SBCb-6sZDc"
 DENSENET = "densenet201-c1103571.pth"
 #: Seconds to wait after each failed download before the next.
 PAUSES = (1.0, 4.0)
+#: Bytes that a member may unfold to; the largest that the authors released has four billion.
+LIMIT = 2**34
 _CHUNK = 2**20  # bytes; a member of several gigabytes goes to disk in pieces
 
 
@@ -131,6 +134,8 @@ def _copy(archive: Path, stream: IO[bytes], file: IO[bytes]) -> None:
     while True:
         with _whole(archive):
             chunk = stream.read(_CHUNK)
+            if file.tell() + len(chunk) > LIMIT:
+                raise ValueError(f"a file in it unfolds to more than {LIMIT:,} bytes")
         if not chunk:
             return
         file.write(chunk)
@@ -151,16 +156,22 @@ def _members(archive: Path) -> Iterator[tuple[PurePath, IO[bytes]]]:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
             for info in file.infolist():
+                if info.compress_type == zipfile.ZIP_LZMA:
+                    raise ValueError("packed by LZMA, which takes as much memory as it likes")
                 if not info.is_dir():
                     with file.open(info) as stream:
                         yield PurePosixPath(info.filename), stream
-    elif tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as file:
-            for member in file:
-                if member.isreg() and (content := file.extractfile(member)):
-                    yield PurePosixPath(member.name), content
-    else:
-        raise FFCError(f"{archive}: neither a zip nor a tar archive; fetch it again")
+        return
+    with _tar(archive) as tar:
+        for member, stream in plain_files(tar):
+            yield PurePosixPath(member.name), stream
+
+
+def _tar(archive: Path) -> tarfile.TarFile:
+    try:
+        return tarfile.open(archive, tarinfo=Plain)
+    except tarfile.TarError:
+        raise FFCError(f"{archive}: neither a zip nor a tar archive; fetch it again") from None
 
 
 @contextmanager

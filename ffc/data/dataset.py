@@ -1,6 +1,7 @@
 """`Dataset`: images and labels under their true name, in memory and as a record."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,11 +55,33 @@ class Dataset:
             facts: dict[str, Any] = {key: record.meta[key] for key in ("name", "title", "classes")}
             facts |= {part: _unpack(part, record.arrays) for part in ("train", "test")}
             facts |= {part: record.arrays.get(part) for part in ("train_labels", "test_labels")}
-            return cls(**facts)
-        except KeyError as error:
-            raise FFCError(
-                f"not a record of a data set: it has no {error}; expected one that the data rule wrote"
-            ) from None
+            data = cls(**facts)
+            data._check()
+            return data
+        except (KeyError, ValueError) as error:
+            fact = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise FFCError(f"not a record of a data set: {fact}; expected one that the data rule wrote") from None
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Dataset":
+        """Read what the data rule wrote. Raises `FFCError`, naming the file, on anything else."""
+        record = Record.load(path)
+        try:
+            return cls.from_record(record)
+        except FFCError as error:
+            raise FFCError(f"{path}: {error}") from None
+
+    def _check(self) -> None:
+        """`ValueError` where a field is not what it is called."""
+        if not (isinstance(self.name, str) and isinstance(self.title, str) and isinstance(self.classes, int | None)):
+            raise ValueError("its name, title or classes are not such")
+        for part in ("train", "test"):
+            images, labels = getattr(self, part), getattr(self, f"{part}_labels")
+            array = isinstance(images, np.ndarray)
+            if (array and images.ndim != 4) or any(image.dtype != np.uint8 for image in images):
+                raise ValueError(f"{part} holds no images [height, width, channels] of uint8")
+            if labels is not None and (labels.dtype != np.int32 or labels.shape != (len(images),)):
+                raise ValueError(f"{part}_labels holds not one int32 for each image")
 
 
 def _pack(part: str, images: Images) -> dict[str, np.ndarray]:
@@ -72,7 +95,11 @@ def _pack(part: str, images: Images) -> dict[str, np.ndarray]:
 def _unpack(part: str, arrays: dict[str, np.ndarray]) -> Images:
     if f"{part}_shapes" not in arrays:
         return arrays[part]
-    shapes = arrays[f"{part}_shapes"]
-    ends = np.cumsum(shapes.prod(axis=1), dtype=np.int64)
-    pixels = np.split(arrays[part], ends)[:-1]  # what follows the last end is empty
+    shapes, flat = arrays[f"{part}_shapes"], arrays[part]
+    if shapes.dtype != np.int32 or shapes.ndim != 2 or shapes.shape[1] != 3 or (shapes < 0).any() or flat.ndim != 1:
+        raise ValueError(f"{part}_shapes holds no (height, width, channels)")
+    ends = np.cumsum(shapes.astype(object).prod(axis=1))
+    if (ends[-1] if len(ends) else 0) != len(flat):
+        raise ValueError(f"{part}_shapes are not those of its pixels")
+    pixels = np.split(flat, ends.astype(np.int64))[:-1]  # what follows the last end is empty
     return tuple(values.reshape(shape) for values, shape in zip(pixels, shapes, strict=True))

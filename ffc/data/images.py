@@ -10,9 +10,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ffc.archives import Plain, plain_files
 from ffc.errors import FFCError
+from ffc.npz import DENSEST
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm")
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "PPM")  # Pillow would hand others to programs (EPS to Ghostscript)
+_LIMIT = 2**28  # bytes of a picture in an archive
+_PIXELS = 8 * DENSEST  # most that a byte of a file can stand for: a bit each, packed by deflate
 
 
 def folder_pictures(folder: Path, limit: int | None = None) -> Iterator[tuple[str, bytes]]:
@@ -28,10 +33,12 @@ def archive_pictures(archive: Path) -> Iterator[tuple[str, bytes]]:
     Raises `FFCError` where the archive is broken or cut short.
     """
     try:
-        with tarfile.open(archive, "r|*") as tar:
-            for member in tar:
+        with tarfile.open(archive, "r|*", tarinfo=Plain) as tar:
+            for member, stream in plain_files(tar):
                 name = re.sub(r"^(\./)+", "", member.name)
-                if member.isreg() and name.lower().endswith(_SUFFIXES) and (stream := tar.extractfile(member)):
+                if name.lower().endswith(_SUFFIXES):
+                    if member.size > _LIMIT:
+                        raise ValueError(f"{name} claims {member.size:,} bytes")
                     yield name, stream.read()
     except Exception as error:  # tarfile, lzma and zlib each raise types of their own
         raise FFCError(f"{archive}: not a whole archive ({error}); fetch it again") from error
@@ -40,7 +47,9 @@ def archive_pictures(archive: Path) -> Iterator[tuple[str, bytes]]:
 def decode(name: str, data: bytes, size: int | None = None) -> np.ndarray:
     """[height, width, 3] uint8 of a picture file, at `size` × `size` where a size is given."""
     try:
-        with Image.open(io.BytesIO(data)) as picture:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            if picture.width * picture.height > _PIXELS * max(len(data), 128):
+                raise ValueError(f"it claims {picture.width} × {picture.height} pixels, more than it can hold")
             return np.asarray(_fit(picture.convert("RGB"), size))
     except Exception as error:  # each decoder raises types of its own
         raise FFCError(f"{name}: not a picture that can be read ({error}); mend or remove it") from error

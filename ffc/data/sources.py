@@ -52,7 +52,12 @@ def mnist(root: Path, size: int | None, download: bool = False) -> Dataset:
     """MNIST, 28 × 28 gray, as torchvision keeps it: `mnist/MNIST/raw/` under the root."""
     from torchvision.datasets import MNIST
 
-    parts = _torchvision(MNIST, root / "mnist", download, "mnist", "the four IDX files in MNIST/raw/")
+    folder = root / "mnist"
+    parts = _torchvision(MNIST, folder, download, "mnist", "the four IDX files in MNIST/raw/")
+    for part in parts:
+        images, labels = part.data, part.targets
+        if images.shape[1:] != (28, 28) or len(images) != len(labels) or not len(labels) or labels.max() > 9:
+            raise FFCError(f"{folder}: data set 'mnist' expects images of 28×28, each with a digit; fetch them again")
     train, test = (resize(part.data.numpy()[..., None], size) for part in parts)
     train_labels, test_labels = (part.targets.numpy().astype(np.int32) for part in parts)
     return Dataset("mnist", _title("MNIST", 28, size), train, test, train_labels, test_labels, classes=10)
@@ -166,7 +171,7 @@ def _torchvision(dataset: Callable, folder: Path, download: bool, name: str, exp
         raise FFCError(f"data set {name!r}, download: expected true or false, not {download!r}")
     try:
         return [dataset(str(folder), train=train, download=download) for train in (True, False)]
-    except (RuntimeError, OSError, ValueError, EOFError) as error:
+    except Exception as error:  # torchvision raises whatever its readers meet
         fact = str(error).partition(". ")[0]  # the rest is advice for callers of torchvision
         remedy = "check the network" if download else "set `download: true` in its data section"
         raise FFCError(
