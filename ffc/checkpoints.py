@@ -9,16 +9,17 @@ import hashlib
 import io
 import json
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from flax.serialization import msgpack_restore, msgpack_serialize
+from flax.serialization import msgpack, msgpack_restore, msgpack_serialize
 
 from ffc.errors import FFCError
-from ffc.models import Model, model_class
+from ffc.models import Model, is_known, model_class
 from ffc.records import write_bytes
 
 Tree = dict[str, Any]
@@ -99,10 +100,16 @@ def _content(path: Path) -> bytes:
 
 def _read_flax(content: bytes) -> Tree:
     try:
+        msgpack.unpackb(content, ext_hook=_check_array, strict_map_key=False, max_array_len=0)
         tree = msgpack_restore(content)
     except Exception as error:  # msgpack and numpy raise types of their own
         raise FFCError("not a whole Flax msgpack file; it may be truncated: download or copy it again") from error
     return _arrays(tree)
+
+
+def _check_array(code: int, data: bytes) -> None:
+    """Flax's arrays are (shape, dtype, bytes), and a tree has no other lists: msgpack takes memory for their claims."""
+    msgpack.unpackb(data, raw=True, max_array_len=_DEPTH)
 
 
 def _arrays(node: Any, path: tuple[str, ...] = ()) -> Any:
@@ -111,7 +118,7 @@ def _arrays(node: Any, path: tuple[str, ...] = ()) -> Any:
     if isinstance(node, dict) and len(path) < _DEPTH:
         return {str(name): _arrays(child, (*path, str(name))) for name, child in node.items()}
     if isinstance(node, np.ndarray) and node.dtype.kind in "fiub":
-        return node.astype(np.float32)
+        return node.astype(np.float32, copy=False)
     raise FFCError(f"expected a tree of named arrays of numbers; found {type(node).__name__} at {where}")
 
 
@@ -124,19 +131,41 @@ def read_tensors(content: bytes) -> dict[str, Any]:
     import torch
 
     try:
+        _check_packing(content)
+        # First without numbers: PyTorch takes memory for what a file claims, before it reads as much.
+        _check_tensors(torch.load(io.BytesIO(content), map_location="meta", weights_only=True), len(content))
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except FFCError:
+        raise
     except Exception as error:  # torch raises whatever its unpickler meets
         raise FFCError(
             "not a plain PyTorch state dict: it is damaged, or it holds objects whose loading runs code, which was "
             "not done; download it again, or have it saved as torch.save(model.state_dict(), …)"
         ) from error
+    if any(value.device.type != "cpu" or value.is_quantized for value in state.values()):
+        raise FFCError("it has tensors without numbers, or quantized ones; expected plain ones")
+    return {str(name): value.detach() for name, value in state.items()}
+
+
+def _check_packing(content: bytes) -> None:
+    """PyTorch packs nothing; what is packed could unfold to any size."""
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            if sum(info.file_size for info in file.infolist()) > len(content):
+                raise FFCError("what it holds claims to be larger than the file; download it again")
+
+
+def _check_tensors(state: Any, size: int) -> None:
+    """`FFCError` unless `state`, on the device "meta", has dense tensors that `size` bytes can hold."""
+    import torch
+
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise FFCError("expected a PyTorch state dict: names and tensors only")
     if any(value.layout != torch.strided or value.is_complex() for value in state.values()):
         raise FFCError("expected dense tensors of real numbers")
-    if sum(value.nbytes for value in state.values()) > len(content):
+    storages = {storage._cdata: storage.nbytes() for storage in map(torch.Tensor.untyped_storage, state.values())}
+    if max(sum(value.nbytes for value in state.values()), sum(storages.values())) > size:
         raise FFCError("its tensors claim to be larger than the file; download it again from where you trust it")
-    return {str(name): value.detach() for name, value in state.items()}
 
 
 def _new_name(name: str) -> str:
@@ -189,7 +218,13 @@ def _sidecar(path: Path, digest: str) -> dict[str, Any]:
 def _described(description: dict[str, Any], tree: Tree) -> Model:
     """The model that our own sidecar names, if the weights are its."""
     sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
-    cls = model_class(str(sizes.pop("kind")))
+    kind = str(sizes.pop("kind"))
+    if not is_known(kind):
+        raise FFCError(
+            f"the .json beside it names the model {kind}, whose code was not run; if it is yours, import it first "
+            f"(ffc: --model {kind})"
+        )
+    cls = model_class(kind)
     if not (isinstance(cls, type) and issubclass(cls, Model)):
         raise FFCError(f"the .json beside it names {cls!r}, which is no model")
     count = sum(leaf.size for leaf in jax.tree.leaves(tree))

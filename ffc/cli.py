@@ -143,9 +143,7 @@ def inspect(arguments: argparse.Namespace) -> int:
     """`ffc inspect`: model, sizes, parameters, SHA-256."""
     from dataclasses import asdict
 
-    from ffc import checkpoints
-
-    checkpoint = checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    checkpoint = _checkpoint(arguments)
     lines = {"file": arguments.checkpoint, "model": checkpoint.model.kind, **asdict(checkpoint.model)}
     lines |= {"parameters": f"{checkpoint.parameters:,}", "sha256": checkpoint.meta["sha256"]}
     lines |= {name: checkpoint.meta[name] for name in ("origin", "data") if name in checkpoint.meta}
@@ -233,6 +231,7 @@ def _command(commands, run, text: str) -> argparse.ArgumentParser:
     command.add_argument(
         "--size", type=options.image_size, metavar="HxW[xC]", help="image size, where the checkpoint does not say"
     )
+    command.add_argument("--model", metavar="MODULE:CLASS", help="a model of your own, imported to read its weights")
     command.add_argument("--trunc-lambda", type=float, metavar="λ", help="MADE's λ, where the checkpoint does not say")
     return command
 
@@ -243,12 +242,20 @@ def _check_options_fit(arguments: argparse.Namespace) -> None:
             raise FFCError(f"--{option} belongs to --solver {solver}, not {arguments.solver}; leave it out")
 
 
+def _checkpoint(arguments: argparse.Namespace):
+    from ffc import checkpoints
+    from ffc.models import model_class
+
+    if arguments.model is not None:
+        model_class(arguments.model)
+    return checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+
+
 def _sampler(arguments: argparse.Namespace):
     """The checkpoint of a model that draws samples."""
-    from ffc import checkpoints
     from ffc.models import Sampler
 
-    checkpoint = checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    checkpoint = _checkpoint(arguments)
     if not isinstance(checkpoint.model, Sampler):
         kind = checkpoint.model.kind
         raise FFCError(f"{arguments.checkpoint}: {kind} draws no samples; give a PixelCNN++ or MADE checkpoint")

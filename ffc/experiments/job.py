@@ -11,6 +11,7 @@ from ffc import checkpoints
 from ffc.data import Dataset
 from ffc.errors import FFCError
 from ffc.measure import peak_memory
+from ffc.models import model_class
 from ffc.records import Record, provenance
 
 
@@ -49,10 +50,12 @@ class Job:
         return key
 
     def load_checkpoint(self) -> checkpoints.Checkpoint:
+        if "model" in self.settings:
+            model_class(self.settings["model"]["kind"])  # one's own is imported because the preset says so
         return checkpoints.load(self._given("checkpoint"))
 
     def load_data(self) -> Dataset:
-        return Dataset.from_record(Record.load(self._given("data")))
+        return Dataset.load(self._given("data"))
 
     def load_reference(self) -> Record:
         """The record of the task's sequential solver."""

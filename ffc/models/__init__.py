@@ -1,6 +1,7 @@
 """The models of the paper, each a network and its triangular systems; found by `kind`."""
 
 import importlib
+import sys
 from typing import Any
 
 from ffc.errors import FFCError
@@ -12,7 +13,7 @@ _KINDS = {
     "pixelcnnpp": "ffc.models.pixelcnnpp:PixelCNNPP",
 }
 
-__all__ = ["Model", "Params", "Sampler", "build", "model_class"]
+__all__ = ["Model", "Params", "Sampler", "build", "is_known", "model_class"]
 
 
 def model_class(kind: str) -> type[Model]:
@@ -20,8 +21,13 @@ def model_class(kind: str) -> type[Model]:
     module, _, name = _KINDS.get(kind, kind).partition(":")
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise FFCError(f"model kind {kind!r}: expected one of {', '.join(_KINDS)}, or package.module:Class") from error
+
+
+def is_known(kind: str) -> bool:
+    """Whether `model_class(kind)` runs no code that was not run before: one of the paper's, or imported already."""
+    return kind in _KINDS or kind.partition(":")[0] in sys.modules
 
 
 def build(settings: dict[str, Any], shape: tuple[int, int, int], classes: int | None = None) -> Model:
