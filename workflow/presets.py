@@ -4,7 +4,11 @@ Nothing here imports `ffc`: Snakemake plans in a moment, also where it is instal
 """
 
 import difflib
+import functools
+import itertools
 import json
+import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,10 @@ SCHEMAS = Path(__file__).parent / "schemas"
 NATIVE_ROWS = {"digits": 8, "patches": 8, "mnist": 28, "cifar10": 32, "cifar10-jpeg": 32}
 #: Solvers that an entry may be called by; an entry of another name says which `solver` it is.
 SOLVERS = ("sequential", "feedforward", "cached", "jacobi", "gs_jacobi", "jacobi_gs", "auto")
+
+_LONGEST = 2**17  # bytes of a preset's file
+_MOST = 10_000  # nodes of a preset
+_DEEPEST = 30
 
 BOUNDS = {
     "minimum": "at least",
@@ -52,13 +60,61 @@ def load_presets(folder: Path) -> dict[str, Any]:
     return presets
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain YAML, and no more than a preset is: every key once, finite numbers, aliases that unfold to little."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1  # before the parser, whose time grows with its square, gets deep
+        if self.depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=self.peek_event().start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_document(self, node: yaml.Node) -> Any:
+        self._unfolded(node, {})
+        return super().construct_document(node)
+
+    def _unfolded(self, node: yaml.Node, known: dict[int, int]) -> int:
+        """The number of nodes below `node` if each alias is written out."""
+        if isinstance(node, yaml.ScalarNode):
+            return 1
+        if id(node) not in known:
+            known[id(node)] = _MOST  # for an alias inside its own anchor
+            children = node.value
+            if isinstance(node, yaml.MappingNode):
+                keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+                if twice := next((key for key, count in keys.items() if count > 1), None):
+                    raise yaml.MarkedYAMLError(problem=f"{twice} appears twice", problem_mark=node.start_mark)
+                children = itertools.chain.from_iterable(node.value)
+            known[id(node)] = 1 + sum(self._unfolded(child, known) for child in children)
+        if known[id(node)] >= _MOST:
+            raise yaml.MarkedYAMLError(problem="its aliases unfold to too much", problem_mark=node.start_mark)
+        return known[id(node)]
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        number = super().construct_yaml_float(node)
+        if not math.isfinite(number):
+            raise yaml.MarkedYAMLError(problem=f"{node.value} is no finite number", problem_mark=node.start_mark)
+        return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
+
+
 def load_preset(path: Path) -> dict[str, Any]:
     """One preset. Raises `ConfigError` with the first thing that is wrong."""
     try:
-        preset = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
+        with open(path, "rb") as file:
+            content = file.read(_LONGEST + 1)
+        if len(content) > _LONGEST:
+            raise ValueError(f"larger than {_LONGEST:,} bytes")
+        preset = yaml.load(content.decode(), _Loader)
+    except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
+    except Exception as error:  # PyYAML, and Python, to which it leaves dates and numbers, raise types of their own
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     _validate(preset, _schema("preset"), str(path))
     for task, settings in preset["tasks"].items():
@@ -92,6 +148,7 @@ def _check_sizes(settings: dict[str, Any]) -> None:
             )
 
 
+@functools.cache
 def _schema(name: str) -> dict[str, Any]:
     return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
 

@@ -10,12 +10,11 @@ with job(snakemake):
     from ffc.data import Dataset
     from ffc.errors import FFCError
     from ffc.models import model_class
-    from ffc.records import Record
 
     task = snakemake.params.task
     path = json.loads(Path(snakemake.input.found).read_text())["files"][task["released"]]
     kind, cls = task["model"]["kind"], model_class(task["model"]["kind"])
-    shape = None if kind == "densenet" else Dataset.from_record(Record.load(snakemake.input.data)).shape
+    shape = None if kind == "densenet" else Dataset.load(snakemake.input.data).shape
     given = checkpoints.load(path, shape, task["model"].get("trunc_lambda", getattr(cls, "trunc_lambda", None)))
     if not isinstance(given.model, cls):
         raise FFCError(f"{path}: weights of a {given.model.kind}, where the preset wants a {kind}; put the right file")

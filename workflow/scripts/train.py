@@ -9,7 +9,7 @@ with job(snakemake):
     from ffc import checkpoints, models
     from ffc.data import Dataset
     from ffc.errors import FFCError
-    from ffc.records import Record, provenance
+    from ffc.records import provenance
     from ffc.training import TrainSettings, train
 
     name, task, seed = snakemake.wildcards.task, snakemake.params.task, snakemake.params.seed
@@ -18,7 +18,7 @@ with job(snakemake):
             f"{name}: its released weights could not be had, and the preset has no train section for it; name a "
             "folder that holds them (checkpoints.source in config/config.yaml), or say how to train"
         )
-    data = Dataset.from_record(Record.load(snakemake.input.data))
+    data = Dataset.load(snakemake.input.data)
     model = models.build(task["model"], data.shape, data.classes)
     weights = Path(snakemake.output.weights)
     state = weights.parents[1] / ".training" / name
