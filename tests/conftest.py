@@ -7,6 +7,10 @@ import pytest
 from tiny import copy_to, snakemake
 
 
+def pytest_addoption(parser):
+    parser.addoption("--inputs", type=int, default=100, help="malformed files for each reader (tests/fuzz)")
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """A copy of the project in which the tiny preset has run."""

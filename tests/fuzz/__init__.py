@@ -1,0 +1,1 @@
+"""Every reader of files against malformed ones: `pytest tests/fuzz --inputs 10000`."""
