@@ -90,8 +90,8 @@ def count_ties(system: System, x: State) -> jax.Array:
 
 
 def block_agreement(x: State, y: State) -> jax.Array:
-    """[batch, N] bool: block i of `x` and `y` is the same, bit for bit (−0 equals 0, NaN nothing)."""
-    return _per_block(lambda a, b: a == b, jnp.all, x, y)
+    """[batch, N] bool: block i of `x` and `y` is the same, bit for bit (−0 is not 0; NaN equals nothing)."""
+    return _per_block(_same, jnp.all, x, y)
 
 
 def block_finite(x: State) -> jax.Array:
@@ -136,6 +136,14 @@ def l2_distance(x: State, y: State) -> jax.Array:
 
 def _expand(mask: jax.Array, ndim: int) -> jax.Array:
     return mask.reshape(mask.shape + (1,) * (ndim - 2))
+
+
+def _same(a: jax.Array, b: jax.Array) -> jax.Array:
+    # Bits, as `==` takes −0 for 0, and may take numbers near zero for it; a function may tell them apart.
+    if not jnp.issubdtype(a.dtype, jnp.floating):
+        return a == b
+    bits = jnp.dtype(f"uint{8 * a.dtype.itemsize}")
+    return (jax.lax.bitcast_convert_type(a, bits) == jax.lax.bitcast_convert_type(b, bits)) & ~jnp.isnan(a)
 
 
 def _per_block(entry, reduce, *states: State) -> jax.Array:
