@@ -1,5 +1,6 @@
 """Sequential neural computation, solved in parallel and exactly."""
 
+from ffc.check import check
 from ffc.errors import FFCError
 from ffc.history import Trace
 from ffc.solution import Solution, Status
@@ -21,5 +22,6 @@ __all__ = [
     "System",
     "Tolerance",
     "Trace",
+    "check",
     "solve",
 ]
