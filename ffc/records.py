@@ -61,14 +61,20 @@ class Record:
 
 
 def provenance() -> dict[str, Any]:
-    """The device and the versions that a result was computed with."""
+    """The device, the precision of products and the versions that a result was computed with."""
     device = jax.devices()[0]
     name = device.device_kind if device.platform != "cpu" else f"{_processor()}, {os.cpu_count()} cores"
     return {
         "device": {"platform": device.platform, "name": name},
+        "matmul_precision": _matmul_precision(),
         "versions": {"ffc": ffc.__version__, "python": platform.python_version()}
         | {library: version(library) for library in _LIBRARIES},
     }
+
+
+def _matmul_precision() -> str:
+    """What products of float32 are asked to keep; "default" is up to the device: TF32, perhaps, on a GPU."""
+    return jax.config.jax_default_matmul_precision or "default"  # type: ignore[attr-defined]
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 
+import jax
 import numpy as np
 import pytest
 
@@ -82,3 +83,6 @@ def test_provenance_names_the_device_and_the_versions():
     facts = provenance()
     assert facts["device"]["name"]
     assert {"ffc", "python", "jax"} <= set(facts["versions"])
+    assert facts["matmul_precision"] == "default"
+    with jax.default_matmul_precision("highest"):
+        assert provenance()["matmul_precision"] == "highest"
