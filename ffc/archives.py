@@ -31,6 +31,6 @@ class Plain(tarfile.TarInfo):
 def plain_files(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
     """(header, stream) of each plain file; links and other things are passed over."""
     for member in tar:
-        tar.members = []  # a packed archive can have any number of them
+        tar.members = []  # type: ignore[attr-defined]  # a packed archive can have any number of them
         if member.isreg() and (stream := tar.extractfile(member)):
             yield member, stream

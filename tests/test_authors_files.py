@@ -29,7 +29,7 @@ LOSS = {"loss": np.ones((2, 3)), "time": np.ones((2, 3))}
         ("made_mnist/jacobi", MADE | {"times": MADE["times"][1:]}, r"times has the shape \[16\], not \[17\]"),
         ("made_mnist/jacobi", MADE | {"images": np.array([{}] * 17)}, "images is no plain array of numbers"),
         ("made_mnist/jacobi", MADE | {"images": np.asfortranarray(MADE["images"])}, "images is no plain array"),
-        ("made_mnist/jacobi", MADE | {"images": MADE["images"] + np.inf}, "not all of its numbers are finite"),
+        ("made_mnist/jacobi", MADE | {"images": MADE["images"] + np.inf}, "not all of its numbers are finite and"),
         ("made_cifar/jacobi", MADE, "not of squares of 3 channels"),
         ("pixelcnnpp_mnist/jacobi_gs", REPORT, r"all_samples has the shape \[2, 16, 3, 4, 4, 1\]"),
         ("pixelcnnpp_mnist/gs_jacobi", REPORT | {"all_times": np.ones(3)}, r"all_times has the shape \[3\], not \[2\]"),

@@ -15,6 +15,7 @@ from ffc.errors import FFCError
 
 #: Bytes held in memory at once; the largest part of any of these files (one repeat of PixelCNN++) has 50 million.
 LIMIT = 2**30
+_LARGEST = 1e15  # so that squares are finite, too
 _REMEDY = "fetch it again, or name a checkpoints.source without it"
 
 Shape = tuple[int | None, ...]
@@ -92,8 +93,8 @@ def tensors(path: Path, names: set[str]) -> dict[str, np.ndarray]:
 
 
 def _finite(path: Path, numbers: np.ndarray) -> np.ndarray:
-    if not np.all(np.isfinite(numbers)):
-        raise refused(path, "not all of its numbers are finite")
+    if not np.all(np.abs(numbers) < _LARGEST):
+        raise refused(path, f"not all of its numbers are finite and below {_LARGEST:g}")
     return numbers
 
 
