@@ -19,7 +19,7 @@ import numpy as np
 from flax.serialization import msgpack, msgpack_restore, msgpack_serialize
 
 from ffc.errors import FFCError
-from ffc.models import Model, is_known, model_class
+from ffc.models import Model, is_known, kind_of, model_class
 from ffc.records import write_bytes
 
 Tree = dict[str, Any]
@@ -58,7 +58,7 @@ def save(path: str | Path, model: Model, params: Tree, meta: dict[str, Any]) -> 
     except FFCError as error:
         raise FFCError(f"{path}: {error}; nothing was written") from None
     content = msgpack_serialize(params)
-    description = {"kind": model.kind, **dataclasses.asdict(model)}
+    description = {"kind": kind_of(model), **dataclasses.asdict(model)}
     sidecar = {**meta, "model": description, "sha256": hashlib.sha256(content).hexdigest()}
     text = json.dumps(sidecar, indent=2, sort_keys=True) + "\n"
     # The sidecar first: weights without one would pass for somebody else's.

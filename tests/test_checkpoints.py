@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import pickle
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -66,6 +67,18 @@ def test_weights_that_are_not_finite_are_refused_both_ways(model, tmp_path):
     (tmp_path / "model.flax").write_bytes(msgpack_serialize(params))
     with pytest.raises(FFCError, match=r"model\.flax: weights .* are not all finite"):
         checkpoints.load(tmp_path / "model.flax")
+
+
+@dataclass(frozen=True)
+class Own(MADE):
+    kind = "own"
+
+
+def test_a_model_of_ones_own_is_found_where_its_module_is_imported(tmp_path):
+    model = Own((2, 3, 1), hidden=(8, 8))
+    checkpoints.save(tmp_path / "model.flax", model, weights(model), {})
+    assert checkpoints.load(tmp_path / "model.flax").model == model
+    assert json.loads((tmp_path / "model.json").read_text())["model"]["kind"] == "test_checkpoints:Own"
 
 
 class RunsCode:

@@ -13,7 +13,7 @@ _KINDS = {
     "pixelcnnpp": "ffc.models.pixelcnnpp:PixelCNNPP",
 }
 
-__all__ = ["Model", "Params", "Sampler", "build", "is_known", "model_class"]
+__all__ = ["Model", "Params", "Sampler", "build", "is_known", "kind_of", "model_class"]
 
 
 def model_class(kind: str) -> type[Model]:
@@ -28,6 +28,12 @@ def model_class(kind: str) -> type[Model]:
 def is_known(kind: str) -> bool:
     """Whether `model_class(kind)` runs no code that was not run before: one of the paper's, or imported already."""
     return kind in _KINDS or kind.partition(":")[0] in sys.modules
+
+
+def kind_of(model: Model) -> str:
+    """What `model_class` finds the class of a model by."""
+    place = f"{type(model).__module__}:{type(model).__qualname__}"
+    return next((kind for kind, paper in _KINDS.items() if paper == place), place)
 
 
 def build(settings: dict[str, Any], shape: tuple[int, int, int], classes: int | None = None) -> Model:
