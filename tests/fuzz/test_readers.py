@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from . import mutate
 from .readers import READERS, Reader
@@ -97,6 +99,17 @@ def test_a_malformed_file_is_refused_by_name_or_read(name, tmp_path, monkeypatch
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # libraries in C take memory of their own
     assert grown < 2**18, f"{name}: the process grew by {grown:,} KiB"
     table.append((name, inputs, accepted, inputs - accepted, f"{worst:.2f}×", f"{1000 * slowest:.0f} ms"))
+
+
+@pytest.mark.parametrize("name", READERS)
+@settings(max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(content=st.binary(max_size=200))
+def test_property_any_bytes_are_refused_by_name_or_read(name, tmp_path, content):
+    reader = READERS[name]
+    if not (tmp_path / reader.file).exists():
+        reader.write(tmp_path)
+    (tmp_path / reader.file).write_bytes(content)
+    _read(reader, tmp_path, name)
 
 
 def _sound(name: str, reader: Reader, folder: Path) -> int:
