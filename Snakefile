@@ -58,8 +58,13 @@ include: "rules/report.smk"
 
 
 onstart:
+    require_writable()
     require_gpu()
 
 
 onsuccess:
     print(f"Finished in {elapsed()}.", *new_reports(), sep="\n")
+
+
+onerror:
+    print(*after_failure(log), sep="\n")

@@ -25,7 +25,7 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
     """Run `notebook` with `parameters`, cell by cell into `executed`, and copy it to `output` when all went well.
 
     Raises `FFCError` on a parameter that the notebook does not have (papermill would pass it on in silence),
-    where a cell raised `FFCError`, and where the kernel did not start or a cell took too long.
+    where a cell raised an error, and where the kernel did not start or a cell took too long.
     """
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -50,7 +50,8 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
     except papermill.PapermillExecutionError as error:
         if error.ename == "FFCError":
             raise FFCError(f"{notebook}: {error.evalue}") from None
-        raise
+        reason = f"cell {error.exec_count} raised {error.ename}: {error.evalue}"
+        raise FFCError(f"{notebook}: {reason}; {os.fspath(executed)} shows where") from error
     except (CellTimeoutError, DeadKernelError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise FFCError(f"{notebook}: {reason}; run it by hand to see why ({os.fspath(executed)})") from error

@@ -1,6 +1,8 @@
 """What the rules share: the checked configuration, and functions from wildcards to files and settings."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 import time
@@ -159,6 +161,16 @@ def gpus(wildcards):
     return 1 if preset_of(wildcards, "gpu", False) else 0
 
 
+def require_writable():
+    """Before jobs have computed what they could not write."""
+    for folder in filter(os.path.exists, (".", "results", "logs", "benchmarks")):
+        if not os.access(folder, os.W_OK):
+            raise WorkflowError(
+                f"{os.path.abspath(folder)}: may not be written to; change that (chmod u+w, or how its disk is mounted), "
+                "or run a copy of the project elsewhere"
+            )
+
+
 def require_gpu():
     """Don't start by accident what needs days without a GPU. A cluster has its own."""
     asking = {job.wildcards.preset for job in workflow.dag.needrun_jobs() if job.resources.get("gpu")}
@@ -213,6 +225,19 @@ def released_files(preset):
 def elapsed():
     seconds = round(time.time() - START)
     return f"{seconds // 60} min {seconds % 60} s"
+
+
+def after_failure(logs):
+    """What to do after a run whose failed jobs Snakemake has named."""
+    lines = [
+        "Once that is mended, repeat the command: what is finished stays, and training goes on from its last state."
+    ]
+    if any(re.search(r"SIG(KILL|ABRT)|exit status 13[47]", Path(log).read_text()) for log in logs):
+        lines.append(
+            "A job was killed. Unless somebody did that, memory ran out: close other programs, let fewer jobs run at "
+            "once (--cores 1), or make batch, images or samples smaller in the preset."
+        )
+    return lines
 
 
 def new_reports():

@@ -9,6 +9,9 @@ from tiny import copy_to, snakemake
 
 def pytest_addoption(parser):
     parser.addoption("--inputs", type=int, default=100, help="malformed files for each reader (tests/fuzz)")
+    parser.addoption("--kills", type=int, default=2, help="kills of one run (tests/faults)")
+    parser.addoption("--preset", default="tiny", help="the preset whose run is killed (tests/faults)")
+    parser.addoption("--seed", type=int, default=0, help="decides when a run is killed (tests/faults)")
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ def test_what_the_archive_holds_is_not_trained_and_what_it_lacks_is(project):
     assert origins(project) == {"made_mnist": "released", "made_cifar": "trained"}
     summary = (project / "results" / "half" / "summary.md").read_text()
     assert "made_mnist: Data: scikit-learn digits 8×8; Weights: released by the authors" in summary
-    assert "made_cifar: Data: scikit-learn digits 8×8; Weights: trained here (20 steps, " in summary
+    assert "made_cifar: Data: scikit-learn digits 8×8; Weights: trained here (60 steps, " in summary
     record = Record.load(project / "results" / "half" / "records" / "made_mnist" / "sequential.npz")
     assert record.meta["checkpoint"]["file"] == "made_mnist.flax"
     assert record.meta["checkpoint"]["origin"] == "released"

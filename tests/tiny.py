@@ -20,7 +20,7 @@ TINY = {
         "made_mnist": {
             "data": {"name": "digits"},
             "model": {"kind": "made", "hidden": [16, 16]},
-            "train": {"steps": 20, "batch": 10},
+            "train": {"steps": 60, "batch": 10, "validate_every": 20, "save_every": 7},
             "batch": 2,
             "solvers": {"sequential": {}, "jacobi": {}, "wide": {"solver": "gs_jacobi", "window": 4}},
         }
@@ -28,12 +28,18 @@ TINY = {
 }
 
 
-def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+def start(folder: Path, *arguments: str, **options) -> subprocess.Popen:
+    """Snakemake at work in `folder`; `options` are those of `subprocess.Popen`."""
     command = [sys.executable, "-m", "snakemake", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
-    return subprocess.run(
-        command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options
-    )
+    return subprocess.Popen(command, cwd=folder, env=environment, text=True, **options)
+
+
+def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+    """Snakemake to its end, with all that it printed as `stdout`."""
+    run = start(folder, *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    printed, _ = run.communicate()
+    return subprocess.CompletedProcess(run.args, run.returncode, printed)
 
 
 def plan(folder: Path, *arguments: str) -> dict[str, int]:

@@ -31,9 +31,24 @@ def job(snakemake):
         yield
     except Exception as error:
         mendable, debug = isinstance(error, FFCError), snakemake.config["debug"]
-        message = f"{error}\n" if mendable else f"{type(error).__name__}: {error}\n"
+        message = f"{error if mendable else out_of_memory(error) or _named(error)}\n"
         trace = traceback.format_exc()
-        sys.stderr.write(trace if debug or not mendable else message)
-        sys.stderr.flush()
+        # The terminal first: a full disk takes no log.
         os.write(terminal, (trace if debug else f"{snakemake.rule}: {message}").encode())
+        sys.stderr.write(message if mendable and not debug else f"{trace}{message}")
+        sys.stderr.flush()
         sys.exit(1)
+
+
+def out_of_memory(error: Exception) -> str | None:
+    """What to say of such an error, Python's or XLA's; None of another."""
+    if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+        return None
+    return (
+        f"memory ran out ({error}); close other programs, let fewer jobs run at once (--cores 1), or make batch, "
+        "images or samples smaller in the preset"
+    )
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,99 @@
+"""`kill -9` of a whole run, anywhere: the same command again ends with the same bits."""
+
+import signal
+
+import pytest
+import yaml
+from tiny import TINY, copy_to, snakemake
+
+from .kills import differ, differences, moments, run_and_kill
+
+#: A MADE that has its whole process group killed, once at each of two places, unless a file says that it was.
+MORTAL = """
+import os
+import signal
+from pathlib import Path
+
+from ffc.models.made import MADE
+
+validations = []
+
+
+class Mortal(MADE):
+    kind = "mortal:Mortal"
+
+    def finish(self, params, images):
+        validations.append(len(images))
+        if len(validations) == 2:
+            die_once("training")
+        return super().finish(params, images)
+
+    def pictures(self, samples):
+        die_once("experiment")
+        return super().pictures(samples)
+
+
+def die_once(place):
+    file = Path(f"{place}.killed")
+    if not file.exists():
+        file.touch()
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+"""
+PRESET = TINY | {
+    "tasks": {"made_mnist": TINY["tasks"]["made_mnist"] | {"model": {"kind": "mortal:Mortal", "hidden": [16, 16]}}}
+}
+CHECKPOINT = "results/tiny/checkpoints/trained/made_mnist.flax"
+RECORD = "results/tiny/records/made_mnist/sequential.npz"
+
+
+def dies_and_goes_on(folder, target):
+    """Run until the model kills the run, which leaves nothing half-written; then again, as config/README.md says."""
+    run = snakemake(folder, target, start_new_session=True)  # a process group that pytest is no part of
+    assert run.returncode == -signal.SIGKILL, run.stdout
+    assert not (folder / target).exists()
+    assert snakemake(folder, "--unlock").returncode == 0
+    run = snakemake(folder, target)
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The tiny preset, killed in training, and run again until there are weights."""
+    folder = copy_to(tmp_path_factory.mktemp("mortal"))
+    (folder / "mortal.py").write_text(MORTAL)
+    (folder / "config" / "presets" / "tiny.yaml").write_text(yaml.safe_dump(PRESET, sort_keys=False))
+    dies_and_goes_on(folder, CHECKPOINT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sampled(trained):
+    """The same folder, killed in its first experiment, and run again until there is a record."""
+    dies_and_goes_on(trained, RECORD)
+    return trained
+
+
+def test_a_kill_in_training_changes_no_bit_of_the_weights(finished, trained):
+    log = (trained / "logs" / "tiny" / "train" / "made_mnist.log").read_text()
+    assert "going on from step 35" in log, "the last state before the validation at step 40"
+    assert (trained / CHECKPOINT).read_bytes() == (finished / CHECKPOINT).read_bytes()
+    assert not (trained / "results" / "tiny" / "checkpoints" / ".training" / "made_mnist").exists()
+
+
+def test_a_kill_in_an_experiment_changes_no_bit_of_the_record(finished, sampled):
+    assert differ(RECORD, finished, sampled) == []
+
+
+def test_kills_at_moments_over_a_whole_run_change_no_bit_of_its_results(request, tmp_path, table):
+    """By default what is left of the run above; `--preset quick --kills 20` is a whole run, and takes its time."""
+    preset, count, seed = map(request.config.getoption, ("preset", "kills", "seed"))
+    if preset == "tiny":
+        undisturbed, disturbed = map(request.getfixturevalue, ("finished", "sampled"))
+    else:
+        undisturbed, disturbed = copy_to(tmp_path / "undisturbed"), copy_to(tmp_path / "disturbed")
+        run = snakemake(undisturbed, preset)
+        assert run.returncode == 0, run.stdout
+    kills = run_and_kill(disturbed, preset, moments(undisturbed, count, seed))
+    found = differences(undisturbed, disturbed, preset)
+    table.append((f"`kill -9` of all processes of `snakemake {preset}`, seed {seed}", kills, found or "the same bits"))
+    assert (kills, found) == (count, [])
