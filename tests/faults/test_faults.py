@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny import copy_to, snakemake, start
+from tiny import ROOT, copy_to, snakemake, start
 
 from .kills import differ, differences
 
+SCRIPTS = ROOT / "workflow" / "scripts"
 AGAIN = "Once that is mended, repeat the command"
 DATA = "results/tiny/data/made_mnist.npz"
 WEIGHTS = "results/tiny/checkpoints/made_mnist.flax"
@@ -123,6 +124,18 @@ def test_a_job_that_is_killed_and_one_that_lacks_memory(finished, project, table
     assert differ(JACOBI, finished, project) + differ(WIDE, finished, project) == []
     table.append(("a job killed by signal 9", 1, "message; goes on"))
     table.append(("a job out of memory", 1, "message; goes on"))
+
+
+def test_an_array_that_xla_has_no_memory_for():
+    code = """if True:
+        import _entry, jax.numpy as jnp
+        try:
+            jnp.ones((2**23, 2**23))
+        except Exception as error:
+            print(_entry.out_of_memory(error))
+    """
+    run = subprocess.run([sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True)
+    assert run.stdout.startswith("memory ran out (RESOURCE_EXHAUSTED: Out of memory"), run.stderr
 
 
 #: A cell that waits for the file `go`, and fails.
