@@ -1,4 +1,4 @@
-"""The table of what was tried, after a run."""
+"""The table of what was tried, after a run that was asked for more than a few kills."""
 
 import pytest
 
@@ -11,8 +11,8 @@ def table() -> list[tuple]:
     return ROWS
 
 
-def pytest_terminal_summary(terminalreporter):
-    if ROWS:
+def pytest_terminal_summary(terminalreporter, config):
+    if ROWS and config.getoption("kills") > 2:
         terminalreporter.write_line("\n| fault | tried | what happened |\n|---|---|---|")
         for row in ROWS:
             terminalreporter.write_line(f"| {' | '.join(map(str, row))} |")
