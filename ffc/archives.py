@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import IO, Self
 
 _AUXILIARY = b"LKxgX"  # long names and PAX headers, which are read into memory whole
-_LONGEST = 2**20  # bytes of one of them
+_LONGEST = 2**16  # bytes of one of them
 
 
 class Plain(tarfile.TarInfo):

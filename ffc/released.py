@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from ffc.archives import Plain, plain_files
 from ffc.errors import FFCError
@@ -23,7 +23,7 @@ DENSENET = "densenet201-c1103571.pth"
 PAUSES = (1.0, 4.0)
 #: Bytes that a member may unfold to; the largest that the authors released has four billion.
 LIMIT = 2**34
-_CHUNK = 2**20  # bytes; a member of several gigabytes goes to disk in pieces
+_CHUNK = 2**16  # bytes; a member of several gigabytes goes to disk in pieces
 
 
 def collect(
@@ -167,9 +167,20 @@ def _members(archive: Path) -> Iterator[tuple[PurePath, IO[bytes]]]:
             yield PurePosixPath(member.name), stream
 
 
+def _packing(begin: bytes) -> Literal["r:", "r:gz", "r:bz2", "r:xz"]:
+    """How to open a tar archive that begins so. tarfile would try, and take what memory bytes happen to ask for."""
+    if begin.startswith(b"\x1f\x8b"):
+        return "r:gz"
+    if begin.startswith(b"BZh"):
+        return "r:bz2"
+    return "r:xz" if begin == b"\xfd7zXZ\0" else "r:"
+
+
 def _tar(archive: Path) -> tarfile.TarFile:
+    with open(archive, "rb") as file:
+        begin = file.read(6)
     try:
-        return tarfile.open(archive, tarinfo=Plain)
+        return tarfile.open(archive, _packing(begin), tarinfo=Plain)
     except tarfile.TarError:
         raise FFCError(f"{archive}: neither a zip nor a tar archive; fetch it again") from None
 

@@ -65,6 +65,14 @@ def test_members_are_found_by_name_and_cannot_leave_the_folder(tmp_path, kind):
     assert not (tmp_path / "escape.flax").exists()
 
 
+@pytest.mark.parametrize("packing", ["", "gz", "bz2", "xz"])
+def test_a_tar_archive_is_read_however_it_is_packed(tmp_path, packing):
+    (tmp_path / "mnist.flax").write_bytes(b"a")
+    with tarfile.open(tmp_path / "archive", f"w:{packing}") as tar:
+        tar.add(tmp_path / "mnist.flax", "runs/mnist.flax")
+    assert extract(tmp_path / "archive", ["mnist.flax"], tmp_path / "out")
+
+
 def test_extra_files_are_taken_along_where_they_are_and_not_missed_where_they_are_not(tmp_path):
     members = {"runs/pretarined/mnist.flax": b"a", "x/mnist_jacobi/report.npz": b"b", "x/report.npz": b"c"}
     archive = str(tar_of(tmp_path / "archive", members | {"../mnist_sequential/report.npz": b"d"}))

@@ -269,7 +269,8 @@ def as_tar(draw: random.Random, content: bytes) -> bytes:
 
 def packed(inner: Mutation, module: Any = gzip) -> Mutation:
     """What is inside a file that gzip or xz packed."""
-    return lambda draw, content: module.compress(inner(draw, module.decompress(content)))
+    options = {"mtime": 0} if module is gzip else {}
+    return lambda draw, content: module.compress(inner(draw, module.decompress(content)), **options)
 
 
 def as_png(draw: random.Random, content: bytes) -> bytes:

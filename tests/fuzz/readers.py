@@ -216,7 +216,7 @@ READERS: dict[str, Reader] = {
     ),
     "released archive (tar.gz)": Reader(
         "archive",
-        lambda folder: (folder / "archive").write_bytes(gzip.compress(_tar(_MEMBERS))),
+        lambda folder: (folder / "archive").write_bytes(gzip.compress(_tar(_MEMBERS), mtime=0)),
         lambda folder: extract(folder / "archive", _WANTED, folder / "out"),
         (mutate.packed(mutate.as_tar), mutate.packed(mutate.raw)),
     ),
