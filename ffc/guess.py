@@ -6,11 +6,13 @@ A guess decides how many iterations a solve needs, and no bit of what it certifi
 |-------------|---------------------------------------------------------------------------------------|
 | `zeros`     | the system's own first guess: zeros, as in the paper                                  |
 | `black`     | black images: right for most of an image on a black ground                            |
+| `mean`      | what the model expects of each entry after zeros: a sweep without noise               |
 | `row_above` | zeros; but a row that a moving window meets begins as the row above it stands by then |
 
 Any other state will do, too: that of images drawn before, say (`Sampler.state`).
 """
 
+import jax
 import jax.numpy as jnp
 
 from ffc.errors import FFCError
@@ -18,7 +20,7 @@ from ffc.models.base import Sampler
 from ffc.solve import RowAbove
 from ffc.system import State, System
 
-NAMES = ("zeros", "black", "row_above")
+NAMES = ("zeros", "black", "mean", "row_above")
 
 
 def guess_by_name(name: str, model: Sampler, system: System) -> State | RowAbove | None:
@@ -26,8 +28,14 @@ def guess_by_name(name: str, model: Sampler, system: System) -> State | RowAbove
     guesses = {
         "zeros": lambda: None,
         "black": lambda: jnp.full_like(system.initial(), model.black),
+        "mean": lambda: _expected(system),
         "row_above": RowAbove,
     }
     if name not in guesses:
         raise FFCError(f"guess {name!r}: expected one of {', '.join(NAMES)}")
     return guesses[name]()
+
+
+@jax.jit
+def _expected(system: System) -> State:
+    return system.quiet().sweep(system.initial())

@@ -32,7 +32,9 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
     command.add_argument("--window", type=window, metavar="ROWS", help=text)
     command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
-    text = "where iterations begin: zeros (default), black, row_above (gs_jacobi), or samples drawn before, OUT.npz"
+    text = (
+        "where iterations begin: zeros (default), black, mean, row_above (gs_jacobi), or samples drawn before, OUT.npz"
+    )
     command.add_argument("--guess", default="zeros", metavar="GUESS", help=text)
     add_system(command)
 

@@ -75,6 +75,10 @@ class System:
         """The system of the samples `index` [n] alone: what lets finished samples leave the batch."""
         raise NotImplementedError(f"{type(self).__name__} has no take()")
 
+    def quiet(self) -> "System":
+        """The system with its noise at the median, so that a sweep tells what it expects: for the guess `mean`."""
+        raise NotImplementedError(f"{type(self).__name__} has no quiet()")
+
     def ties(self, x: State) -> jax.Array:
         """[batch, N] bool: rounding errors could give block i of the solution `x` quite another value.
 

@@ -118,6 +118,23 @@ def test_black_is_black(name):
     np.testing.assert_allclose(model.pictures(model.samples(state)), 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("coupling", ["gumbel", "inverse_cdf"])
+def test_the_mean_is_what_the_model_expects_whatever_the_noise(coupling):
+    model = MODELS["pixelcnnpp"]
+    params = model.init(jax.random.key(0))
+    params["nin_0"]["WNDense_0"]["bias"] = jnp.array(
+        [9.0, 0, 0] + [0.25, -0.5, 0.5] + [-3.0] * 3
+    )  # the first component
+    params["nin_0"]["WNDense_0"]["weight_g"] *= 0
+    for seed in range(2):
+        system = model.system(params, model.noise(jax.random.key(seed), 2), coupling=coupling)
+        np.testing.assert_allclose(guess_by_name("mean", model, system), 0.25, atol=1e-3)
+    made = MODELS["made"]
+    system = made.system(made.init(jax.random.key(0)), made.noise(jax.random.key(1), 2))
+    outputs = made.mean_and_log_scale(made.init(jax.random.key(0)), jnp.zeros((2, 12)))  # means, then log-scales
+    np.testing.assert_allclose(guess_by_name("mean", made, system), outputs[:, :12], atol=1e-6)
+
+
 def test_an_unknown_guess_is_refused():
-    with pytest.raises(FFCError, match="guess 'white': expected one of zeros, black, row_above"):
+    with pytest.raises(FFCError, match="guess 'white': expected one of zeros, black, mean, row_above"):
         guess_by_name("white", MODELS["made"], zoo.chain())

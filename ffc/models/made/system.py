@@ -52,6 +52,9 @@ class MADESampling(System):
     def take(self, index: jax.Array) -> System:
         return self.replace(u=self.u[index])
 
+    def quiet(self) -> System:
+        return self.replace(u=jnp.zeros_like(self.u))
+
     def windowed(self, count: int, stride: int) -> bool:
         return stride == 1 and count < self.size
 

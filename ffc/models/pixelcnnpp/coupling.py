@@ -13,6 +13,7 @@ is what `InverseCDF` inverts; p_k is the mass of a level, at −1 and 1 with the
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import flax.struct
 import jax
@@ -33,6 +34,10 @@ class Coupling:
     def at(self, region: Region) -> "Coupling":
         """The noise of a region of the images."""
         return jax.tree.map(lambda noise: cut(noise, region), self)
+
+    def quiet(self) -> "Coupling":
+        """The noise at its median: of all components alike, and of a component's logistic."""
+        raise NotImplementedError
 
     def pixels(self, outputs: jax.Array) -> jax.Array:
         """Pixels [..., channels] in [−1, 1] for the network's outputs [..., outputs]."""
@@ -60,6 +65,9 @@ class Gumbel(Coupling):
     @property
     def shape(self) -> tuple[int, ...]:
         return self.logistic.shape
+
+    def quiet(self) -> "Gumbel":
+        return replace(self, gumbel=jnp.zeros_like(self.gumbel), logistic=jnp.zeros_like(self.logistic))
 
     def pixels(self, outputs: jax.Array) -> jax.Array:
         return jnp.stack([rounded for _, rounded in self._channels(outputs)], axis=-1)
@@ -108,6 +116,9 @@ class InverseCDF(Coupling):
     @property
     def shape(self) -> tuple[int, ...]:
         return self.uniform.shape
+
+    def quiet(self) -> "InverseCDF":
+        return replace(self, uniform=jnp.full_like(self.uniform, 0.5))
 
     def pixels(self, outputs: jax.Array) -> jax.Array:
         return jnp.stack([x for x, _ in self._channels(outputs)], axis=-1)

@@ -43,6 +43,9 @@ class PixelSampling(System):
     def take(self, index: jax.Array) -> System:
         return self.replace(coupling=jax.tree.map(lambda noise: noise[index], self.coupling))
 
+    def quiet(self) -> System:
+        return self.replace(coupling=self.coupling.quiet())
+
     def ties(self, x: State, tolerance: float = TIE) -> jax.Array:
         return self.coupling.ties(self._outputs_everywhere(x), tolerance).reshape(x.shape[:2])
 
