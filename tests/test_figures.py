@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from ffc import figures
 from ffc.errors import FFCError
-from ffc.figures import style, training
+from ffc.figures import sampling, style, training
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
@@ -103,6 +103,22 @@ def test_what_a_race_chose_is_named():
     window = synthetic.sampling("made_mnist", "gs_jacobi", 4, 0.1, options={"window": "auto"})
     window.meta["chosen"] = {"solver": "gs_jacobi", "window": 2}
     assert style.look(window).label == "GS-Jacobi (window 2)"
+
+
+def test_two_solvers_of_a_kind_are_told_apart_and_a_long_name_leaves_room_for_the_curves():
+    ahead = {"solver": "gs_jacobi", "window": "7 blocks", "guess": "row_above"}
+    records = {
+        "sequential": synthetic.sampling("pixelcnnpp_mnist", "sequential", 16, 0.8),
+        "gs_jacobi": synthetic.sampling("pixelcnnpp_mnist", "gs_jacobi", 8, 0.2, options={"window": 2}),
+        "ahead": synthetic.sampling("pixelcnnpp_mnist", "ahead", 6, 0.1, options=ahead),
+    }
+    figure = sampling.pixelcnnpp(records, by="seconds")
+    figure.draw_without_rendering()
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    one, other = lines["GS-Jacobi (window 2)"], lines["GS-Jacobi (window 7 blocks, guess row_above)"]
+    assert abs(luminance(one.get_color()) - luminance(other.get_color())) > 0.1
+    assert one._dash_pattern != other._dash_pattern
+    assert figure.axes[0].get_position().width > 0.7
 
 
 def test_lines_are_told_apart_without_colour():

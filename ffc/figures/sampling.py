@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ffc.errors import FFCError
-from ffc.figures.style import add_footnote, add_legend, axes, in_order, is_beside, look, of_kind, styled
+from ffc.figures.style import add_footnote, add_legend, axes, in_order, is_beside, look, looks, of_kind, styled
 from ffc.records import Record
 
 _ITERATIONS, _SECONDS = "parallel iterations", "wall-clock time (s)"
@@ -22,8 +22,8 @@ def made(records: Mapping[str, Record], by: str) -> Figure:
     chosen = _solvers(records, by)
     together = any(map(is_beside, chosen))
     figure, ax = axes(chosen, _label(by), "l2 error and forward difference, mean")
-    for record in chosen:
-        x, style = _axis(record, by), look(record)
+    for record, style in zip(chosen, looks(chosen), strict=True):
+        x = _axis(record, by)
         ax.plot(x, _mean(record["error_l2"]), label=style.label, **style.line)
         difference = _mean(record["change"])[1:]
         ax.plot(x[:-1], difference, label="_difference" if together else "difference", **style.thin)
@@ -38,8 +38,8 @@ def pixelcnnpp(records: Mapping[str, Record], by: str) -> Figure:
     """Distance to the answer of every solver, logarithmic, until it is exact; `by` "iterations" or "seconds"."""
     chosen = _solvers(records, by)
     figure, ax = axes(chosen, _label(by), "l2 error, mean over samples", log=True)
-    for record in chosen:
-        x, error, style = _axis(record, by), _mean(record["error_l2"]), look(record)
+    for record, style in zip(chosen, looks(chosen), strict=True):
+        x, error = _axis(record, by), _mean(record["error_l2"])
         left = error > 0
         ax.plot(x[left], error[left], label=style.label, **style.line)
         ax.plot(x[left][-1:], error[left][-1:], marker="o", markersize=3.5, **style.line)

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from ffc.released import DENSENET
 #: Widths of the paper's single column and of its page, in inches: figures need no scaling there.
 COLUMN, PAGE = 3.25, 6.75
 _LINE = 0.13  # inches, of a legend
+_LETTERS = 22  # of a legend, an inch, its lines and gaps allowed for
 
 RC: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -123,6 +125,21 @@ def look(record: Record) -> Look:
     return Look(f"authors: {label}" if is_beside(record) else label, base.color, base.dash, is_beside(record))
 
 
+def looks(records: Iterable[Record]) -> list[Look]:
+    """The look of each record; of several of one kind, the later ones are darker, and each has a dash of its own."""
+    seen: Counter = Counter()
+    found = []
+    for record in records:
+        style, among = look(record), (record.meta["kind"], is_beside(record))
+        if number := seen[among]:
+            red, green, blue = mpl.colors.to_rgb(style.color)
+            color = mpl.colors.to_hex((0.55 * red, 0.55 * green, 0.55 * blue))
+            style = dataclasses.replace(style, color=color, dash=_DASHES[-number % len(_DASHES)])
+        seen[among] += 1
+        found.append(style)
+    return found
+
+
 def shades(count: int) -> list[dict]:
     """Lines of one family that differ in one number: from light to dark, each with its own dash."""
     colors = mpl.colormaps["YlOrBr"]
@@ -151,9 +168,15 @@ def axes(records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False)
 
 
 def add_legend(ax: Axes, columns: int = 2) -> None:
-    """Above the axes, where it hides no curve, from the figure's left edge; a figure grows with a long one."""
+    """Above the axes, where it hides no curve, from the figure's left edge; a figure grows with a long one.
+
+    In one column where names are too long for more.
+    """
     figure = cast(Figure, ax.figure)
-    rows = -(-len(ax.get_legend_handles_labels()[0]) // columns)
+    labels = ax.get_legend_handles_labels()[1]
+    if max(map(len, labels), default=0) * columns > _LETTERS * figure.get_figwidth():
+        columns = 1
+    rows = -(-len(labels) // columns)
     figure.set_figheight(figure.get_figheight() + _LINE * rows)
     corner = blended_transform_factory(figure.transFigure, ax.transAxes)
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), bbox_transform=corner, ncols=columns, borderaxespad=0.2)
