@@ -1,8 +1,10 @@
 """What several test files share."""
 
+import gc
 import re
 from pathlib import Path
 
+import jax
 import pytest
 from tiny import copy_to, snakemake
 
@@ -12,6 +14,14 @@ def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=2, help="kills of one run (tests/faults)")
     parser.addoption("--preset", default="tiny", help="the preset whose run is killed (tests/faults)")
     parser.addoption("--seed", type=int, default=0, help="decides when a run is killed (tests/faults)")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten():
+    """Compiled programs go with their test file: the system lets one process map so many of them, and no more."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
