@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def sample(arguments: argparse.Namespace) -> int:
     """`ffc sample`: draw a batch by one solver and write it to a file; or many, to a folder."""
-    _check_options_fit(arguments)
+    options.check_solver(arguments)
     from ffc.files import check_writable, write_image
 
     if arguments.batches > 1:
@@ -234,12 +234,6 @@ def _command(commands, run, text: str) -> argparse.ArgumentParser:
     command.add_argument("--model", metavar="MODULE:CLASS", help="a model of your own, imported to read its weights")
     command.add_argument("--trunc-lambda", type=float, metavar="λ", help="MADE's λ, where the checkpoint does not say")
     return command
-
-
-def _check_options_fit(arguments: argparse.Namespace) -> None:
-    for option, solver in (("window", "gs_jacobi"), ("block", "jacobi_gs")):
-        if getattr(arguments, option) is not None and arguments.solver != solver:
-            raise FFCError(f"--{option} belongs to --solver {solver}, not {arguments.solver}; leave it out")
 
 
 def _checkpoint(arguments: argparse.Namespace):

@@ -69,6 +69,13 @@ def image_size(text: str) -> tuple[int, ...]:
     return tuple(map(int, sides))
 
 
+def check_solver(arguments: argparse.Namespace) -> None:
+    """`FFCError` on an option of another solver than the one that was named."""
+    for option, solver in (("window", "gs_jacobi"), ("block", "jacobi_gs")):
+        if getattr(arguments, option) is not None and arguments.solver != solver:
+            raise FFCError(f"--{option} belongs to --solver {solver}, not {arguments.solver}; leave it out")
+
+
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:
     """The options of the system that were given."""
     given = {name: getattr(arguments, name) for name in SYSTEM}

@@ -160,7 +160,7 @@ def test_inspect_says_what_a_checkpoint_is(made, capsys):
         (["--solver", "jacobi", "--size", "28"], "expected HEIGHTxWIDTH"),
         (["--solver", "jacobi", "--noise", "missing.npz"], "missing.npz: no such file"),
         (["--solver", "jacobi", "--sed", "1"], "--sed"),
-        (["--solver", "jacobi", "--guess", "white"], "guess 'white': expected one of zeros, black, row_above"),
+        (["--solver", "jacobi", "--guess", "white"], "guess 'white': expected one of zeros, black, mean, row_above"),
         (["--solver", "jacobi", "--guess", "none.npz"], "none.npz: no such file"),
         (["--solver", "jacobi", "--quantize", "8bit"], "option quantize: made has none of that name; leave it out"),
     ],
