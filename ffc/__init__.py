@@ -1,12 +1,12 @@
 """Sequential neural computation, solved in parallel and exactly."""
 
-from ffc.check import check
-from ffc.errors import FFCError
-from ffc.history import Trace
-from ffc.solution import Solution, Status
-from ffc.solve import Exact, RowAbove, Tolerance, solve
-from ffc.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
-from ffc.system import System
+from ffc.core.check import check
+from ffc.core.errors import FFCError
+from ffc.core.history import Trace
+from ffc.core.solution import Solution, Status
+from ffc.core.solve import Exact, RowAbove, Tolerance, solve
+from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
+from ffc.core.system import System
 
 __version__ = "0.1.0"
 __all__ = [

@@ -4,7 +4,13 @@
 rule authors_record:
     input:
         found="results/{preset}/checkpoints/released.json",
-        lib=library("authors", "checkpoints", "history", "experiments/densenet", "experiments/sampling"),
+        lib=library(
+            "paper/authors",
+            "store/checkpoints",
+            "core/history",
+            "paper/experiments/densenet",
+            "paper/experiments/sampling",
+        ),
     output:
         "results/{preset}/authors/records/{task}/{solver}.npz",
     log:
@@ -27,7 +33,7 @@ rule authors_notebook:
     input:
         authors=authors_records,
         notebook="notebooks/{notebook}.ipynb",
-        lib=library("figures"),
+        lib=library("paper/figures"),
     output:
         notebook="results/{preset}/authors/notebooks/{notebook}.ipynb",
         figures=report(
@@ -65,7 +71,7 @@ rule overlay:
         authors=authors_records,
         records=records_beside,
         notebook="notebooks/overlay.ipynb",
-        lib=library("figures", "summary"),
+        lib=library("paper/figures", "paper/summary"),
     output:
         notebook="results/{preset}/overlay/notebooks/overlay.ipynb",
         figures=report(

@@ -10,21 +10,7 @@ rule bench:
 rule bench_preset:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
-        lib=library(
-            "bench",
-            "experiments",
-            "measure",
-            "solve",
-            "solution",
-            "loop",
-            "stages",
-            "guess",
-            "named",
-            "tune",
-            "solvers",
-            "system",
-            "models",
-        ),
+        lib=library("core", "models", "paper/bench", "paper/experiments"),
     output:
         record="results/{preset}/bench.npz",
         table="results/{preset}/bench.md",

@@ -4,7 +4,7 @@
 # A Snakemake checkpoint: what it finds decides which tasks are trained, and which of the authors' results are drawn.
 checkpoint find_released:
     input:
-        lib=library("released", "authors/__init__"),
+        lib=library("store/released", "paper/authors/__init__"),
     output:
         "results/{preset}/checkpoints/released.json",
     log:
@@ -34,7 +34,7 @@ rule import_released:
     input:
         found="results/{preset}/checkpoints/released.json",
         data="results/{preset}/data/{task}.npz",
-        lib=library("checkpoints"),
+        lib=library("store/checkpoints"),
     output:
         weights="results/{preset}/checkpoints/released/{task}.flax",
         about="results/{preset}/checkpoints/released/{task}.json",

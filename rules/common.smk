@@ -22,7 +22,7 @@ try:
 except ConfigError as error:
     raise WorkflowError(error)
 
-# Each task's module in ffc/experiments, its kind of model, and the solver that gives the sequential answer.
+# Each task's module in ffc/paper/experiments, its kind of model, and the solver that gives the sequential answer.
 TASKS = {
     "rnn": ("rnn", "rnn", "feedforward"),
     "densenet": ("densenet", "densenet", "feedforward"),
@@ -139,21 +139,12 @@ def model_library(wildcards):
 def solver_library(wildcards):
     experiment, kind, _ = TASKS[wildcards.task]
     return library(
-        "system",
-        "solvers",
-        "solve",
-        "loop",
-        "stages",
-        "solution",
-        "guess",
-        "named",
-        "tune",
-        "history",
-        "measure",
-        "experiments/job",
-        f"experiments/{experiment}",
+        "core",
         "models/base",
+        "models/guess",
         f"models/{kind}",
+        "paper/experiments/job",
+        f"paper/experiments/{experiment}",
     )
 
 

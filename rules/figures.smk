@@ -8,7 +8,7 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
         input:
             records=records_of_tasks(tasks),
             notebook=source(f"notebooks/{notebook}.ipynb"),
-            lib=library("figures", "workflow"),
+            lib=library("paper/figures", "paper/workflow"),
         output:
             notebook=f"results/{{preset}}/notebooks/{notebook}.ipynb",
             page=notebook_page(notebook),
@@ -37,7 +37,7 @@ rule summary:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
         notebook=source("notebooks/summary.ipynb"),
-        lib=library("figures", "summary", "workflow"),
+        lib=library("paper/figures", "paper/summary", "paper/workflow"),
     output:
         notebook="results/{preset}/notebooks/summary.ipynb",
         page=notebook_page("summary"),

@@ -11,7 +11,7 @@ rule reference_notebook:
     input:
         records=reference_records,
         notebook="notebooks/{notebook}.ipynb",
-        lib=library("figures"),
+        lib=library("paper/figures"),
     output:
         notebook="results/reference/{reference}/notebooks/{notebook}.ipynb",
         figures=directory("results/reference/{reference}/figures/{notebook}"),
@@ -41,7 +41,7 @@ rule reference_summary:
     input:
         records=reference_records,
         notebook="notebooks/summary.ipynb",
-        lib=library("figures", "summary"),
+        lib=library("paper/figures", "paper/summary"),
     output:
         notebook="results/reference/{reference}/notebooks/summary.ipynb",
         tables=directory("results/reference/{reference}/summary"),

@@ -4,7 +4,7 @@
 rule table:
     input:
         "results/{preset}/summary.csv",
-        lib=library("workflow"),
+        lib=library("paper/workflow"),
     output:
         report(
             "results/{preset}/summary.html",

@@ -51,7 +51,7 @@ if config["scatter"] > 1:
     rule gather:
         input:
             parts=parts_of,
-            lib=library("records", "experiments/sampling"),
+            lib=library("store/records", "paper/experiments/sampling"),
         output:
             "results/{preset}/records/{task}/{solver}.npz",
         log:
@@ -79,7 +79,7 @@ rule gradients:
     input:
         trained="results/{preset}/records/rnn/feedforward.npz",
         data="results/{preset}/data/rnn.npz",
-        lib=library("system", "experiments/job", "experiments/rnn", "models/rnn"),
+        lib=library("core", "recurrence", "models/rnn", "paper/experiments/job", "paper/experiments/rnn"),
     output:
         "results/{preset}/records/rnn/gradients_{solver}.npz",
     log:
@@ -108,14 +108,12 @@ rule rnn_scaling:
     input:
         data="results/{preset}/data/rnn.npz",
         lib=library(
-            "system",
-            "solvers",
-            "solve",
-            "measure",
-            "experiments/job",
-            "experiments/rnn",
-            "experiments/rnn_scaling",
+            "core",
+            "recurrence",
             "models/rnn",
+            "paper/experiments/job",
+            "paper/experiments/rnn",
+            "paper/experiments/rnn_scaling",
         ),
     output:
         "results/{preset}/records/rnn_scaling/scaling.npz",
@@ -145,17 +143,11 @@ rule scaling:
         checkpoint=lambda wildcards: f"results/{{preset}}/checkpoints/{preset_of(wildcards, 'scaling')['task']}.flax",
         about=lambda wildcards: f"results/{{preset}}/checkpoints/{preset_of(wildcards, 'scaling')['task']}.json",
         lib=library(
-            "system",
-            "solvers",
-            "solve",
-            "loop",
-            "solution",
-            "tune",
-            "measure",
-            "experiments/job",
-            "experiments/scaling",
+            "core",
             "models/base",
             "models/pixelcnnpp",
+            "paper/experiments/job",
+            "paper/experiments/scaling",
         ),
     output:
         "results/{preset}/records/scaling/sampling.npz",

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ffc.core.errors import FFCError
 from ffc.data import sources
 from ffc.data.dataset import Dataset
-from ffc.errors import FFCError
 
 __all__ = ["DATASETS", "Dataset", "load"]
 

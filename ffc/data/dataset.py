@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ffc.errors import FFCError
-from ffc.records import Record
+from ffc.core.errors import FFCError
+from ffc.store.records import Record
 
 #: [count, height, width, channels] uint8; or a tuple of [height, width, channels] where sizes differ.
 Images = np.ndarray | tuple[np.ndarray, ...]

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ffc.archives import Plain, plain_files
-from ffc.errors import FFCError
-from ffc.npz import DENSEST
+from ffc.core.errors import FFCError
+from ffc.store.archives import Plain, plain_files
+from ffc.store.npz import DENSEST
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm")
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "PPM")  # Pillow would hand others to programs (EPS to Ghostscript)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ffc.core.errors import FFCError
 from ffc.data.dataset import Dataset
 from ffc.data.images import archive_pictures, decode, folder_pictures, resize
-from ffc.errors import FFCError
 
 _TEST_SHARE = 5  # every fifth image, strip or so is for testing
 _STRIPS = 10  # vertical strips of a photograph

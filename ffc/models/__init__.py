@@ -4,7 +4,7 @@ import importlib
 import sys
 from typing import Any
 
-from ffc.errors import FFCError
+from ffc.core.errors import FFCError
 from ffc.models.base import Model, Params, Sampler
 
 _KINDS = {

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from ffc.errors import FFCError
-from ffc.system import State, System
+from ffc.core.errors import FFCError
+from ffc.core.system import State, System
 
 Params = Any
 

@@ -20,8 +20,8 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from ffc.core.errors import FFCError
 from ffc.data import Dataset
-from ffc.errors import FFCError
 from ffc.models.base import Model, Params
 from ffc.training import step as steps
 from ffc.training.batches import batch_order, on_device

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ffc.errors import FFCError
+from ffc.core.errors import FFCError
 
 _PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import serialization
 
 from ffc.models.base import Params
-from ffc.records import write_bytes
+from ffc.store.records import write_bytes
 from ffc.training.step import State
 
 STATE = "state.msgpack"  # the file's name, in the folder of the run

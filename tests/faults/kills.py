@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from tiny import snakemake, start
 
-from ffc.records import Record
+from ffc.store.records import Record
 
 #: Arrays that are times, or follow from which of several solvers won a race.
 TIMED = re.compile(r"seconds|estimate_|chosen")

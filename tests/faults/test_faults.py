@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny import ROOT, copy_to, snakemake, start
+from places import ROOT
+from tiny import copy_to, snakemake, start
 
 from .kills import differ, differences
 

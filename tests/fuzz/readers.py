@@ -22,14 +22,17 @@ import yaml
 from PIL import Image
 from tiny import TINY
 
-from ffc import authors, checkpoints, data, files
+from ffc import data
+from ffc.cli import files
+from ffc.core.errors import FFCError
 from ffc.data import Dataset
-from ffc.errors import FFCError
 from ffc.models.densenet import DenseNet
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
-from ffc.records import Record
-from ffc.released import extract
+from ffc.paper import authors
+from ffc.store import checkpoints
+from ffc.store.records import Record
+from ffc.store.released import extract
 from ffc.training import store
 
 from . import mutate

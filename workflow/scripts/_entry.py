@@ -21,7 +21,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 def job(snakemake):
     """Everything printed inside goes to the rule's log. What a user can mend is one message there and on the
     terminal; a traceback of anything else is in the log (on the terminal, too, with `debug: true`)."""
-    from ffc.errors import FFCError
+    from ffc.core.errors import FFCError
 
     terminal = os.dup(2)
     with open(snakemake.log[0], "w") as log:

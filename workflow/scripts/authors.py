@@ -9,7 +9,7 @@ from _entry import job
 os.environ["JAX_PLATFORMS"] = "cpu"  # distances of iterates: nothing for an accelerator
 
 with job(snakemake):
-    from ffc import authors
+    from ffc.paper import authors
 
     files = json.loads(Path(snakemake.input.found).read_text())["extra"]
     wildcards = snakemake.wildcards

@@ -5,8 +5,8 @@ from pathlib import Path
 from _entry import job
 
 with job(snakemake):
-    from ffc.bench import bench, to_markdown
-    from ffc.records import write_bytes
+    from ffc.paper.bench import bench, to_markdown
+    from ffc.store.records import write_bytes
 
     record = bench(Path(snakemake.params.results), repeats=snakemake.params.repeats)
     record.save(snakemake.output.record)

@@ -6,9 +6,9 @@ from pathlib import Path
 from _entry import job
 
 with job(snakemake):
-    from ffc import authors
-    from ffc.records import write_bytes
-    from ffc.released import collect
+    from ffc.paper import authors
+    from ffc.store.records import write_bytes
+    from ffc.store.released import collect
 
     note, params = Path(snakemake.output[0]), snakemake.params
     insist = params.mode == "released"

@@ -3,7 +3,7 @@
 from _entry import job
 
 with job(snakemake):
-    from ffc.experiments import sampling
-    from ffc.records import Record
+    from ffc.paper.experiments import sampling
+    from ffc.store.records import Record
 
     sampling.gather([Record.load(part) for part in snakemake.input.parts]).save(snakemake.output[0])

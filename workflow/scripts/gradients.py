@@ -3,7 +3,7 @@
 from _entry import job
 
 with job(snakemake):
-    from ffc.experiments.rnn import gradient_errors
+    from ffc.paper.experiments.rnn import gradient_errors
 
     files = {name: snakemake.input[name] for name in ("trained", "data")}
     solver, params = snakemake.wildcards.solver, snakemake.params

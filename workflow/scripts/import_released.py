@@ -6,10 +6,10 @@ from pathlib import Path
 from _entry import job
 
 with job(snakemake):
-    from ffc import checkpoints
+    from ffc.core.errors import FFCError
     from ffc.data import Dataset
-    from ffc.errors import FFCError
     from ffc.models import model_class
+    from ffc.store import checkpoints
 
     task = snakemake.params.task
     path = json.loads(Path(snakemake.input.found).read_text())["files"][task["released"]]

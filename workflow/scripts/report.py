@@ -8,7 +8,7 @@ from pathlib import Path
 from _entry import job
 
 with job(snakemake):
-    from ffc.errors import FFCError
+    from ffc.core.errors import FFCError
 
     output = Path(snakemake.output[0])
     unfinished, settings = output.with_name(".report.html"), output.with_name(".report.json")

@@ -3,7 +3,7 @@
 from _entry import job
 
 with job(snakemake):
-    from ffc.experiments import rnn_scaling
+    from ffc.paper.experiments import rnn_scaling
 
     params = snakemake.params
     record = rnn_scaling.run(params.settings, data=snakemake.input.data, seed=params.seed, repeats=params.repeats)

@@ -6,7 +6,7 @@ from pathlib import Path
 from _entry import job
 
 with job(snakemake):
-    from ffc.workflow import notebook_page, run_notebook
+    from ffc.paper.workflow import notebook_page, run_notebook
 
     os.environ["JAX_PLATFORMS"] = "cpu"  # a notebook only draws: it leaves the accelerator alone
     notebook, executed, output = snakemake.input.notebook, snakemake.log.notebook, Path(snakemake.output.notebook)

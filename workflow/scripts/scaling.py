@@ -3,7 +3,7 @@
 from _entry import job
 
 with job(snakemake):
-    from ffc.experiments import scaling
+    from ffc.paper.experiments import scaling
 
     params = snakemake.params
     asked = {name: params[name] for name in ("task", "seed", "repeats")}

@@ -3,7 +3,7 @@
 from _entry import job
 
 with job(snakemake):
-    from ffc.experiments import run
+    from ffc.paper.experiments import run
 
     files = {name: snakemake.input.get(name) for name in ("data", "checkpoint", "reference")}
     wildcards, params = snakemake.wildcards, snakemake.params

@@ -12,7 +12,7 @@ def row(cells, tag):
 
 
 with job(snakemake):
-    from ffc.workflow import write_page
+    from ffc.paper.workflow import write_page
 
     with open(snakemake.input[0], newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)

@@ -6,10 +6,11 @@ from pathlib import Path
 from _entry import job
 
 with job(snakemake):
-    from ffc import checkpoints, models
+    from ffc import models
+    from ffc.core.errors import FFCError
     from ffc.data import Dataset
-    from ffc.errors import FFCError
-    from ffc.records import provenance
+    from ffc.store import checkpoints
+    from ffc.store.records import provenance
     from ffc.training import TrainSettings, train
 
     name, task, seed = snakemake.wildcards.task, snakemake.params.task, snakemake.params.seed

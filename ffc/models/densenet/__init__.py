@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.errors import FFCError
+from ffc.core.errors import FFCError
 from ffc.models.base import Model, Normal, Params, cast, draw
 from ffc.models.densenet.layers import (
     LAST_NORM,

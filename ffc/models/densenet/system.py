@@ -1,16 +1,18 @@
 """DenseNet's inference as a triangular system of the dense layers' feature maps (paper, section 4.2)."""
 
-import flax.struct
+from dataclasses import dataclass, field
+
 import jax
 import jax.numpy as jnp
 
-from ffc.errors import FFCError
+from ffc.core.errors import FFCError
+from ffc.core.system import State, System
 from ffc.models.base import Params
 from ffc.models.densenet.layers import dense_layer, folded, head, stem, transition
-from ffc.system import State, System
 
 
-@flax.struct.dataclass
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class DenseFeatures(System):
     """Blocks are the dense layers in order; a leaf for each dense block [batch, layers, h, w, growth].
 
@@ -19,8 +21,8 @@ class DenseFeatures(System):
 
     layers: Params
     x: jax.Array
-    blocks: tuple[int, ...] = flax.struct.field(pytree_node=False)
-    growth: int = flax.struct.field(pytree_node=False)
+    blocks: tuple[int, ...] = field(metadata={"static": True})
+    growth: int = field(metadata={"static": True})
 
     @property
     def size(self) -> int:

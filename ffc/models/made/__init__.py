@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from ffc.errors import FFCError
+from ffc.core.errors import FFCError
+from ffc.core.system import State
 from ffc.models.base import Params, Sampler, cast
 from ffc.models.made.system import MADESampling, output
-from ffc.system import State
 
 __all__ = ["MADE", "MADESampling"]
 

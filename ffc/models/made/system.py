@@ -1,13 +1,13 @@
 """MADE's sampling as a triangular system (paper, section 4.3): whole sweeps, and windows of them."""
 
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.system import Cache, State, System
+from ffc.core.system import Cache, State, System
 
 
 class Known(NamedTuple):
@@ -21,7 +21,8 @@ class Known(NamedTuple):
     log_scale: jax.Array  # [batch, D], for the entries of the window
 
 
-@flax.struct.dataclass
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class MADESampling(System):
     """x_i = clip(mean_i(x_<i) + exp(log_scale_i(x_<i))·u_i), a system of D scalars.
 
@@ -33,8 +34,8 @@ class MADESampling(System):
     u: jax.Array  # [batch, D]
     limit: jax.Array  # scalar
     layers: tuple  # (weight [in, out], bias [out]) three times, masked
-    last_seen: tuple[tuple[int, ...], ...] = flax.struct.field(pytree_node=False)  # by each unit; −1: none
-    group: int = flax.struct.field(pytree_node=False)
+    last_seen: tuple[tuple[int, ...], ...] = field(metadata={"static": True})  # by each unit; −1: none
+    group: int = field(metadata={"static": True})
 
     together = True
 
@@ -50,10 +51,10 @@ class MADESampling(System):
         return self._sample(mean, log_scale, self.u)
 
     def take(self, index: jax.Array) -> System:
-        return self.replace(u=self.u[index])
+        return replace(self, u=self.u[index])
 
     def quiet(self) -> System:
-        return self.replace(u=jnp.zeros_like(self.u))
+        return replace(self, u=jnp.zeros_like(self.u))
 
     def windowed(self, count: int, stride: int) -> bool:
         return stride == 1 and count < self.size

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from ffc.errors import FFCError
+from ffc.core.errors import FFCError
+from ffc.core.system import State
 from ffc.models.base import Params, Sampler, cast
 from ffc.models.pixelcnnpp import mixture, network, weights
 from ffc.models.pixelcnnpp.coupling import COUPLINGS
 from ffc.models.pixelcnnpp.layers import Training, Whole
 from ffc.models.pixelcnnpp.system import PixelSampling
-from ffc.system import State
 
 __all__ = ["PixelCNNPP", "PixelSampling"]
 

@@ -13,9 +13,8 @@ is what `InverseCDF` inverts; p_k is the mass of a level, at −1 and 1 with the
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 
@@ -48,13 +47,14 @@ class Coupling:
         raise NotImplementedError
 
 
-@flax.struct.dataclass
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Gumbel(Coupling):
     """One component for all channels, and each channel from its logistic (paper, section 4.3)."""
 
     gumbel: jax.Array  # [..., mixtures]
     logistic: jax.Array  # [..., channels]
-    steps: int | None = flax.struct.field(pytree_node=False, default=None)  # of the grid; None: not rounded
+    steps: int | None = field(metadata={"static": True}, default=None)  # of the grid; None: not rounded
 
     @classmethod
     def of(cls, choice: jax.Array, draw: jax.Array, eight_bit: bool) -> "Gumbel":
@@ -101,12 +101,13 @@ class Gumbel(Coupling):
         return mixture.level(jnp.clip(jnp.round((x + 1) * (self.steps / 2)), 0, self.steps), self.steps)
 
 
-@flax.struct.dataclass
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class InverseCDF(Coupling):
     """The quantile of the whole mixture at one uniform a channel, given the channels before."""
 
     uniform: jax.Array  # [..., channels]
-    steps: int = flax.struct.field(pytree_node=False)  # of the grid; without rounding it is as fine as float32
+    steps: int = field(metadata={"static": True})  # of the grid; without rounding it is as fine as float32
 
     @classmethod
     def of(cls, choice: jax.Array, draw: jax.Array, eight_bit: bool) -> "InverseCDF":

@@ -1,23 +1,24 @@
 """Sampling from PixelCNN++ as a triangular system: a block is a pixel, a function of the pixels before it."""
 
 import math
+from dataclasses import dataclass, replace
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 
+from ffc.core.system import Cache, State, System
 from ffc.models.pixelcnnpp import network
 from ffc.models.pixelcnnpp.coupling import Coupling
 from ffc.models.pixelcnnpp.layers import Whole
 from ffc.models.pixelcnnpp.weights import Params
 from ffc.models.pixelcnnpp.windows import Names, Window, padded
-from ffc.system import Cache, State, System
 
 #: Rounding errors of another order of summation, in the network's outputs.
 TIE = 1e-5
 
 
-@flax.struct.dataclass
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class PixelSampling(System):
     """State [batch, height·width, channels] in [−1, 1]; row by row (paper, section 4.3)."""
 
@@ -41,10 +42,10 @@ class PixelSampling(System):
         return self.coupling.pixels(self._outputs_everywhere(x)).reshape(x.shape)
 
     def take(self, index: jax.Array) -> System:
-        return self.replace(coupling=jax.tree.map(lambda noise: noise[index], self.coupling))
+        return replace(self, coupling=jax.tree.map(lambda noise: noise[index], self.coupling))
 
     def quiet(self) -> System:
-        return self.replace(coupling=self.coupling.quiet())
+        return replace(self, coupling=self.coupling.quiet())
 
     def ties(self, x: State, tolerance: float = TIE) -> jax.Array:
         return self.coupling.ties(self._outputs_everywhere(x), tolerance).reshape(x.shape[:2])

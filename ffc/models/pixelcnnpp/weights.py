@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.errors import FFCError
+from ffc.core.errors import FFCError
 from ffc.models.base import Normal, draw
 
 Params = dict[str, Any]

@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import numpy as np
 
-from ffc.errors import FFCError
+from ffc.core.errors import FFCError
 from ffc.models.pixelcnnpp.weights import Params, infer_sizes, is_shape, shapes
 
 

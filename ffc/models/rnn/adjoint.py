@@ -1,21 +1,23 @@
 """The adjoints a_t = ∂loss/∂h_t, found in order, by an associative scan, in chunks, or by any solver."""
 
-import flax.struct
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 
+from ffc.core.solution import Solution
+from ffc.core.solve import Exact, solve
+from ffc.core.solvers import Jacobi, Solver
+from ffc.core.system import Cache, State, System
 from ffc.models.rnn.network import Forward, Params, forward, gradients
-from ffc.models.rnn.recurrence import Chunked, affine_states, chunked_states
-from ffc.solution import Solution
-from ffc.solve import Exact, solve
-from ffc.solvers import Jacobi, Solver
-from ffc.system import Cache, State, System
+from ffc.recurrence.chunks import Chunked, affine_states, chunked_states
 
 #: Steps in a chunk, and steps that guess the state which enters it: longer than an adjoint's influence lasts.
 CHUNK, WARMUP = 200, 100
 
 
-@flax.struct.dataclass
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class AdjointSystem(System):
     """∂loss/∂h_t as unknowns: block i is time T − 1 − i, a vector of H entries. Linear, so Jacobi is exact in T."""
 

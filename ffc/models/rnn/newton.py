@@ -7,18 +7,18 @@ Warrington, Smith, Linderman: Towards scalable and stable parallelization of non
 iterations of less work each.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import flax.struct
 import jax
 import jax.numpy as jnp
 
+from ffc.core.solution import Status
+from ffc.core.solve import Tolerance, solve
+from ffc.core.solvers import Jacobi
+from ffc.core.system import State, System
 from ffc.models.rnn.network import Forward, Params, before, forward, forward_of, preactivation, start, step
-from ffc.models.rnn.recurrence import TOLERANCE, affine_states, chunked_states
-from ffc.solution import Status
-from ffc.solve import Tolerance, solve
-from ffc.solvers import Jacobi
-from ffc.system import State, System
+from ffc.recurrence.chunks import TOLERANCE, affine_states, chunked_states
 
 #: Steps in a chunk and steps that guess the state which enters it, as for the adjoints.
 CHUNK, WARMUP = 200, 100
@@ -35,7 +35,8 @@ class Parallel(NamedTuple):
     in_order: jax.Array  # scalar bool: some sample missed the tolerance, and the pass in order was returned
 
 
-@flax.struct.dataclass
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class HiddenSystem(System):
     """The states as unknowns: block i is h_{i+1}, a vector of H entries; h_0 is zero."""
 

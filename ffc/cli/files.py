@@ -1,0 +1,53 @@
+"""Files of the command line: arrays to read, pictures to write."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ffc.core.errors import FFCError
+from ffc.store import npz
+from ffc.store.records import write_whole
+
+
+def check_writable(path: Path) -> None:
+    """Find out before hours of computing that `path` cannot be written."""
+    if path.is_dir():
+        raise FFCError(f"{path}: is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise FFCError(f"{path}: cannot be written ({error.strerror}); name a file in another folder") from None
+
+
+def read_rows(path: Path, name: str, rows: int | None) -> np.ndarray:
+    """The array `name` [samples, …] of an `.npz` file; its first `rows` if asked for. Raises `FFCError`."""
+    try:
+        array = npz.load(path, name)[name]
+    except FileNotFoundError:
+        raise FFCError(f"{path}: no such file; give the path of an .npz file with the array {name}") from None
+    except Exception as error:  # zip, zlib and npy each raise types of their own; an .npy has no names
+        raise FFCError(
+            f"{path}: no array {name} can be read from it ({error}); expected an .npz file with it"
+        ) from None
+    if array.ndim == 0 or not len(array):
+        raise FFCError(f"{path}: {name} has the shape {array.shape}; expected one row for each sample")
+    if rows is not None and rows > len(array):
+        raise FFCError(f"{path}: {name} has rows for {len(array)} samples, not {rows}; ask for that many or fewer")
+    return array[:rows]
+
+
+def write_image(path: Path, pictures: np.ndarray) -> None:
+    """`pictures` [batch, height, width, channels] in [0, 1] as one PNG, near to square."""
+    batch, height, width, channels = pictures.shape
+    columns = int(np.ceil(np.sqrt(batch)))
+    rows = -(-batch // columns)
+    tiles = np.zeros((rows * columns, height, width, channels), np.uint8)
+    tiles[:batch] = np.round(255 * np.clip(pictures, 0, 1))
+    tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
+    pixels = tiles.reshape(rows * height, columns * width, channels)
+    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    write_whole(path, lambda file: image.save(file, format="png"))

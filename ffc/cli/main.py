@@ -1,0 +1,292 @@
+"""The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is; time a preset's
+solvers against each other; keep its small records.
+
+Heavy modules are imported where they are used, so that `--help` and a mistyped option answer at once.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ffc import __version__
+from ffc.cli import options
+from ffc.core.errors import FFCError
+from ffc.core.named import FIXED, NAMES, solver_by_name
+
+#: Exit codes.
+DONE, NOT_EXACT, ERROR, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run `ffc` with `argv` (the process's own unless given) and return its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in argv
+    try:
+        arguments = _parser().parse_args([word for word in argv if word != "--debug"])
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("ffc: interrupted; nothing was left half-written", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `ffc … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        message = " ".join(str(error).split())
+        if not isinstance(error, FFCError):
+            message = f"{type(error).__name__}: {message} (the command again with --debug shows where)"
+        print(f"ffc: error: {message}", file=sys.stderr)
+        return ERROR
+
+
+def sample(arguments: argparse.Namespace) -> int:
+    """`ffc sample`: draw a batch by one solver and write it to a file; or many, to a folder."""
+    options.check_solver(arguments)
+    from ffc.cli.files import check_writable, write_image
+
+    if arguments.batches > 1:
+        return _sample_many(arguments)
+    for path in filter(None, (arguments.out, arguments.image)):
+        check_writable(path)
+    from ffc.cli.stream import fetch, outcome
+    from ffc.core.measure import timed_repeats
+    from ffc.core.solve import solve
+    from ffc.store.records import Record, provenance
+
+    checkpoint, system = _load(arguments)
+    model, guess = checkpoint.model, _guess(arguments, checkpoint.model, system)
+    solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess)
+    solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), repeats=1)
+    arrays = fetch(outcome(model, system, solution)) | {"seconds": seconds[0]}
+    noise = {"file": arguments.noise.name} if arguments.noise else {"seed": arguments.seed}
+    settings = {
+        "solver": repr(solver),
+        "system": options.system_options(arguments),
+        "guess": arguments.guess,
+        "noise": noise,
+        "size": solution.size,
+        "checkpoint": checkpoint.meta,
+    }
+    Record(arrays, settings | provenance()).save(arguments.out)
+    if arguments.image:
+        write_image(arguments.image, np.asarray(model.pictures(arrays["samples"])))
+    if not arguments.quiet:
+        print(f"{arguments.out}: {solution.message}; {arrays['iterations'].max()} iterations, {seconds[0]:.3g} s")
+    return DONE if solution.exact else NOT_EXACT
+
+
+def _sample_many(arguments: argparse.Namespace) -> int:
+    """Many batches, to a folder; the picture shows the first samples."""
+    from ffc.cli import stream
+    from ffc.cli.files import check_writable, write_image
+
+    for option, file in (("noise", arguments.noise), ("guess", arguments.guess.endswith(".npz"))):
+        if file:
+            raise FFCError(f"--{option}: a file serves one batch, not {arguments.batches}; leave --batches out")
+    if arguments.out.suffix == ".npz" or arguments.out.is_file():
+        raise FFCError(f"{arguments.out}: {arguments.batches} batches are a file each; name a folder for them")
+    for path in filter(None, (arguments.out / stream.SUMMARY, arguments.image)):
+        check_writable(path)
+    words = {name: getattr(arguments, name) for name in ("solver", "window", "block", "guess", "seed")}
+    system, batch = options.system_options(arguments), arguments.batch or options.BATCH
+    source = stream.Source(_sampler(arguments), **words, system=system, batch=batch)
+    drawn = stream.draw(source, arguments.out, arguments.batches, arguments.quiet)
+    if arguments.image:
+        first = stream.first_samples(arguments.out)
+        write_image(arguments.image, np.asarray(source.model.pictures(first)))
+    if not arguments.quiet:
+        print(f"{arguments.out}: {drawn.message}")
+    return DONE if drawn.exact else NOT_EXACT
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """`ffc compare`: every solver on the same noise, one table."""
+    from ffc.core.measure import timed_repeats
+    from ffc.core.solve import solve
+    from ffc.core.system import batch_size, count_ties
+
+    checkpoint, system = _load(arguments)
+    model, guess = checkpoint.model, _guess(arguments, checkpoint.model, system)
+    solvers = {name: solver_by_name(name, system, arguments.window, arguments.block, guess) for name in FIXED}
+    batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
+    print(f"{checkpoint.meta['file']}: {batch}; seconds are warm, for the whole batch")
+    print(_row("solver", "iterations", "certified", "max |diff|", "seconds", "× sequential", "× cached"))
+    answer, ties, spent, exact = None, None, {}, True
+    for name, solver in solvers.items():
+        solution, seconds = timed_repeats(partial(solve, system, solver, guess=guess), repeats=1)
+        samples = np.asarray(model.samples(solution.value))
+        if answer is None:
+            answer, ties = samples, np.asarray(count_ties(system, solution.value))
+        spent[name], exact = seconds[0], exact and solution.exact
+        print(
+            _row(
+                name,
+                np.asarray(solution.iterations).max(),
+                f"{np.asarray(solution.certified).min()}/{system.size}",
+                f"{np.abs(samples - answer).max():.1e}",
+                f"{seconds[0]:.4g}",
+                *(f"{spent[base] / seconds[0]:.2f}" if base in spent else "–" for base in ("sequential", "cached")),
+            ),
+            flush=True,
+        )
+    if ties is not None and ties.any():
+        print(f"ties: {', '.join(map(str, ties))} blocks of the samples; from its first on, solvers may differ")
+    return DONE if exact else NOT_EXACT
+
+
+def inspect(arguments: argparse.Namespace) -> int:
+    """`ffc inspect`: model, sizes, parameters, SHA-256."""
+    from dataclasses import asdict
+
+    checkpoint = _checkpoint(arguments)
+    lines = {"file": arguments.checkpoint, "model": checkpoint.model.kind, **asdict(checkpoint.model)}
+    lines |= {"parameters": f"{checkpoint.parameters:,}", "sha256": checkpoint.meta["sha256"]}
+    lines |= {name: checkpoint.meta[name] for name in ("origin", "data") if name in checkpoint.meta}
+    for name, value in lines.items():
+        print(f"{name:<12} {value}")
+    return DONE
+
+
+def bench(arguments: argparse.Namespace) -> int:
+    """`ffc bench`: every solver of a preset that has run against the sequential baselines, in one process."""
+    from ffc.paper.bench import bench, to_markdown
+    from ffc.paper.figures import from_root
+
+    results, system = from_root("results") / arguments.preset, options.system_options(arguments)
+    record = bench(results, arguments.tasks, arguments.repeats, system)
+    if arguments.out:
+        record.save(arguments.out)
+    print(to_markdown(record), end="")
+    return DONE
+
+
+def keep(arguments: argparse.Namespace) -> int:
+    """`ffc keep`: the small form of a finished preset's records, for the repository."""
+    from ffc.paper import reference
+
+    copies = reference.keep(arguments.results, arguments.into)
+    print(f"{copies[0].parents[1]}: {len(copies)} records")
+    return DONE
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """`ffc completion`: the program that lets a shell complete all this."""
+    from ffc.cli.completion import script
+
+    print(script(_parser(), arguments.shell))
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = options.Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
+    parser.add_argument("--version", action="version", version=f"ffc {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error (anywhere on the line)")
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    command = _command(commands, sample, "draw samples by one solver")
+    command.add_argument("--solver", required=True, choices=NAMES)
+    command.add_argument("--out", required=True, type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
+    text = "with N > 1, --out names a folder, of a file each; the same command goes on where it was stopped"
+    command.add_argument("--batches", type=options.at_least(1), default=1, metavar="N", help=text)
+    command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples, or the first ones, as a picture")
+    command.add_argument("--quiet", action="store_true", help="print errors alone")
+    options.add_sampling(command)
+
+    command = _command(commands, compare, "all solvers on the same noise: one table")
+    options.add_sampling(command)
+
+    _command(commands, inspect, "model, sizes, parameter count, SHA-256")
+
+    text = "time all solvers of a preset that has run, in turn: one table"
+    command = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=bench)
+    command.add_argument("--preset", default="quick", help="whose results to take (default: quick)")
+    command.add_argument("--tasks", nargs="+", metavar="TASK", help="some of its tasks (default: all)")
+    command.add_argument("--repeats", type=options.at_least(1), default=5, metavar="N", help="default: 5")
+    command.add_argument("--out", type=Path, metavar="OUT.npz", help="the record, every repeat in it")
+    options.add_system(command)
+
+    text = "keep the small records of a finished preset, for the repository"
+    command = commands.add_parser("keep", help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=keep)
+    command.add_argument("results", type=Path, metavar="results/PRESET", help="the folder of a finished preset")
+    command.add_argument("--into", type=Path, default=Path("results/reference"), help="default: results/reference")
+
+    text = 'print a script for your shell: eval "$(ffc completion bash)"'
+    command = commands.add_parser("completion", help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=completion)
+    command.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    return parser
+
+
+def _command(commands, run, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(run.__name__, help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=run)
+    command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a .flax or .pth file")
+    command.add_argument(
+        "--size", type=options.image_size, metavar="HxW[xC]", help="image size, where the checkpoint does not say"
+    )
+    command.add_argument("--model", metavar="MODULE:CLASS", help="a model of your own, imported to read its weights")
+    command.add_argument("--trunc-lambda", type=float, metavar="λ", help="MADE's λ, where the checkpoint does not say")
+    return command
+
+
+def _checkpoint(arguments: argparse.Namespace):
+    from ffc.models import model_class
+    from ffc.store import checkpoints
+
+    if arguments.model is not None:
+        model_class(arguments.model)
+    return checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+
+
+def _sampler(arguments: argparse.Namespace):
+    """The checkpoint of a model that draws samples."""
+    from ffc.models import Sampler
+
+    checkpoint = _checkpoint(arguments)
+    if not isinstance(checkpoint.model, Sampler):
+        kind = checkpoint.model.kind
+        raise FFCError(f"{arguments.checkpoint}: {kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
+    return checkpoint
+
+
+def _load(arguments: argparse.Namespace):
+    """The checkpoint of a sampler, and its system for the noise that was asked for."""
+    import jax
+
+    from ffc.cli.files import read_rows
+
+    file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
+    checkpoint = _sampler(arguments)
+    model = checkpoint.model
+    if file is None:
+        u = model.noise(jax.random.key(arguments.seed), arguments.batch or options.BATCH)
+    else:
+        try:
+            u = model.check_noise(file)
+        except FFCError as error:
+            raise FFCError(f"{arguments.noise}: {error}") from None
+    return checkpoint, model.system_with(options.system_options(arguments), checkpoint.params, u)
+
+
+def _guess(arguments: argparse.Namespace, model, system):
+    """Where the iterations begin: a guess by its name, or samples of an earlier run."""
+    from ffc.cli.files import read_rows
+    from ffc.core.system import batch_size
+    from ffc.models.guess import guess_by_name
+
+    if not arguments.guess.endswith(".npz"):
+        return guess_by_name(arguments.guess, model, system)
+    samples = read_rows(Path(arguments.guess), "samples", batch_size(system.initial()))
+    return model.state(samples)
+
+
+def _row(name, *cells) -> str:
+    return f"{name:<12}" + "".join(f"{cell!s:>14}" for cell in cells)

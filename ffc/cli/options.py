@@ -1,0 +1,82 @@
+"""Options of the command line: what they are called, what they take, and how a mistake in one is said."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from ffc.core.errors import FFCError
+from ffc.core.named import AUTO, BLOCKS
+
+#: Samples that are drawn unless told.
+BATCH = 4
+#: Options of a sampling system, by their names (`Sampler.options`).
+SYSTEM = {
+    "quantize": "PixelCNN++: none (default), or 8bit: round to 256 levels inside the system",
+    "coupling": "PixelCNN++: gumbel (default, the paper's) or inverse_cdf: how noise becomes pixels",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are ours: one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise FFCError(f"{message}; see {self.prog} --help")
+
+
+def add_sampling(command: argparse.ArgumentParser) -> None:
+    """What to sample from, by which window or block, and where to begin."""
+    command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
+    command.add_argument("--seed", type=at_least(0), default=0, help="seed of the noise, without --noise (default: 0)")
+    command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}, or all)")
+    text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
+    command.add_argument("--window", type=window, metavar="ROWS", help=text)
+    command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
+    text = (
+        "where iterations begin: zeros (default), black, mean, row_above (gs_jacobi), or samples drawn before, OUT.npz"
+    )
+    command.add_argument("--guess", default="zeros", metavar="GUESS", help=text)
+    add_system(command)
+
+
+def add_system(command: argparse.ArgumentParser) -> None:
+    """Which system the samples solve."""
+    for option, text in SYSTEM.items():
+        command.add_argument(f"--{option}", help=text)
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number of at least `least`."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, not {text!r}")
+        return int(text)
+
+    return number
+
+
+def window(text: str) -> int | str:
+    """The type of an option that is a number of rows or of blocks, or left to a race."""
+    return text if text == AUTO or BLOCKS.fullmatch(text) else at_least(1)(text)
+
+
+def image_size(text: str) -> tuple[int, ...]:
+    """The type of an option that is HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS."""
+    sides = text.split("x")
+    if len(sides) not in (2, 3) or not all(side.isdecimal() and int(side) for side in sides):
+        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, say 28x28, or 32x32x3 with channels; not {text!r}")
+    return tuple(map(int, sides))
+
+
+def check_solver(arguments: argparse.Namespace) -> None:
+    """`FFCError` on an option of another solver than the one that was named."""
+    for option, solver in (("window", "gs_jacobi"), ("block", "jacobi_gs")):
+        if getattr(arguments, option) is not None and arguments.solver != solver:
+            raise FFCError(f"--{option} belongs to --solver {solver}, not {arguments.solver}; leave it out")
+
+
+def system_options(arguments: argparse.Namespace) -> dict[str, str]:
+    """The options of the system that were given."""
+    given = {name: getattr(arguments, name) for name in SYSTEM}
+    return {name: value for name, value in given.items() if value is not None}

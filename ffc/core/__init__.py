@@ -1,0 +1,1 @@
+"""What a triangular system is, how it is solved, and the certificate; needs JAX and NumPy alone."""

@@ -1,0 +1,78 @@
+"""Error curves of a solve, kept on the device: a row of numbers for each iteration, never the iterates."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ffc.core.system import State, batch_size, block_distance, l2_distance
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Trace:
+    """Ask for error curves against a known solution, and for snapshots at named iterations."""
+
+    reference: State
+    length: int = field(metadata={"static": True})
+    snapshots: tuple[int, ...] = field(metadata={"static": True}, default=())
+
+    def take(self, index: jax.Array) -> "Trace":
+        """The trace of the samples `index` [n] alone."""
+        return replace(self, reference=jax.tree.map(lambda leaf: leaf[index], self.reference))
+
+    @property
+    def named(self) -> jax.Array:
+        """[S] the iterations whose states are kept."""
+        return jnp.array(self.snapshots, jnp.int32)
+
+
+class History(NamedTuple):
+    """Error curves of a solve; row k is after k iterations, row 0 the first guess."""
+
+    l2: jax.Array  # [length + 1, batch] Euclidean distance to the reference
+    largest: jax.Array  # [length + 1, batch] largest absolute difference to the reference
+    change: jax.Array  # [length + 1, batch] Euclidean distance to the iterate before; row 0 is 0
+    snapshots: Any  # a state with a leading axis, one entry for each named iteration
+
+
+def start(x: State, trace: Trace) -> History:
+    """Curves with row 0: the first guess `x`."""
+    curve = jnp.zeros((trace.length + 1, batch_size(x)))
+    nothing = jax.tree.map(lambda leaf: jnp.zeros((len(trace.snapshots), *leaf.shape), leaf.dtype), x)
+    return History(
+        l2=curve.at[0].set(l2_distance(x, trace.reference)),
+        largest=curve.at[0].set(block_distance(x, trace.reference).max(axis=1)),
+        change=curve,
+        snapshots=_snap(nothing, trace.named[:, None] == 0, x),
+    )
+
+
+def extend(h: History, k: jax.Array, before: State, x: State, trace: Trace) -> History:
+    """Add row `k`: the state `x` after iteration k, and `before` it."""
+    return History(
+        l2=h.l2.at[k].set(l2_distance(x, trace.reference), mode="drop"),
+        largest=h.largest.at[k].set(block_distance(x, trace.reference).max(axis=1), mode="drop"),
+        change=h.change.at[k].set(l2_distance(x, before), mode="drop"),
+        snapshots=_snap(h.snapshots, trace.named[:, None] == k, x),
+    )
+
+
+def finish(h: History, last: jax.Array, x: State, trace: Trace) -> History:
+    """After a sample's `last` [batch] iteration nothing moves: its curves stay level, and so do its snapshots."""
+    row = jnp.minimum(jnp.arange(trace.length + 1)[:, None], last)
+    return h._replace(
+        l2=jnp.take_along_axis(h.l2, row, axis=0),
+        largest=jnp.take_along_axis(h.largest, row, axis=0),
+        snapshots=_snap(h.snapshots, trace.named[:, None] > last, x),
+    )
+
+
+def _snap(snapshots: State, here: jax.Array, x: State) -> State:
+    """`snapshots` with the samples of `x` where `here` [S, batch or 1] holds."""
+
+    def leaf(kept, new):
+        return jnp.where(here.reshape(*here.shape, *[1] * (new.ndim - 1)), new, kept)
+
+    return jax.tree.map(leaf, snapshots, x)

@@ -1,0 +1,237 @@
+"""The loop: iterations of any schedule over any system, and the certificate that ends it.
+
+**The certificate.** When an iteration leaves the blocks 0 … p−1 as they were, bit for bit, each of them
+satisfies its own equation with the others as they stand; and block p was evaluated from exactly these
+blocks, so it satisfies its equation too. The system is triangular, so these p + 1 blocks are *the*
+solution: the sequential answer. A schedule that evaluates runs of b blocks in order settles the whole run
+that p lies in. The certified prefix so grows with every iteration, and N iterations always suffice
+(paper, propositions 1 and 2), whatever guess the first one began with.
+
+The certificate speaks of the function that was evaluated: a window and a whole sweep may differ in the
+last bits, and so may their solutions.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ffc.core import history
+from ffc.core.history import History, Trace
+from ffc.core.solution import Status
+from ffc.core.solvers import Schedule
+from ffc.core.system import (
+    State,
+    System,
+    batch_size,
+    block_agreement,
+    block_distance,
+    block_finite,
+    prefix_length,
+    select_blocks,
+)
+
+
+class How(NamedTuple):
+    """What the loop is compiled for."""
+
+    schedule: Schedule
+    tolerance: float | None
+    above: bool  # groups that a window meets begin as the group before them
+
+
+class Carry(NamedTuple):
+    """What an iteration hands to the next."""
+
+    x: State
+    cache: Any
+    met: jax.Array  # [batch] blocks that were inside a window, and all before them
+    prefix: jax.Array  # [batch] blocks accepted; windows begin here
+    certified: jax.Array  # [batch] blocks proven exact; equals prefix unless there is a tolerance
+    status: jax.Array  # [batch]
+    iterations: jax.Array  # [batch] those that a sample took part in: all, as long as it runs
+    history: History | None
+
+
+def start(how: How, system: System, guess: State | None, trace: Trace | None) -> Carry:
+    """Before the first iteration: at `guess`, or at the system's own first guess."""
+    x = system.initial() if guess is None else guess
+    zeros = jnp.zeros(batch_size(x), jnp.int32)
+    return Carry(
+        x=x,
+        cache=system.prepare(x) if _cached(how, system) else (),
+        met=zeros,
+        prefix=zeros,
+        certified=zeros,
+        status=zeros + Status.RUNNING,
+        iterations=zeros,
+        history=None if trace is None else history.start(x, trace),
+    )
+
+
+def advance(
+    how: How, system: System, c: Carry, trace: Trace | None, limit: jax.Array | int, spare: jax.Array | int = 0
+) -> Carry:
+    """Iterations until at most `spare` samples still run, or `limit` were done."""
+
+    def running(c: Carry):
+        return (jnp.sum(c.status == Status.RUNNING) > spare) & (jnp.max(c.iterations) < limit)
+
+    def body(c: Carry) -> Carry:
+        after = _judge(system.size, how.schedule, c, _look_through_window(how, system, c))
+        if c.history is not None and trace is not None:
+            after = after._replace(history=history.extend(c.history, jnp.max(after.iterations), c.x, after.x, trace))
+        return after
+
+    return jax.lax.while_loop(running, body, c)
+
+
+def finish(system: System, c: Carry, guess: State, trace: Trace | None) -> Carry:
+    """After the last iteration: of a sample that broke, its certified prefix, and the guess from there on."""
+    trusted = (c.status != Status.NOT_FINITE)[:, None] | (jnp.arange(system.size) < c.certified[:, None])
+    return c._replace(
+        x=select_blocks(trusted, c.x, guess),
+        history=None if c.history is None or trace is None else history.finish(c.history, c.iterations, c.x, trace),
+    )
+
+
+class _Seen(NamedTuple):
+    """One iteration's new state, and what became of each block of the window."""
+
+    x: State
+    cache: Any
+    start: jax.Array  # [batch] first block of the window
+    solved: jax.Array  # [batch, window] the block was accepted before
+    same: jax.Array  # [batch, window] unchanged, bit for bit
+    near: jax.Array  # [batch, window] unchanged, or within the tolerance
+    finite: jax.Array  # [batch, window]
+
+
+def _cached(how: How, system: System) -> bool:
+    return how.schedule.cached and system.windowed(how.schedule.count, how.schedule.block)
+
+
+def _look_through_window(how: How, system: System, c: Carry) -> _Seen:
+    schedule, tolerance = how.schedule, how.tolerance
+    start = _window_start(system, schedule, c)
+    index = start[:, None] + jnp.arange(schedule.window)
+    solved = index < c.prefix[:, None]
+    hold = solved | (c.status != Status.RUNNING)[:, None]
+    if how.above:
+        c = c._replace(x=_meet(system.group, c, index))
+    if _cached(how, system):
+        before = _take(c.x, start, schedule.window)
+        x, cache = _window_steps(system, schedule, c.x, c.cache, start, hold)
+        after = _take(x, start, schedule.window)
+        pick = _whole
+    else:
+        before, cache = c.x, c.cache
+        x = after = _sweep_steps(system, schedule, c.x, start, c.prefix, c.status)
+        pick = (
+            _whole if schedule.window == system.size else functools.partial(jnp.take_along_axis, indices=index, axis=1)
+        )
+    same = pick(block_agreement(before, after))
+    near = same if tolerance is None else pick(block_distance(before, after) <= tolerance)
+    return _Seen(x, cache, start, solved, same, near, pick(block_finite(after)))
+
+
+def _window_start(system: System, schedule: Schedule, c: Carry) -> jax.Array:
+    """[batch] where each sample's window begins: at its prefix or a little before, inside the system."""
+    prefix, group, width = c.prefix, system.group, schedule.window
+    if system.together:
+        slowest = jnp.min(jnp.where(c.status == Status.RUNNING, prefix, system.size))
+        start = jnp.full_like(prefix, slowest) // ((width + 1) // 2) * ((width + 1) // 2)
+    elif width % group == 0:
+        start = prefix // group * group
+    elif width < group:
+        start = jnp.minimum(prefix, prefix // group * group + group - width)
+    else:
+        start = prefix
+    return jnp.minimum(start, system.size - width)
+
+
+def _meet(group: int, c: Carry, index: jax.Array) -> State:
+    """The state in which the blocks `index` [batch, window] that no window held before are as the last group met."""
+    last = jnp.maximum(c.met - group, 0)[:, None]
+    new = (index >= c.met[:, None]) & (c.met > 0)[:, None]
+
+    def leaf(x):
+        source = jnp.where(new, last + (index - last) % group, index)
+        return _put(x, jax.vmap(lambda row, at: row[at])(x, source), index[:, 0])
+
+    return jax.tree.map(leaf, c.x)
+
+
+def _sweep_steps(system: System, schedule: Schedule, x: State, start, prefix, status) -> State:
+    """An iteration by whole sweeps: step j keeps the j-th block of every run in the window."""
+    offset = jnp.arange(system.size) - start[:, None]
+    inside = (offset >= 0) & (offset < schedule.window) & (offset + start[:, None] >= prefix[:, None])
+    inside &= (status == Status.RUNNING)[:, None]
+
+    def step(j, y):
+        return select_blocks(inside & (offset % schedule.block == j), system.sweep(y), y)
+
+    return step(0, x) if schedule.block == 1 else jax.lax.fori_loop(0, schedule.block, step, x)
+
+
+def _window_steps(system: System, schedule: Schedule, x, cache, start, hold) -> tuple[State, Any]:
+    """An iteration by the system's own windows: step j evaluates the j-th block of every run."""
+    count, block = schedule.count, schedule.block
+
+    def step(j, carry):
+        y, cache = carry
+        values, cache = system.window(cache, y, start + j, count, block)
+        kept = _take(y, start, schedule.window)
+        here = (jnp.arange(schedule.window) % block == j) & ~hold
+        spread = jnp.repeat(values, block, axis=1)
+        return _put(y, select_blocks(here, spread, kept), start), cache
+
+    return step(0, (x, cache)) if block == 1 else jax.lax.fori_loop(0, block, step, (x, cache))
+
+
+def _judge(size: int, schedule: Schedule, c: Carry, seen: _Seen) -> Carry:
+    """Extend the prefixes by what the iteration proved, and end the samples that are done."""
+    running = c.status == Status.RUNNING
+    sound = seen.start + prefix_length(seen.finite | seen.solved)
+
+    def reach(agrees):
+        runs = prefix_length(agrees) // schedule.block + 1
+        return jnp.minimum(seen.start + jnp.minimum(runs * schedule.block, schedule.window), sound)
+
+    prefix = jnp.maximum(c.prefix, reach(seen.near | seen.solved))
+    # Blocks accepted within a tolerance are not evaluated again: beyond them nothing is proven any more.
+    proven = jnp.maximum(c.certified, reach(seen.same | seen.solved))
+    certified = jnp.where(c.prefix == c.certified, proven, c.certified)
+    broken = sound < seen.start + schedule.window
+    status = jnp.select(
+        [broken, certified == size, prefix == size],
+        [Status.NOT_FINITE, Status.CERTIFIED, Status.WITHIN_TOLERANCE],
+        Status.RUNNING,
+    ).astype(c.status.dtype)
+    return Carry(
+        x=seen.x,
+        cache=seen.cache,
+        met=jnp.maximum(c.met, seen.start + schedule.window),
+        prefix=jnp.where(running, prefix, c.prefix),
+        certified=jnp.where(running, certified, c.certified),
+        status=jnp.where(running, status, c.status),
+        iterations=c.iterations + running,
+        history=c.history,
+    )
+
+
+def _take(x: jax.Array, start: jax.Array, width: int) -> jax.Array:
+    if width == x.shape[1]:
+        return x
+    return jax.vmap(lambda row, s: jax.lax.dynamic_slice_in_dim(row, s, width))(x, start)
+
+
+def _put(x: jax.Array, values: jax.Array, start: jax.Array) -> jax.Array:
+    if values.shape[1] == x.shape[1]:
+        return values
+    return jax.vmap(lambda row, new, s: jax.lax.dynamic_update_slice_in_dim(row, new, s, axis=0))(x, values, start)
+
+
+def _whole(mask: jax.Array) -> jax.Array:
+    return mask

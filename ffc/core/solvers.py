@@ -1,0 +1,83 @@
+"""Solvers: which blocks are evaluated together, and in which order inside.
+
+Every solver is a point of one family, `Schedule(window, block)`. An iteration takes the window of blocks
+that begins at the solved prefix, cuts it into runs of `block` neighbours, and evaluates the first block
+of all runs at once, then the second of all runs, and so on, each seeing the newer values.
+
+| solver                    | window | block |
+|---------------------------|--------|-------|
+| Sequential (Gauss–Seidel) | 1      | 1     |
+| Jacobi                    | N      | 1     |
+| GSJacobi(window=w)        | w      | 1     |
+| JacobiGS(block=b)         | N      | b     |
+
+A solver knows nothing of models. `cached=True` lets the system evaluate only the blocks asked for
+(`System.window`); `cached=False` evaluates a whole sweep at every step and keeps those blocks.
+"""
+
+from dataclasses import dataclass
+
+from ffc.core.errors import FFCError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How an iteration runs over N blocks: `block` steps of `window // block` blocks each."""
+
+    window: int
+    block: int
+    cached: bool
+
+    @property
+    def count(self) -> int:
+        """Blocks evaluated together in one step."""
+        return self.window // self.block
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """One block after the other, in order: the answer by definition (paper, section 2: Gauss–Seidel)."""
+
+    cached: bool = False
+
+    def schedule(self, size: int) -> Schedule:
+        return Schedule(window=1, block=1, cached=self.cached)
+
+
+@dataclass(frozen=True)
+class Jacobi:
+    """Every block at once from the previous iterate (paper, algorithm 1)."""
+
+    def schedule(self, size: int) -> Schedule:
+        return Schedule(window=size, block=1, cached=False)
+
+
+@dataclass(frozen=True)
+class GSJacobi:
+    """Jacobi inside a window of `window` blocks, which follows the solved prefix (paper, algorithm 3)."""
+
+    window: int
+    cached: bool = True
+
+    def schedule(self, size: int) -> Schedule:
+        if not 1 <= self.window <= size:
+            raise FFCError(
+                f"GSJacobi: window is {self.window} blocks; it must lie in 1 … {size}, the size of the system"
+            )
+        return Schedule(window=self.window, block=1, cached=self.cached)
+
+
+@dataclass(frozen=True)
+class JacobiGS:
+    """Jacobi across runs of `block` blocks, in order inside each run (paper, algorithm 2)."""
+
+    block: int
+    cached: bool = True
+
+    def schedule(self, size: int) -> Schedule:
+        if self.block < 1 or size % self.block:
+            raise FFCError(f"JacobiGS: block is {self.block}; it must be a divisor of {size}, the size of the system")
+        return Schedule(window=size, block=self.block, cached=self.cached)
+
+
+Solver = Sequential | Jacobi | GSJacobi | JacobiGS

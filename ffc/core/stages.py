@@ -1,0 +1,61 @@
+"""Finished samples leave the batch, so that they cost nothing more.
+
+The loop stops when half of the samples are done, the others are gathered into a batch of half the size, and
+it goes on with them. Each size is a program of its own: compiled once, and worth it for long solves only.
+"""
+
+from functools import partial
+
+import jax
+import numpy as np
+
+from ffc.core import loop
+from ffc.core.history import Trace
+from ffc.core.solution import Status
+from ffc.core.system import State, System
+
+_start = partial(jax.jit, static_argnums=0)(loop.start)
+_advance = partial(jax.jit, static_argnums=0)(loop.advance)
+_finish = jax.jit(loop.finish)
+
+
+def run(how: loop.How, system: System, guess: State | None, trace: Trace | None, limit: int) -> loop.Carry:
+    """What `loop.start`, `advance` and `finish` come to, in stages of halving batches."""
+    first = whole = part = _start(how, system, guess, trace)
+    rest, curves, alive = system, trace, np.arange(len(first.status))
+    while True:
+        part = _advance(how, rest, part, curves, limit, spare=_half(len(alive)) % len(alive))
+        whole = _put(whole, part, alive)
+        running = np.asarray(part.status) == Status.RUNNING
+        if not running.any() or np.asarray(part.iterations).max() >= limit:
+            return _finish(system, whole, first.x, trace)
+        kept = _kept(running)
+        part, alive = _take(part, kept), alive[kept]
+        rest, curves = system.take(alive), trace and trace.take(alive)
+
+
+def _half(samples: int) -> int:
+    return (samples + 1) // 2
+
+
+def _kept(running: np.ndarray) -> np.ndarray:
+    """The running samples; finished ones fill up the smallest batch, of those found by halving, that holds them."""
+    size = len(running)
+    while size > 1 and _half(size) >= running.sum():
+        size = _half(size)
+    return np.sort(np.argsort(~running, kind="stable")[:size])
+
+
+@jax.jit
+def _take(c: loop.Carry, index: jax.Array) -> loop.Carry:
+    rows = jax.tree.map(lambda leaf: leaf[index], c._replace(history=None))
+    return rows._replace(history=jax.tree.map(lambda curve: curve[:, index], c.history))
+
+
+@jax.jit
+def _put(whole: loop.Carry, part: loop.Carry, index: jax.Array) -> loop.Carry:
+    """`whole` with the samples of `part`; the cache is of no use any more."""
+    bare, new = (c._replace(cache=(), history=None) for c in (whole, part))
+    rows = jax.tree.map(lambda leaf, values: leaf.at[index].set(values), bare, new)
+    curves = jax.tree.map(lambda curve, values: curve.at[:, index].set(values), whole.history, part.history)
+    return rows._replace(history=curves)

@@ -1,0 +1,157 @@
+"""What a triangular system is: N blocks, each a function of the blocks before it.
+
+    s_i = f_i(s_0 ... s_{i-1}),   i = 0 ... N-1                                   (paper, eq. 1)
+
+A *state* is a pytree whose leaves have the shape [batch, blocks, ...]. The blocks of a state are those
+of its first leaf, then those of the second, and so on: most systems use a single array, DenseNet one
+leaf for each resolution.
+"""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+State = Any
+Cache = Any
+
+
+class System:
+    """A lower-triangular system of `size` blocks, for a batch of independent samples.
+
+    A subclass is a frozen dataclass registered as a pytree (`jax.tree_util.register_dataclass`): its arrays are
+    the prepared weights and the noise, so that one compilation serves every draw. It must give `initial` and
+    `sweep`; `windowed`, `prepare` and `window` are worth writing where part of a sweep costs less than all.
+    """
+
+    if TYPE_CHECKING:  # a field or a property, as the subclass likes
+
+        @property
+        def size(self) -> int:
+            """Number of blocks N."""
+
+        @property
+        def group(self) -> int:
+            """Windows of this many blocks (a row of an image, say) or more begin with one, shorter ones lie in one."""
+
+    else:
+        #: Number of blocks N.
+        size: int
+        #: Windows of this many blocks (a row of an image, say) or more begin with one, shorter ones lie in one.
+        group: int = 1
+    #: Whether wide windows of all samples begin at one block: where the slowest is, rounded down to half a window.
+    together: bool = False
+
+    def initial(self) -> State:
+        """The first guess, with the shape and dtype of every iterate."""
+        raise NotImplementedError(f"{type(self).__name__} has no initial()")
+
+    def sweep(self, x: State) -> State:
+        """All blocks at once: `x'[i] = f_i(x[<i])`. Block i must not depend on `x[>=i]`, in no bit."""
+        raise NotImplementedError(f"{type(self).__name__} has no sweep()")
+
+    def windowed(self, count: int, stride: int) -> bool:
+        """Whether `window` can evaluate `count` blocks, `stride` apart, for less than a whole sweep."""
+        return False
+
+    def prepare(self, x: State) -> Cache:
+        """What `window` keeps between calls, as it stands for the first guess `x`; leaves [batch, ...]."""
+        return ()
+
+    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
+        """Blocks `start + stride·[0 … count)` of `sweep(x)`: values [batch, count, ...] and the next cache.
+
+        Only for systems whose state is one array. `start` [batch] int32 is each sample's own; `count` and
+        `stride` are static and such that `windowed(count, stride)` holds. With stride 1, the blocks before
+        `start` are solved and were inside an earlier window. With a larger stride, `start` runs through
+        0 … stride−1 in turn, the same for every sample, and `x` holds this iteration's newer values.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no window()")
+
+    def take(self, index: jax.Array) -> "System":
+        """The system of the samples `index` [n] alone: what lets finished samples leave the batch."""
+        raise NotImplementedError(f"{type(self).__name__} has no take()")
+
+    def quiet(self) -> "System":
+        """The system with its noise at the median, so that a sweep tells what it expects: for the guess `mean`."""
+        raise NotImplementedError(f"{type(self).__name__} has no quiet()")
+
+    def ties(self, x: State) -> jax.Array:
+        """[batch, N] bool: rounding errors could give block i of the solution `x` quite another value.
+
+        None, unless the system has jumps (rounding, an argmax). Evaluation orders agree up to the first tie.
+        """
+        return jnp.zeros((batch_size(x), self.size), bool)
+
+
+@jax.jit
+def count_ties(system: System, x: State) -> jax.Array:
+    """[batch] how many blocks of each sample of the solution `x` are ties."""
+    return jnp.sum(system.ties(x), axis=1)
+
+
+def block_agreement(x: State, y: State) -> jax.Array:
+    """[batch, N] bool: block i of `x` and `y` is the same, bit for bit (−0 is not 0; NaN equals nothing)."""
+    return _per_block(_same, jnp.all, x, y)
+
+
+def block_finite(x: State) -> jax.Array:
+    """[batch, N] bool: block i of `x` holds no NaN and no infinity."""
+    return _per_block(jnp.isfinite, jnp.all, x)
+
+
+def block_distance(x: State, y: State) -> jax.Array:
+    """[batch, N] largest absolute difference in each block."""
+    return _per_block(lambda a, b: jnp.abs(a - b), jnp.max, x, y)
+
+
+def select_blocks(mask: jax.Array, x: State, y: State) -> State:
+    """The state with the blocks of `x` where `mask` [batch, N] holds and those of `y` elsewhere."""
+    leaves, tree = jax.tree.flatten(x)
+    ends = [0]
+    for leaf in leaves:
+        ends.append(ends[-1] + leaf.shape[1])
+    chosen = [
+        jnp.where(_expand(mask[:, a:b], leaf.ndim), leaf, other)
+        for leaf, other, a, b in zip(leaves, jax.tree.leaves(y), ends, ends[1:], strict=False)
+    ]
+    return jax.tree.unflatten(tree, chosen)
+
+
+def prefix_length(mask: jax.Array) -> jax.Array:
+    """[batch] int32: how many leading entries of `mask` [batch, N] hold."""
+    length = mask.shape[1]
+    return jnp.min(jnp.where(mask, length, jnp.arange(length)), axis=1, initial=length)
+
+
+def batch_size(x: State) -> int:
+    """The number of samples in a state."""
+    return jax.tree.leaves(x)[0].shape[0]
+
+
+def l2_distance(x: State, y: State) -> jax.Array:
+    """[batch] Euclidean norm of `x − y` over all blocks."""
+    squares = jax.tree.map(lambda a, b: jnp.sum((a - b) ** 2, axis=tuple(range(1, a.ndim))), x, y)
+    return jnp.sqrt(sum(jax.tree.leaves(squares)))
+
+
+def _expand(mask: jax.Array, ndim: int) -> jax.Array:
+    return mask.reshape(mask.shape + (1,) * (ndim - 2))
+
+
+def _same(a: jax.Array, b: jax.Array) -> jax.Array:
+    # Bits, as `==` takes −0 for 0, and may take numbers near zero for it; a function may tell them apart.
+    if not jnp.issubdtype(a.dtype, jnp.floating):
+        return a == b
+    bits = jnp.dtype(f"uint{8 * a.dtype.itemsize}")
+    return (jax.lax.bitcast_convert_type(a, bits) == jax.lax.bitcast_convert_type(b, bits)) & ~jnp.isnan(a)
+
+
+def _per_block(entry, reduce, *states: State) -> jax.Array:
+    def leaf(*arrays):
+        values = entry(*arrays)
+        flat = values.reshape(*values.shape[:2], math.prod(values.shape[2:]))
+        return reduce(flat, axis=2)
+
+    return jnp.concatenate([leaf(*arrays) for arrays in zip(*map(jax.tree.leaves, states), strict=True)], axis=1)

@@ -1,0 +1,92 @@
+"""Which solver is fastest here: candidates race on the system itself, for as long as a part of a solve takes.
+
+How many blocks an iteration certifies depends on the samples, and what it costs on the device. So both are
+measured together: all candidates run for the same time, and the one that certified most blocks wins.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import jax.numpy as jnp
+
+from ffc.core.errors import FFCError
+from ffc.core.measure import seconds, timed
+from ffc.core.solution import Solution
+from ffc.core.solve import Exact, RowAbove, solve
+from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential, Solver
+from ffc.core.system import State, System
+
+#: Iterations that tell how long one takes.
+_PROBE = 4
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a candidate came to: leading blocks certified, on average over the batch, in warm seconds."""
+
+    solver: Solver
+    certified: float
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Certified blocks a second."""
+        return self.certified / self.seconds
+
+
+def race(
+    system: System, candidates: Sequence[Solver], guess: State | RowAbove | None = None, share: float = 1 / 8
+) -> list[Trial]:
+    """A trial of each candidate, the fastest first.
+
+    Each runs for about the time in which the first candidate is certain to settle this `share` of the blocks,
+    and is compiled once. Raises `FFCError` where there is no candidate, or one does not fit the system.
+    """
+    if not candidates:
+        raise FFCError("race: no candidates; name one solver at least")
+    steps = candidates[0].schedule(system.size).block
+    budget = share * system.size / steps * _seconds_of_one(system, candidates[0], guess)
+    trials = []
+    for solver in candidates:
+        iterations = max(1, round(budget / _seconds_of_one(system, solver, guess)))
+        solution, took = timed(partial(_run, system, solver, guess, iterations))
+        trials.append(Trial(solver, float(jnp.mean(solution.certified)), took))
+    return sorted(trials, key=lambda trial: trial.rate, reverse=True)
+
+
+def fastest(system: System, candidates: Sequence[Solver], guess: State | RowAbove | None = None) -> Solver:
+    """The winner of a `race`; without one where there is a single candidate."""
+    return candidates[0] if len(candidates) == 1 else race(system, candidates, guess)[0].solver
+
+
+def windows(system: System) -> list[Solver]:
+    """GS-Jacobi with windows of a quarter and half of a group, and of 1, 2, 4 … groups, less than the whole system."""
+    groups = system.size // system.group
+    parts = [GSJacobi(system.group // part) for part in (4, 2) if system.group >= 2 * part]
+    wide = [GSJacobi((1 << i) * system.group) for i in range(max(1, (groups - 1).bit_length()))]
+    return [*(part for part in parts if _pays(system, part)), *wide]
+
+
+def candidates(system: System) -> list[Solver]:
+    """Every kind of solver that the system can gain by; the cached sequential one first.
+
+    A window that costs a whole sweep proves no more than Jacobi does, and is left out.
+    """
+    others = [*windows(system), JacobiGS(system.group)]
+    return [Sequential(cached=True), Jacobi(), *(solver for solver in others if _pays(system, solver))]
+
+
+def _pays(system: System, solver: Solver) -> bool:
+    schedule = solver.schedule(system.size)
+    return schedule.count < system.size and system.windowed(schedule.count, schedule.block)
+
+
+def _run(system: System, solver: Solver, guess, iterations: int) -> Solution:
+    return solve(system, solver, Exact(max_iterations=iterations), guess=guess)
+
+
+def _seconds_of_one(system: System, solver: Solver, guess) -> float:
+    """Seconds of an iteration, warm."""
+    iterations = min(_PROBE, system.size)
+    return float(seconds(partial(_run, system, solver, guess, iterations), repeats=2).min()) / iterations

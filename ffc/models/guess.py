@@ -1,0 +1,41 @@
+"""First guesses by the names that presets and the command line use.
+
+A guess decides how many iterations a solve needs, and no bit of what it certifies.
+
+| name        | the first iteration begins at                                                         |
+|-------------|---------------------------------------------------------------------------------------|
+| `zeros`     | the system's own first guess: zeros, as in the paper                                  |
+| `black`     | black images: right for most of an image on a black ground                            |
+| `mean`      | what the model expects of each entry after zeros: a sweep without noise               |
+| `row_above` | zeros; but a row that a moving window meets begins as the row above it stands by then |
+
+Any other state will do, too: that of images drawn before, say (`Sampler.state`).
+"""
+
+import jax
+import jax.numpy as jnp
+
+from ffc.core.errors import FFCError
+from ffc.core.solve import RowAbove
+from ffc.core.system import State, System
+from ffc.models.base import Sampler
+
+NAMES = ("zeros", "black", "mean", "row_above")
+
+
+def guess_by_name(name: str, model: Sampler, system: System) -> State | RowAbove | None:
+    """The guess `name` as `solve` takes it, for a system of `model`. Raises `FFCError` on an unknown name."""
+    guesses = {
+        "zeros": lambda: None,
+        "black": lambda: jnp.full_like(system.initial(), model.black),
+        "mean": lambda: _expected(system),
+        "row_above": RowAbove,
+    }
+    if name not in guesses:
+        raise FFCError(f"guess {name!r}: expected one of {', '.join(NAMES)}")
+    return guesses[name]()
+
+
+@jax.jit
+def _expected(system: System) -> State:
+    return system.quiet().sweep(system.initial())

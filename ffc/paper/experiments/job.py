@@ -1,0 +1,85 @@
+"""What an experiment is asked to do, read once for all tasks."""
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from ffc.core.errors import FFCError
+from ffc.core.measure import peak_memory
+from ffc.data import Dataset
+from ffc.models import model_class
+from ffc.store import checkpoints
+from ffc.store.records import Record, provenance
+
+
+@dataclass(frozen=True)
+class Job:
+    """One solver of one task: settings as the preset gives them, and the files that it reads."""
+
+    task: str
+    settings: dict[str, Any]
+    solver: str
+    seed: int
+    repeats: int
+    checkpoint: Path | None = None
+    data: Path | None = None
+    reference: Path | None = None
+
+    def __post_init__(self):
+        if self.solver not in self.settings["solvers"]:
+            raise FFCError(f"tasks.{self.task}.solvers: no entry {self.solver!r}; name one of the preset's")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The solver's entry in the settings."""
+        return self.settings["solvers"][self.solver] or {}
+
+    @property
+    def kind(self) -> str:
+        """Which solver it is: its entry's `solver`, or else its name."""
+        return self.options.get("solver", self.solver)
+
+    def key(self, *numbers: int) -> jax.Array:
+        """A random key that depends on the seed, the task and `numbers`, and not on the solver."""
+        key = jax.random.fold_in(jax.random.key(self.seed), zlib.crc32(self.task.encode()))
+        for number in numbers:
+            key = jax.random.fold_in(key, number)
+        return key
+
+    def load_checkpoint(self) -> checkpoints.Checkpoint:
+        if "model" in self.settings:
+            model_class(self.settings["model"]["kind"])  # one's own is imported because the preset says so
+        return checkpoints.load(self._given("checkpoint"))
+
+    def load_data(self) -> Dataset:
+        return Dataset.load(self._given("data"))
+
+    def load_reference(self) -> Record:
+        """The record of the task's sequential solver."""
+        return Record.load(self._given("reference"))
+
+    def record(self, arrays: dict[str, Any], **meta: Any) -> Record:
+        """`arrays` with all that a figure must be able to say about them."""
+        meta |= {
+            "task": self.task,
+            "solver": self.solver,
+            "kind": self.kind,
+            "settings": self.settings,
+            "seed": self.seed,
+            "repeats": self.repeats,
+            "peak_memory_bytes": peak_memory(),
+            **provenance(),
+        }
+        if self.data is not None:
+            dataset = Record.load(self.data).meta
+            meta["data"] = {name: dataset[name] for name in ("name", "title")}
+        return Record(arrays, meta)
+
+    def _given(self, name: str) -> Path:
+        path = getattr(self, name)
+        if path is None:
+            raise FFCError(f"task {self.task}, solver {self.solver}: it needs a {name}; give the path of one")
+        return path

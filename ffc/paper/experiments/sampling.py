@@ -1,0 +1,154 @@
+"""Sampling from MADE and PixelCNN++: every solver on the same noise (paper, sections 4.3 and 4.4).
+
+**Two clocks.** `seconds` is certified time: the solver stopped by itself, end to end. `oracle_seconds` is
+the authors' rule: the share of that time until the iterates were first within `ORACLE` of the last one,
+which only somebody who has the answer can know.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from ffc.core.errors import FFCError
+from ffc.core.history import History, Trace
+from ffc.core.measure import timed_repeats
+from ffc.core.named import AUTO, entry_of, solver_by_name
+from ffc.core.solve import RowAbove, solve
+from ffc.core.solvers import Solver
+from ffc.core.system import State, System, count_ties
+from ffc.models import Sampler
+from ffc.models.guess import guess_by_name
+from ffc.paper.experiments.job import Job
+from ffc.store.checkpoints import Checkpoint
+from ffc.store.records import Record
+
+#: max |x − x_T| at which the authors call a run converged, by kind of model.
+ORACLE = {"pixelcnnpp": 0.01, "made": 0.0}
+#: Iterations shown in the strips of samples; the last one follows.
+SHOWN = tuple(range(0, 50, 5))
+#: Arrays that no two runs have alike.
+TIMES = ("seconds", "oracle_seconds")
+
+
+def run(job: Job) -> Record:
+    """Sample a batch by one solver.
+
+    Arrays, for a batch of B samples, K iterations (of the slowest sample) and R repeats:
+    `samples` as the model produces them; `pictures` [B, h, w, c] and `snapshots` [S, B, h, w, c] uint8, at
+    `snapshot_iterations` [S]; `iterations`, `certified`, `status`, `ties` (blocks that rounding errors could
+    have decided otherwise) and `max_difference` (to the sequential answer) [B]; `seconds` [R];
+    `evaluations`, `steps_per_iteration`, `oracle_iterations`, `oracle_seconds`; and `error_l2`, `error_max`
+    (to this solver's own answer), `change` (from the iterate before) [K + 1, B], row k after k iterations.
+    """
+    checkpoint = job.load_checkpoint()
+    model = cast(Sampler, checkpoint.model)
+    system = system_of(job, checkpoint)
+    guess = guess_of(job, model, system)
+    solver = solver_of(job, system, guess)
+
+    solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), job.repeats)
+    iterations = np.asarray(solution.iterations)
+    length = int(iterations.max())
+    # Curves lead to the solver's own answer: a window may differ from a whole sweep in the last bits, and an
+    # error that never vanished would hide where the solver ended. `max_difference` says how far apart they are.
+    trace = Trace(solution.value, length, (*SHOWN, length))
+    history = cast(History, solve(system, solver, trace=trace, guess=guess).history)
+    samples = np.asarray(model.samples(solution.value))
+    reference = samples if job.reference is None else job.load_reference()["samples"]
+    oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
+    arrays = {
+        "samples": samples,
+        "pictures": pictures(model, solution.value),
+        "snapshots": np.stack([pictures(model, state) for state in history.snapshots]),
+        "snapshot_iterations": np.array((*SHOWN, length)),
+        "iterations": iterations,
+        "certified": np.asarray(solution.certified),
+        "status": np.array([status.name.lower() for status in solution.status]),
+        "ties": np.asarray(count_ties(system, solution.value)),
+        "max_difference": _largest(samples - reference),
+        "seconds": seconds,
+        "evaluations": solution.evaluations,
+        "steps_per_iteration": solution.steps_per_iteration,
+        "oracle_iterations": oracle,
+        "oracle_seconds": oracle_seconds(seconds, length, oracle),
+        "error_l2": np.asarray(history.l2),
+        "error_max": np.asarray(history.largest),
+        "change": np.asarray(history.change),
+    }
+    chosen = {"chosen": entry_of(solver, system)} if AUTO in (job.kind, job.options.get("window")) else {}
+    return job.record(arrays, size=solution.size, checkpoint=checkpoint.meta, **chosen)
+
+
+def system_of(job: Job, checkpoint: Checkpoint) -> System:
+    """The system of the batch that all solvers of the task draw."""
+    model = cast(Sampler, checkpoint.model)
+    noise = model.noise(job.key(), job.settings["batch"])
+    return model.system_with(job.settings.get("system", {}), checkpoint.params, noise)
+
+
+def solver_of(job: Job, system: System, guess: State | RowAbove | None = None) -> Solver:
+    return solver_by_name(job.kind, system, job.options.get("window"), job.options.get("block"), guess)
+
+
+def guess_of(job: Job, model: Sampler, system: System) -> State | RowAbove | None:
+    return guess_by_name(job.options.get("guess", "zeros"), model, system)
+
+
+def oracle_iterations(error_max: np.ndarray, threshold: float) -> int:
+    """The first k at which every sample's `error_max` [K + 1, B] is at most `threshold`; K if none is."""
+    within = np.all(error_max <= threshold, axis=1)
+    return int(np.argmax(within)) if within.any() else len(error_max) - 1
+
+
+def oracle_seconds(seconds: np.ndarray, length: int, oracle: int) -> np.floating:
+    """The median of `seconds` [R], as far as `oracle` of the `length` iterations have a share in it."""
+    return np.median(seconds) / length * oracle
+
+
+def gather(parts: Sequence[Record]) -> Record:
+    """The record of one run with all the repeats that `parts`, runs of the same job, have between them.
+
+    Raises `FFCError` where they differ in anything but times and memory: a bit of a sample, or the device.
+    """
+    first, *others = parts
+    for part in others:
+        if differing := sorted(_differences(first, part)):
+            raise FFCError(
+                f"{first.meta['task']}, solver {first.meta['solver']}: jobs that share its repeats differ in "
+                f"{', '.join(differing)}; give them devices and libraries of one kind, or set scatter to 1"
+            )
+    seconds = np.concatenate([part["seconds"] for part in parts])
+    length, oracle = int(first["iterations"].max()), int(first["oracle_iterations"])
+    times = {"seconds": seconds, "oracle_seconds": np.asarray(oracle_seconds(seconds, length, oracle))}
+    peaks = [part.meta["peak_memory_bytes"] for part in parts]
+    meta = {"repeats": len(seconds), "peak_memory_bytes": None if None in peaks else max(peaks)}
+    return Record(first.arrays | times, first.meta | meta)
+
+
+def _differences(one: Record, other: Record) -> set[str]:
+    """Names of what two records of one job don't have in common, bit for bit, though they should."""
+    pairs = [(one.arrays, other.arrays, TIMES), (one.meta, other.meta, ("repeats", "peak_memory_bytes"))]
+    return {
+        name
+        for mine, theirs, apart in pairs
+        for name in (mine.keys() | theirs.keys()) - set(apart)
+        if not _identical(mine.get(name), theirs.get(name))
+    }
+
+
+def _identical(one: object, other: object) -> bool:
+    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
+        return one == other
+    # Of bytes, as NaN has no equal.
+    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+
+
+def _largest(difference: np.ndarray) -> np.ndarray:
+    """[B] the largest absolute entry of each sample."""
+    return np.abs(difference).reshape(len(difference), -1).max(axis=1)
+
+
+def pictures(model: Sampler, state: State) -> np.ndarray:
+    """A state as 8-bit images; iterates on the way may leave the range of an image, and are clipped."""
+    return np.round(255 * np.clip(np.asarray(model.pictures(model.samples(state))), 0, 1)).astype(np.uint8)

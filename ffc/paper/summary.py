@@ -1,0 +1,283 @@
+"""The table of results: task × solver beside the paper's own numbers, and what it comes to, as Markdown and CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ffc.core.errors import FFCError
+from ffc.paper.experiments import TASKS
+from ffc.paper.figures.files import from_root, load_records
+from ffc.paper.figures.style import in_order, look, sources, theirs
+from ffc.paper.tables import markdown
+from ffc.store.records import Record, write_bytes
+
+#: Song et al., ICML 2021: iterations and seconds by oracle stopping (for DenseNet: estimated), as the outputs
+#: stored in the authors' notebooks have them. An older GPU; the data that the task is named after.
+PAPER: dict[tuple[str, str], tuple[int | None, float]] = {
+    ("densenet", "feedforward"): (None, 0.02785),
+    ("densenet", "jacobi"): (None, 0.01307),
+    ("made_mnist", "sequential"): (784, 0.343),
+    ("made_mnist", "jacobi"): (31, 0.0126),
+    ("made_cifar", "sequential"): (3072, 3.026),
+    ("made_cifar", "jacobi"): (92, 0.1194),
+    ("pixelcnnpp_mnist", "sequential"): (None, 12.155),
+    ("pixelcnnpp_mnist", "cached"): (None, 8.228),
+    ("pixelcnnpp_mnist", "jacobi"): (None, 1.938),
+    ("pixelcnnpp_mnist", "gs_jacobi"): (None, 1.862),
+    ("pixelcnnpp_mnist", "jacobi_gs"): (None, 5.955),
+    ("pixelcnnpp_cifar10", "sequential"): (None, 30.948),
+    ("pixelcnnpp_cifar10", "cached"): (None, 17.762),
+    ("pixelcnnpp_cifar10", "jacobi"): (None, 26.155),
+    ("pixelcnnpp_cifar10", "gs_jacobi"): (None, 14.874),
+    ("pixelcnnpp_cifar10", "jacobi_gs"): (None, 14.760),
+}
+_PLAIN, _BASELINES = ("sequential", "feedforward"), ("sequential", "feedforward", "cached")
+
+#: Keys of a row, and how the table calls them.
+COLUMNS = {
+    "task": "task",
+    "solver": "solver",
+    "iterations": "parallel iterations",
+    "certified_seconds": "certified seconds",
+    "over_plain": "× plain",
+    "over_best": "× best sequential",
+    "oracle_seconds": "oracle seconds",
+    "oracle_over_plain": "oracle × plain",
+    "max_difference": "max difference",
+    "certified": "certified",
+    "peak_memory": "peak memory (GiB)",
+    "paper_iterations": "paper: iterations",
+    "paper_seconds": "paper: seconds",
+    "paper_over_plain": "paper: × plain",
+    "paper_over_best": "paper: × best sequential",
+}
+
+#: What a reader wants to see first.
+BESIDE_THE_PAPER = (
+    "task",
+    "solver",
+    "iterations",
+    "certified_seconds",
+    "over_plain",
+    "over_best",
+    "oracle_over_plain",
+    "paper_over_plain",
+)
+
+NOTES = """\
+- *certified seconds*: the solver stopped by itself, timed end to end, warm; median of the repeats. *oracle
+  seconds*: the authors' rule, the share of that time until the answer was first reached (PixelCNN++: to within
+  0.01), which needs the answer beforehand.
+- *× plain*, *× best sequential*: how many times faster than plain sequential evaluation, and than the fastest
+  sequential one, cached or not. *oracle × plain* compares as the paper does.
+- *max difference*: the largest to the sequential answer. *certified*: every sample is proven to be the solution.
+- *peak memory*: of the device, over a solver's whole job; where the device tells it.
+- rnn: seconds of a whole training run, difference of the trained weights; a truncated Jacobi is not exact, and
+  certifies nothing. densenet: mean over images; *oracle* is the authors' estimate, slowest layer × iterations
+  until their top-5 settles, against the sum of all layers' times.
+- *paper*: stored outputs of the authors' notebooks, by oracle stopping, on an older GPU and the data that the
+  task is named after."""
+
+Row = dict[str, Any]
+Records = dict[str, dict[str, Record]]
+
+
+def load(folder: str | Path) -> Records:
+    """The records of every task that has a folder in `folder`, by task and solver; `FFCError` if there is none."""
+    found = {task: load_records(Path(folder) / task) for task in TASKS if (Path(folder) / task).is_dir()}
+    if not found:
+        raise FFCError(f"{folder}: no records of any task; let snakemake make them, or name another folder")
+    return found
+
+
+def table(records: Records) -> list[Row]:
+    """A row for each task and solver, with the keys of `COLUMNS`; None where a number has no meaning."""
+    return [row for task, runs in records.items() for row in _rows(task, runs)]
+
+
+def conclusion(rows: list[Row]) -> list[str]:
+    """What the table comes to, a sentence for each task and one about exactness."""
+    tasks = dict.fromkeys(row["task"] for row in rows)
+    lines = [_verdict(task, [row for row in rows if row["task"] == task]) for task in tasks]
+    solved = [row for row in rows if row["task"] != "rnn"]  # there Jacobi is truncated on purpose
+    if solved:
+        failed = [f"{row['task']} by {row['solver']}" for row in solved if row["certified"] == "no"]
+        whole = f"all but {', '.join(failed)}" if failed else "every sample of every solver"
+        lines.append(f"Certified: {whole if len(failed) < len(solved) else 'nothing'}.")
+    if compared := [row for row in solved if row["max_difference"] is not None]:
+        worst = max(compared, key=lambda row: row["max_difference"])
+        where = f"{worst['max_difference']:.2g} ({worst['task']}, {worst['solver']})"
+        lines[-1] += f" The largest difference to a sequential answer is {where}."
+    return lines
+
+
+def to_markdown(rows: list[Row], origin: list[str]) -> str:
+    """Where the numbers come from (`origin`), what they come to, the table, and what its columns mean."""
+    lines = [f"- {line}" for line in origin] + [""] + [f"- {line}" for line in conclusion(rows)] + [""]
+    return "\n".join([*lines, markdown_table(rows, _columns(rows)), "", NOTES, ""])
+
+
+def markdown_table(rows: list[Row], keys: Iterable[str] = BESIDE_THE_PAPER) -> str:
+    """The columns `keys` of the table."""
+    keys = list(keys)
+    return markdown([COLUMNS[key] for key in keys], [[_text(key, row[key]) for key in keys] for row in rows])
+
+
+def to_csv(rows: list[Row]) -> str:
+    """The table in CSV: plain numbers of four digits, nothing where a number has no meaning."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    columns = _columns(rows)
+    writer.writerow(columns.values())
+    writer.writerows([_number(row[key]) for key in columns] for row in rows)
+    return text.getvalue()
+
+
+def origins(records: Records) -> list[str]:
+    """The device, and each task's data set and weights under their true names."""
+    everything = [record for runs in records.values() for record in runs.values()]
+    tasks = [f"{task}: {'; '.join(sources(runs.values(), ('Data', 'Weights')))}" for task, runs in records.items()]
+    return [*sources(everything, ("Device",)), *tasks]
+
+
+def write(records: str | Path, output: str | Path) -> str:
+    """Write `summary.md` and `summary.csv` into `output` from the folder `records`; returns the Markdown."""
+    found, output = load(from_root(records)), from_root(output)
+    rows = table(found)
+    markdown = to_markdown(rows, origins(found))
+    for name, text in (("summary.md", markdown), ("summary.csv", to_csv(rows))):
+        write_bytes(output / name, text.encode())
+    return markdown
+
+
+def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
+    chosen = in_order(record for name, record in runs.items() if not name.startswith("gradients_"))
+    seconds = {record.meta["solver"]: _seconds(record) for record in chosen}
+    outcomes = {record.meta["solver"]: _OUTCOMES.get(task, _sampling)(record) for record in chosen}
+    paper = {name: value for (of, name), (_, value) in PAPER.items() if of == task}
+    rows = []
+    for record in chosen:
+        name = record.meta["solver"]
+        oracle = {solver: outcome["oracle_seconds"] for solver, outcome in outcomes.items()}
+        row = {
+            "task": task,
+            "solver": look(record).label,
+            "certified_seconds": seconds[name],
+            **_ratios(seconds, name, "over_plain", "over_best"),
+            "oracle_over_plain": _ratio(_first(oracle, _PLAIN), oracle[name]),
+            "peak_memory": _gib(record.meta.get("peak_memory_bytes")),
+            "paper_iterations": PAPER.get((task, name), (None, None))[0],
+            "paper_seconds": paper.get(name),
+            **_ratios(paper, name, "paper_over_plain", "paper_over_best"),
+        }
+        rows.append(row | outcomes[name] | ({"certified": "no"} if theirs(record) else {}))
+    return rows
+
+
+def _seconds(record: Record) -> float | None:
+    """Median over repeats: of a batch, of a whole training run, or of an image (then the mean over images)."""
+    if "seconds" not in record.arrays:  # the authors' runs did not stop by themselves
+        return None
+    seconds = record["seconds"][:, -1] if record.meta["task"] == "rnn" else record["seconds"]
+    return float(np.median(seconds, axis=-1).mean())
+
+
+def _rnn(record: Record) -> Row:
+    iterations = record.meta["settings"]["solvers"][record.meta["solver"]].get("iterations", record.meta["size"])
+    return {
+        "iterations": min(iterations, record.meta["size"]),
+        "oracle_seconds": None,
+        "max_difference": _difference(record),
+        "certified": "no" if iterations < record.meta["size"] else "yes",
+    }
+
+
+def _densenet(record: Record) -> Row:
+    if record.meta["kind"] == "feedforward":
+        estimate = record["layer_seconds"].sum(axis=1).mean()
+        outcome = {"iterations": record.meta["size"], "max_difference": 0.0, "certified": "yes"}
+        return outcome | {"oracle_seconds": float(estimate)}
+    return {
+        "iterations": int(record["iterations"].max()) if "iterations" in record.arrays else None,
+        "oracle_seconds": float(record["estimate_smallest5"].mean()),
+        "max_difference": _difference(record),
+        "certified": _certified(record),
+    }
+
+
+def _sampling(record: Record) -> Row:
+    return {
+        "iterations": int(record["evaluations"]),
+        "oracle_seconds": float(record["oracle_seconds"]),
+        "max_difference": _difference(record),
+        "certified": _certified(record),
+    }
+
+
+_OUTCOMES = {"rnn": _rnn, "densenet": _densenet}
+
+
+def _certified(record: Record) -> str:
+    certified = record.arrays.get("certified", 0)
+    return "yes" if np.all(certified == record.meta["size"]) else "no"
+
+
+def _difference(record: Record) -> float | None:
+    return float(np.max(record["max_difference"])) if "max_difference" in record.arrays else None
+
+
+def _verdict(task: str, rows: list[Row]) -> str:
+    """How the fastest solver that is not sequential compares."""
+    parallel = [row for row in rows if not row["solver"].startswith(("Sequential", "Feedforward"))]
+    if not parallel:
+        return f"{task}: only sequential solvers were run."
+    best = min(parallel, key=lambda row: row["certified_seconds"] or row["oracle_seconds"])
+    paper = max((row["paper_over_plain"] or 0 for row in parallel), default=0)
+    clauses = (
+        (best["over_plain"], "the speed of plain sequential evaluation"),
+        (best["over_best"], "that of the fastest sequential one"),
+        (best["oracle_over_plain"], "plain by the oracle clock"),
+        (paper, "plain in the paper, at best"),
+    )
+    ratios = ", ".join(f"{ratio:.2g}× {what}" for ratio, what in clauses if ratio)
+    return f"{task}: the fastest parallel solver is {best['solver']}: {ratios or 'nothing to compare it with'}."
+
+
+def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((values[name] for name in names if name in values), None)
+
+
+def _ratios(seconds: Mapping[str, float | None], name: str, over_plain: str, over_best: str) -> Row:
+    baselines = [spent for solver in _BASELINES if (spent := seconds.get(solver))]
+    mine = seconds.get(name)
+    return {over_plain: _ratio(_first(seconds, _PLAIN), mine), over_best: _ratio(min(baselines, default=None), mine)}
+
+
+def _ratio(base: float | None, mine: float | None) -> float | None:
+    return base / mine if base and mine else None
+
+
+def _columns(rows: list[Row]) -> dict[str, str]:
+    """`COLUMNS`, without the peaks of memory where no device told them."""
+    told = any(row["peak_memory"] for row in rows)
+    return {key: name for key, name in COLUMNS.items() if told or key != "peak_memory"}
+
+
+def _gib(size: int | None) -> float | None:
+    return size / 2**30 if size else None
+
+
+def _number(value: Any) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _text(key: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if "over" in key:
+        return f"{value:.3g}×"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

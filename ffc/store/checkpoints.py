@@ -1,0 +1,251 @@
+"""Checkpoints: readers of the authors' `.flax` and `.pth` files, and the project's own store.
+
+Our own file is `.flax` too, in the authors' layout, with a `.json` beside it that says what it is and
+where it came from. Files are data: no reader runs code that a file contains.
+"""
+
+import dataclasses
+import hashlib
+import io
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax.serialization import msgpack, msgpack_restore, msgpack_serialize
+
+from ffc.core.errors import FFCError
+from ffc.models import Model, is_known, kind_of, model_class
+from ffc.store.records import write_bytes
+
+Tree = dict[str, Any]
+
+_FIXED = ("mask", "running_mean", "running_var")  # leaves that are not trained
+_DEPTH = 16  # deeper than the tree of any model
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model, its weights, and `meta`: file, sha256, origin ("given" unless the sidecar says more), data …"""
+
+    model: Model
+    params: Tree
+    meta: dict[str, Any]
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained values (masks and running statistics left out)."""
+        leaves = jax.tree_util.tree_leaves_with_path(self.params)
+        return sum(leaf.size for path, leaf in leaves if path[-1].key not in _FIXED)
+
+
+def save(path: str | Path, model: Model, params: Tree, meta: dict[str, Any]) -> None:
+    """Write `path` (`.flax`) and its `.json`; the same weights always give the same bytes.
+
+    `meta` is JSON-able: origin, data, training … Raises `FFCError` where `load` would refuse the result.
+    """
+    path = Path(path)
+    if path.suffix != ".flax":
+        raise FFCError(f"{path}: weights are saved as .flax; choose such a name")
+    params = jax.tree.map(np.asarray, params)
+    try:
+        model.check(params)
+        _check_numbers(params)
+    except FFCError as error:
+        raise FFCError(f"{path}: {error}; nothing was written") from None
+    content = msgpack_serialize(params)
+    description = {"kind": kind_of(model), **dataclasses.asdict(model)}
+    sidecar = {**meta, "model": description, "sha256": hashlib.sha256(content).hexdigest()}
+    text = json.dumps(sidecar, indent=2, sort_keys=True) + "\n"
+    # The sidecar first: weights without one would pass for somebody else's.
+    write_bytes(path.with_suffix(".json"), text.encode())
+    write_bytes(path, content)
+
+
+def load(path: str | Path, shape: tuple[int, ...] | None = None, trunc_lambda: float | None = None) -> Checkpoint:
+    """Read a checkpoint of PixelCNN++ (`.flax`), MADE or DenseNet (`.pth`), or one of our own.
+
+    `shape` (height, width[, channels]) and `trunc_lambda` fill in what a foreign file does not say.
+    Raises `FFCError`, naming the file, on anything but finite weights of a known model.
+    """
+    path = Path(path)
+    try:
+        content = _content(path)
+        tree = _READERS[path.suffix](content)
+        _check_numbers(tree)
+        digest = hashlib.sha256(content).hexdigest()
+        sidecar = _sidecar(path, digest)
+        described = sidecar.pop("model", None)
+        model = _described(described, tree) if described else _recognised(tree, shape, trunc_lambda)
+    except FFCError as error:
+        raise FFCError(f"{path}: {error}") from None
+    return Checkpoint(model, tree, {"origin": "given", **sidecar, "sha256": digest, "file": path.name})
+
+
+def _content(path: Path) -> bytes:
+    if path.suffix not in _READERS:
+        raise FFCError(f"expected the name of a checkpoint to end in {' or '.join(_READERS)}")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FFCError(f"cannot be read ({error.strerror}); give the path of a checkpoint") from None
+    if not content:
+        raise FFCError("the file is empty; download or copy it again")
+    return content
+
+
+def _read_flax(content: bytes) -> Tree:
+    try:
+        msgpack.unpackb(content, ext_hook=_check_array, strict_map_key=False, max_array_len=0)
+        tree = msgpack_restore(content)
+    except Exception as error:  # msgpack and numpy raise types of their own
+        raise FFCError("not a whole Flax msgpack file; it may be truncated: download or copy it again") from error
+    return _arrays(tree)
+
+
+def _check_array(code: int, data: bytes) -> None:
+    """Flax's arrays are (shape, dtype, bytes), and a tree has no other lists: msgpack takes memory for their claims."""
+    msgpack.unpackb(data, raw=True, max_array_len=_DEPTH)
+
+
+def _arrays(node: Any, path: tuple[str, ...] = ()) -> Any:
+    """The tree with float32 arrays, or `FFCError`."""
+    where = "/".join(path) or "the top"
+    if isinstance(node, dict) and len(path) < _DEPTH:
+        return {str(name): _arrays(child, (*path, str(name))) for name, child in node.items()}
+    if isinstance(node, np.ndarray) and node.dtype.kind in "fiub":
+        return node.astype(np.float32, copy=False)
+    raise FFCError(f"expected a tree of named arrays of numbers; found {type(node).__name__} at {where}")
+
+
+def _read_torch(content: bytes) -> Tree:
+    return _nested({_new_name(name): value.float().numpy() for name, value in read_tensors(content).items()})
+
+
+def read_tensors(content: bytes) -> dict[str, Any]:
+    """The tensors of a PyTorch state dict, by name and in their own types. Raises `FFCError` on anything else."""
+    import torch
+
+    try:
+        _check_packing(content)
+        # First without numbers: PyTorch takes memory for what a file claims, before it reads as much.
+        _check_tensors(torch.load(io.BytesIO(content), map_location="meta", weights_only=True), len(content))
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except FFCError:
+        raise
+    except Exception as error:  # torch raises whatever its unpickler meets
+        raise FFCError(
+            "not a plain PyTorch state dict: it is damaged, or it holds objects whose loading runs code, which was "
+            "not done; download it again, or have it saved as torch.save(model.state_dict(), …)"
+        ) from error
+    if any(value.device.type != "cpu" or value.is_quantized for value in state.values()):
+        raise FFCError("it has tensors without numbers, or quantized ones; expected plain ones")
+    return {str(name): value.detach() for name, value in state.items()}
+
+
+def _check_packing(content: bytes) -> None:
+    """PyTorch packs nothing; what is packed could unfold to any size."""
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            if sum(info.file_size for info in file.infolist()) > len(content):
+                raise FFCError("what it holds claims to be larger than the file; download it again")
+
+
+def _check_tensors(state: Any, size: int) -> None:
+    """`FFCError` unless `state`, on the device "meta", has dense tensors that `size` bytes can hold."""
+    import torch
+
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise FFCError("expected a PyTorch state dict: names and tensors only")
+    if any(value.layout != torch.strided or value.is_complex() for value in state.values()):
+        raise FFCError("expected dense tensors of real numbers")
+    storages = {storage._cdata: storage.nbytes() for storage in map(torch.Tensor.untyped_storage, state.values())}
+    if max(sum(value.nbytes for value in state.values()), sum(storages.values())) > size:
+        raise FFCError("its tensors claim to be larger than the file; download it again from where you trust it")
+
+
+def _new_name(name: str) -> str:
+    """torchvision's old state dicts write norm.1 where newer ones write norm1."""
+    return re.sub(r"\b(norm|relu|conv)\.([12])\b", r"\1\2", name)
+
+
+def _nested(state: dict[str, np.ndarray]) -> Tree:
+    """Dotted names as a tree, without the counters of batches, which are no weights."""
+    tree: Tree = {}
+    for name, value in state.items():
+        *parents, leaf = name.split(".", _DEPTH)
+        if leaf == "num_batches_tracked":
+            continue
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise FFCError(f"the name {name} stands for a layer and a tensor at once")
+        if leaf in node:
+            raise FFCError(f"the name {name} stands for a layer and a tensor at once")
+        node[leaf] = value
+    return tree
+
+
+_READERS = {".flax": _read_flax, ".pth": _read_torch}
+
+
+def _check_numbers(tree: Tree) -> None:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if not np.all(np.isfinite(leaf)):
+            raise FFCError(f"weights {jax.tree_util.keystr(path, simple=True, separator='.')} are not all finite")
+
+
+def _sidecar(path: Path, digest: str) -> dict[str, Any]:
+    """What the `.json` beside our own `.flax` says; empty where there is none."""
+    beside = path.with_suffix(".json")
+    if path.suffix != ".flax" or not beside.exists():
+        return {}
+    try:
+        sidecar = json.loads(beside.read_text())
+        recorded, _ = sidecar["sha256"], sidecar["model"]["kind"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise FFCError(f"{beside.name} beside it describes no checkpoint; move it away, or train again") from None
+    if recorded != digest:
+        raise FFCError(f"its SHA-256 is not the one in {beside.name}; restore the pair, or train again")
+    return sidecar
+
+
+def _described(description: dict[str, Any], tree: Tree) -> Model:
+    """The model that our own sidecar names, if the weights are its."""
+    sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
+    kind = str(sizes.pop("kind"))
+    if not is_known(kind):
+        raise FFCError(
+            f"the .json beside it names the model {kind}, whose code was not run; if it is yours, import it first "
+            f"(ffc: --model {kind})"
+        )
+    cls = model_class(kind)
+    if not (isinstance(cls, type) and issubclass(cls, Model)):
+        raise FFCError(f"the .json beside it names {cls!r}, which is no model")
+    count = sum(leaf.size for leaf in jax.tree.leaves(tree))
+    if any(number > count for number in jax.tree.leaves(sizes) if isinstance(number, int)):
+        raise FFCError(f"the .json beside it names sizes beyond its {count} weights")
+    try:
+        model = cls(**sizes)
+        model.check(tree)
+    except (TypeError, ValueError) as error:
+        raise FFCError(f"the .json beside it describes no {cls.__name__} ({error})") from None
+    return model
+
+
+def _recognised(tree: Tree, shape: tuple[int, ...] | None, trunc_lambda: float | None) -> Model:
+    """The model that somebody else's weights belong to, by their names and shapes."""
+    kinds: list[Any] = [model_class(kind) for kind in ("pixelcnnpp", "made", "densenet")]
+    pixelcnnpp, made, densenet = kinds
+    if pixelcnnpp.is_params(tree):
+        return pixelcnnpp.from_params(tree, shape)
+    if made.is_params(tree):
+        return made.from_params(tree, shape, trunc_lambda)
+    if densenet.is_params(tree):
+        return densenet.from_params(tree)
+    raise FFCError("the weights of no model known here (PixelCNN++, MADE, DenseNet): their names do not fit")

@@ -1,0 +1,118 @@
+"""The one file format of results: arrays and where they came from, in a single `.npz`.
+
+The provenance travels inside the file as JSON, so a record cannot lose it. Figures and tables read
+records only.
+"""
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+import jax
+import numpy as np
+
+import ffc
+from ffc.core.errors import FFCError
+from ffc.store import npz
+
+_META = "__meta__"
+_LIBRARIES = ("jax", "jaxlib", "flax", "numpy")
+
+
+@dataclass(frozen=True)
+class Record:
+    """Named arrays and `meta`, a JSON-able dictionary (task, solver, settings, data, checkpoint, device …)."""
+
+    arrays: dict[str, np.ndarray]
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write to `path`, whole or not at all."""
+        if _META in self.arrays:
+            raise FFCError(f"{path}: a record has no array of the name {_META}")
+        arrays: dict[str, Any] = {name: np.asarray(value) for name, value in self.arrays.items()}
+        arrays[_META] = np.array(json.dumps(self.meta, sort_keys=True))
+        write_whole(path, lambda file: np.savez_compressed(file, **arrays))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Record":
+        """Read what `save` wrote. Raises `FFCError` on a missing, broken or foreign file."""
+        try:
+            arrays = npz.load(path)
+            meta = json.loads(str(arrays.pop(_META)))
+            if not isinstance(meta, dict):
+                raise ValueError(f"{_META} holds no dictionary")
+        except FileNotFoundError:
+            raise FFCError(f"{path}: no such record; let snakemake make it: snakemake {path}") from None
+        except Exception as error:  # zip, zlib, npy and JSON each raise types of their own
+            raise FFCError(
+                f"{path}: not a record of this project ({error}); delete it and run snakemake again"
+            ) from error
+        return cls(arrays, meta)
+
+
+def provenance() -> dict[str, Any]:
+    """The device, the precision of products and the versions that a result was computed with."""
+    device = jax.devices()[0]
+    name = device.device_kind if device.platform != "cpu" else f"{_processor()}, {os.cpu_count()} cores"
+    return {
+        "device": {"platform": device.platform, "name": name},
+        "matmul_precision": _matmul_precision(),
+        "versions": {"ffc": ffc.__version__, "python": platform.python_version()}
+        | {library: version(library) for library in _LIBRARIES},
+    }
+
+
+def _matmul_precision() -> str:
+    """What products of float32 are asked to keep; "default" is up to the device: TF32, perhaps, on a GPU."""
+    return jax.config.jax_default_matmul_precision or "default"  # type: ignore[attr-defined]
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """`write_whole` of what is at hand."""
+    write_whole(path, lambda file: file.write(content))
+
+
+def write_whole(path: str | os.PathLike, write: Callable[[IO[bytes]], object]) -> None:
+    """Call `write` with a temporary binary file beside `path`, then rename it to `path`.
+
+    Whatever interrupts it, `path` holds what it held before, or all of the new. Raises `FFCError` where
+    the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise FFCError(
+            f"{path}: could not be written ({error.strerror or error}); free some space or name another folder"
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,153 @@
+"""Records of every task with made-up numbers, small and known: what figures and the table are tested on."""
+
+import numpy as np
+
+from ffc.store.records import Record
+
+DEVICE = {"platform": "cpu", "name": "Abacus, 10 rows"}
+METRICS = {"steps": 7, "best_step": 4, "valid_loss": 1.0, "test_loss": 1.25, "unit": "bits/dim"}
+CURVES = {"step": [2, 4, 6, 7], "train_loss": [4.0, 2.0, 1.0, 0.5], "valid_loss": [3.0, 1.0, 1.5, 2.0]}
+WEIGHTS = {"origin": "trained", "metrics": METRICS, "curves": CURVES, "sha256": "0" * 64}
+SIZE, BATCH, SIDE = 16, 3, 4
+
+
+def record(arrays, task, solver, options=None, **meta) -> Record:
+    """A record with the meta data that an experiment writes."""
+    options = options or {}
+    meta = {
+        "task": task,
+        "solver": solver,
+        "kind": options.get("solver", solver),
+        "settings": {"solvers": {solver: options}},
+        "data": {"name": "pebbles", "title": "pebbles 4×4"},
+        "device": DEVICE,
+        "size": SIZE,
+        **meta,
+    }
+    return Record(arrays, meta)
+
+
+def sampling(task, solver, iterations, seconds, steps=1, options=None, difference=0.0) -> Record:
+    """Errors fall evenly, from 8 to 0 in sample 0, from 4 to 0 in the others."""
+    left = np.linspace(1, 0, iterations + 1)[:, None] * np.array([8.0, 4.0, 4.0])
+    shown = (*range(0, 50, 5), iterations)
+    channels = 3 if "cifar" in task else 1
+    level = np.minimum(shown, iterations) * 255 // iterations
+    snapshots = np.broadcast_to(level[:, None, None, None, None], (len(shown), BATCH, SIDE, SIDE, channels))
+    arrays = {
+        "snapshots": snapshots.astype(np.uint8),
+        "snapshot_iterations": np.array(shown),
+        "iterations": np.full(BATCH, iterations),
+        "certified": np.full(BATCH, SIZE),
+        "max_difference": np.full(BATCH, difference),
+        "seconds": seconds * np.array([1.0, 3.0, 0.5]),
+        "evaluations": np.array(iterations * steps),
+        "steps_per_iteration": np.array(steps),
+        "oracle_iterations": np.array(iterations // 2),
+        "oracle_seconds": np.array(seconds / 2),
+        "error_l2": left,
+        "error_max": left / 2,
+        "change": np.abs(np.diff(left, axis=0, prepend=left[:1])),
+    }
+    return record(arrays, task, solver, options, checkpoint=WEIGHTS)
+
+
+def training(solver, seconds, options=None, difference=0.0) -> Record:
+    """Two runs of twelve steps whose loss halves at every step."""
+    loss = 0.5 ** np.arange(12) * np.array([[1.0], [3.0]])
+    clock = np.linspace(0, seconds, 13)[1:] * np.ones((2, 1))
+    arrays = {"loss": loss, "seconds": clock, "max_difference": np.array(difference)}
+    return record(arrays, "rnn", solver, options)
+
+
+def gradients(solver, rate) -> Record:
+    """Five samples whose error is scale · rate^k, exact at the end."""
+    scale = np.arange(1.0, 6.0)[:, None]
+    begin = scale * np.append(rate ** np.arange(SIZE), 0)
+    return record({"begin": begin, "end": begin / 10}, "rnn", solver)
+
+
+def scaling() -> Record:
+    """Ways whose seconds grow with the length, from 1 ms for 10 steps; DEER fell back to the order at 100."""
+    forward, backward = (
+        ("sequential", "deer", "quasi_deer", "forward_chunks"),
+        ("backpropagation", "jacobi", "chunks", "scan"),
+    )
+    arrays = {"lengths": np.array([10, 100])}
+    for place, way in enumerate((*forward, *backward), 1):
+        arrays[f"{way}_seconds"] = place * 1e-3 * np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
+        arrays[f"{way}_parallel"] = np.array([True, way != "deer"])
+    return record(arrays, "rnn", "scaling")
+
+
+def sizes() -> Record:
+    """Ways whose seconds are in proportion to size, batch and width; Jacobi takes half of the sequential way's."""
+    points = [("size", 8), ("size", 16), ("batch", 1), ("batch", 4), ("filters", 16), ("filters", 32)]
+    ways = {"cached": 10e-3, "jacobi": 5e-3, "rows": 20e-3, "pixels": 30e-3}
+    rows = [
+        {"axis": axis, "at": at, "way": way, "seconds": np.array([1.0, 2.0, 3.0]) * at * seconds}
+        | {"iterations": 7, "certified": True, "max_difference": 0.0, "chosen": way == "jacobi"}
+        for axis, at in points
+        for way, seconds in ways.items()
+    ]
+    arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return record(arrays, "pixelcnnpp_mnist", "scaling", checkpoint=WEIGHTS)
+
+
+def densenet() -> dict[str, Record]:
+    """Two images, three layers; the slowest layer takes 2 ms, all of them 4 ms."""
+    feedforward = {"logits": np.zeros((2, 10)), "seconds": np.full((2, 3), 3e-3)}
+    feedforward["layer_seconds"] = np.full((2, 3), [1e-3, 2e-3, 1e-3])
+    error = np.array([[4.0, 2.0, 1.0, 0.0], [2.0, 1.0, 0.5, 0.0]])
+    jacobi = {
+        "outputs": np.zeros((2, 4, 10)),
+        "error_l2": error,
+        "change": np.abs(np.diff(error, axis=1, prepend=error[:, :1])),
+        "top5_difference": np.array([[3, 1, 0, 0], [2, 0, 0, 0]]),
+        "smallest5_difference": np.array([[5, 4, 2, 0], [5, 2, 0, 0]]),
+        "iterations": np.array([3, 3]),
+        "certified": np.array([3, 3]),
+        "max_difference": np.array([0.0, 1e-6]),
+        "seconds": np.full((2, 3), 6e-3),
+        "estimate_certified": np.array([6e-3, 6e-3]),
+        "estimate_smallest5": np.array([6e-3, 4e-3]),
+    }
+    both = {"feedforward": feedforward, "jacobi": jacobi}
+    return {name: record(arrays, "densenet", name, size=3, checkpoint=WEIGHTS) for name, arrays in both.items()}
+
+
+def everything() -> dict[str, dict[str, Record]]:
+    """Records of all tasks, by task and solver."""
+    made = {
+        "sequential": ("sequential", SIZE, 0.8),
+        "cached": ("cached", SIZE, 0.4),
+        "jacobi": ("jacobi", 4, 0.1),
+    }
+    pixel = {
+        **{name: (*row, 1, None) for name, row in made.items()},
+        "gs_jacobi": ("gs_jacobi", 8, 0.2, 1, {"window": 2}),
+        "jacobi_gs": ("jacobi_gs", 3, 0.3, 4, {"block": 4}),
+    }
+    truncated = {f"jacobi_{k}": {"solver": "jacobi", "iterations": k} for k in (2, SIZE)}
+    return {
+        "rnn": {
+            "feedforward": training("feedforward", 1.0),
+            **{name: training(name, 2.0, options, difference=0.25) for name, options in truncated.items()},
+            "gradients_feedforward": gradients("feedforward", 0.95),
+            "gradients_jacobi": gradients("jacobi", 0.5),
+        },
+        "densenet": densenet(),
+        **{task: {k: sampling(task, *v) for k, v in made.items()} for task in ("made_mnist", "made_cifar")},
+        **{
+            f"pixelcnnpp_{d}": {k: sampling(f"pixelcnnpp_{d}", *v) for k, v in pixel.items()}
+            for d in ("mnist", "cifar10")
+        },
+    }
+
+
+def write(folder) -> None:
+    """All of `everything`, and times by length and size, as the workflow lays its records out."""
+    extras = {"rnn_scaling": {"scaling": scaling()}, "scaling": {"sampling": sizes()}}
+    for task, records in (everything() | extras).items():
+        for solver, one in records.items():
+            one.save(folder / task / f"{solver}.npz")

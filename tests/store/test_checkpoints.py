@@ -1,0 +1,145 @@
+"""Checkpoints: what is saved comes back; whatever is wrong with a file is one message that names it."""
+
+import functools
+import json
+import os
+import pickle
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+import pytest
+import torch
+from flax.serialization import msgpack_serialize
+
+from ffc import FFCError
+from ffc.models.densenet import DenseNet
+from ffc.models.made import MADE
+from ffc.models.pixelcnnpp import PixelCNNPP
+from ffc.store import checkpoints
+
+MODELS = {
+    "made": MADE((2, 3, 1), hidden=(8, 8)),
+    "pixelcnnpp": PixelCNNPP((4, 8, 3), filters=4, resnets=1, mixtures=2),
+    "densenet": DenseNet(classes=3, growth=2, blocks=(1, 2), features=4),
+}
+
+
+@functools.cache
+def weights(model):
+    return jax.jit(model.init)(jax.random.key(0))
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    return MODELS[request.param]
+
+
+@pytest.fixture
+def saved(model, tmp_path):
+    path = tmp_path / "model.flax"
+    checkpoints.save(path, model, weights(model), {"origin": "trained", "data": "test"})
+    return path
+
+
+def test_a_checkpoint_comes_back_as_it_was(model, saved):
+    checkpoint = checkpoints.load(saved)
+    assert checkpoint.model == model
+    assert checkpoint.meta["origin"] == "trained"
+    jax.tree.map(np.testing.assert_array_equal, checkpoint.params, weights(model))
+
+
+def test_the_same_weights_are_the_same_bytes(model, saved, tmp_path):
+    checkpoints.save(tmp_path / "again.flax", model, weights(model), {})
+    assert saved.read_bytes() == (tmp_path / "again.flax").read_bytes()
+
+
+def test_without_a_sidecar_sizes_are_read_from_the_weights(model, saved):
+    saved.with_suffix(".json").unlink()
+    assert checkpoints.load(saved, getattr(model, "shape", None), trunc_lambda=1e-6).model == model
+
+
+def test_weights_that_are_not_finite_are_refused_both_ways(model, tmp_path):
+    params = jax.tree.map(np.array, weights(model))
+    jax.tree.leaves(params)[0].flat[0] = np.nan
+    with pytest.raises(FFCError, match=r"model\.flax: weights .* are not all finite; nothing was written"):
+        checkpoints.save(tmp_path / "model.flax", model, params, {})
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "model.flax").write_bytes(msgpack_serialize(params))
+    with pytest.raises(FFCError, match=r"model\.flax: weights .* are not all finite"):
+        checkpoints.load(tmp_path / "model.flax")
+
+
+@dataclass(frozen=True)
+class Own(MADE):
+    kind = "own"
+
+
+def test_a_model_of_ones_own_is_found_where_its_module_is_imported(tmp_path):
+    model = Own((2, 3, 1), hidden=(8, 8))
+    checkpoints.save(tmp_path / "model.flax", model, weights(model), {})
+    assert checkpoints.load(tmp_path / "model.flax").model == model
+    assert json.loads((tmp_path / "model.json").read_text())["model"]["kind"] == "test_checkpoints:Own"
+
+
+class RunsCode:
+    def __reduce__(self):
+        return os.mkdir, ("was-run",)
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def exchanged(path):
+    other = PixelCNNPP((4, 4, 1), filters=2, resnets=1, mixtures=1)
+    path.write_bytes(msgpack_serialize(jax.tree.map(np.asarray, weights(other))))
+
+
+def misdescribed(path):
+    beside = path.with_suffix(".json")
+    sidecar = json.loads(beside.read_text())
+    beside.write_text(json.dumps(sidecar | {"model": sidecar["model"] | {"kind": "unheard_of"}}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "the file is empty"),
+        (truncated, "not a whole Flax msgpack file"),
+        (exchanged, r"its SHA-256 is not the one in model\.json"),
+        (misdescribed, "unheard_of"),
+        (lambda path: path.with_suffix(".json").write_text("{"), r"model\.json beside it describes no checkpoint"),
+        (lambda path: path.unlink(), "cannot be read"),
+    ],
+)
+def test_a_damaged_file_is_named_with_what_is_wrong(saved, damage, message):
+    damage(saved)
+    with pytest.raises(FFCError, match=rf"model\.flax: .*{message}"):
+        checkpoints.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (RunsCode(), "it holds objects whose loading runs code, which was not done"),
+        ([1, 2], "expected a PyTorch state dict"),
+        ({"a.b": torch.ones(1), "a": torch.ones(1)}, "a layer and a tensor at once"),
+        ({"weights": torch.ones(1)}, "the weights of no model known here"),
+        ({"net.0.weight": torch.ones(1).expand(10**9)}, "its tensors claim to be larger than the file"),
+    ],
+)
+def test_a_hostile_or_foreign_pth_is_refused(tmp_path, monkeypatch, content, message):
+    monkeypatch.chdir(tmp_path)
+    torch.save(content, "model.pth")
+    with pytest.raises(FFCError, match=rf"model\.pth: .*{message}"):
+        checkpoints.load("model.pth")
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_a_bare_pickle_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.pth").write_bytes(pickle.dumps(RunsCode()))
+    with pytest.raises(FFCError, match="whose loading runs code, which was not done"):
+        checkpoints.load("model.pth")
+    assert not (tmp_path / "was-run").exists()

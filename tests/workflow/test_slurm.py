@@ -1,0 +1,120 @@
+"""The workflow through Slurm (slurm.py), by the profile that a cluster's users take."""
+
+import importlib.util
+import re
+import subprocess
+
+import pytest
+import slurm
+import yaml
+from tiny import TINY, copy_to, snakemake
+
+from ffc.store.records import Record
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(
+        importlib.util.find_spec("snakemake_executor_plugin_slurm") is None,
+        reason="Slurm's plugin: python3 bootstrap.py --cluster",
+    ),
+    pytest.mark.skipif(bool(slurm.missing()), reason=f"Slurm is not installed: {', '.join(slurm.missing())}"),
+]
+
+#: A MADE whose first training is cancelled by `scancel`, and whose later solvers wait until two of them run at once.
+MODEL = """
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from ffc.models.made import MADE
+
+validations = []
+
+
+class Watched(MADE):
+    kind = "watched:Watched"
+
+    def finish(self, params, images):
+        validations.append(len(images))
+        if len(validations) == 2 and not Path("cancelled").exists():
+            Path("cancelled").touch()
+            subprocess.run(["scancel", os.environ["SLURM_JOB_ID"]], check=True)
+            time.sleep(600)
+        return super().finish(params, images)
+
+    def pictures(self, samples):
+        seen = Path("seen")
+        seen.mkdir(exist_ok=True)
+        (seen / os.environ["SLURM_JOB_ID"]).write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+        if len(list(seen.iterdir())) > 1:  # the sequential solver comes first, and alone
+            limit = time.monotonic() + 300
+            while len(list(seen.iterdir())) < 3 and time.monotonic() < limit:
+                time.sleep(0.1)
+        return super().pictures(samples)
+"""
+PRESET = TINY | {
+    "gpu": True,
+    "tasks": {
+        "made_mnist": TINY["tasks"]["made_mnist"]
+        | {
+            "model": {"kind": "watched:Watched", "hidden": [16, 16]},
+            "train": {"steps": 60, "batch": 10, "validate_every": 20, "save_every": 7},
+        }
+    },
+}
+RECORDS = [f"results/watched/records/made_mnist/{solver}.npz" for solver in ("sequential", "jacobi", "wide")]
+OPTIONS = [
+    *("--workflow-profile", "profiles/slurm"),
+    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"),
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """The folder of a run, what it printed, and what each of its jobs was given, as Slurm tells it in the end."""
+    folder = copy_to(tmp_path_factory.mktemp("project"))
+    (folder / "watched.py").write_text(MODEL)
+    (folder / "config" / "presets" / "watched.yaml").write_text(yaml.safe_dump(PRESET, sort_keys=False))
+    with slurm.cluster(tmp_path_factory.mktemp("slurm")) as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in (environment | {"JAX_PLATFORMS": "cpu"}).items():  # the devices are stand-ins
+            patch.setenv(name, value)
+        answer = snakemake(folder, *RECORDS, *OPTIONS, timeout=500)
+        told = subprocess.check_output(["scontrol", "--oneliner", "show", "job"], text=True)
+    assert answer.returncode == 0, answer.stdout
+    jobs = [dict(re.findall(r"([\w/]+)=(\S+)", line)) for line in told.splitlines()]
+    return folder, answer.stdout, sorted(jobs, key=lambda job: int(job["JobId"]))
+
+
+def of_rule(jobs, name):
+    return [job for job in jobs if job["Comment"].startswith(f"rule_{name}_")]
+
+
+def test_records_come_back_from_the_cluster(run):
+    folder, output, _ = run
+    assert "has been submitted with SLURM jobid" in output
+    for record in RECORDS:
+        assert set(Record.load(folder / record)["status"]) == {"certified"}
+
+
+def test_a_cancelled_job_is_tried_again_and_goes_on_where_it_was(run):
+    folder, output, jobs = run
+    assert "Trying to restart job" in output
+    assert [job["JobState"] for job in of_rule(jobs, "train")] == ["CANCELLED", "COMPLETED"]
+    assert [job["MinMemoryNode"] for job in of_rule(jobs, "train")] == ["16000M", "32000M"]
+    log = (folder / "logs" / "watched" / "train" / "made_mnist.log").read_text()
+    assert "going on from step 35" in log, "the last state before the validation at step 40"
+
+
+def test_jobs_of_a_gpu_preset_ask_for_one_gpu_and_others_for_none(run):
+    _, _, jobs = run
+    gpus = {rule: {job.get("TresPerJob") for job in of_rule(jobs, rule)} for rule in ("data", "train", "solve")}
+    assert gpus == {"data": {None}, "train": {"gres:gpu:1"}, "solve": {"gres:gpu:1"}}
+    assert {job["CPUs/Task"] for job in of_rule(jobs, "solve")} == {"4"}
+
+
+def test_two_jobs_at_once_have_a_gpu_each(run):
+    folder, _, jobs = run
+    *_, first, second = of_rule(jobs, "solve")
+    devices = {(folder / "seen" / job["JobId"]).read_text() for job in (first, second)}
+    assert devices == {"0", "1"}
