@@ -18,7 +18,7 @@ class Trace:
     length: int = field(metadata={"static": True})
     snapshots: tuple[int, ...] = field(metadata={"static": True}, default=())
 
-    def take(self, index: jax.Array) -> "Trace":
+    def select_samples(self, index: jax.Array) -> "Trace":
         """The trace of the samples `index` [n] alone."""
         return replace(self, reference=jax.tree.map(lambda leaf: leaf[index], self.reference))
 

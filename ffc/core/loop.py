@@ -38,7 +38,7 @@ class How(NamedTuple):
 
     schedule: Schedule
     tolerance: float | None
-    above: bool  # groups that a window meets begin as the group before them
+    row_above: bool  # rows that a window meets begin as the row before them
 
 
 class Carry(NamedTuple):
@@ -60,7 +60,7 @@ def start(how: How, system: System, guess: State | None, trace: Trace | None) ->
     zeros = jnp.zeros(batch_size(x), jnp.int32)
     return Carry(
         x=x,
-        cache=system.prepare(x) if _cached(how, system) else (),
+        cache=system.init_cache(x) if _cached(how, system) else (),
         met=zeros,
         prefix=zeros,
         certified=zeros,
@@ -109,7 +109,7 @@ class _Seen(NamedTuple):
 
 
 def _cached(how: How, system: System) -> bool:
-    return how.schedule.cached and system.windowed(how.schedule.count, how.schedule.block)
+    return how.schedule.cached and system.supports_window(how.schedule.count, how.schedule.block)
 
 
 def _look_through_window(how: How, system: System, c: Carry) -> _Seen:
@@ -118,8 +118,8 @@ def _look_through_window(how: How, system: System, c: Carry) -> _Seen:
     index = start[:, None] + jnp.arange(schedule.window)
     solved = index < c.prefix[:, None]
     hold = solved | (c.status != Status.RUNNING)[:, None]
-    if how.above:
-        c = c._replace(x=_meet(system.group, c, index))
+    if how.row_above:
+        c = c._replace(x=_copy_row_above(system.row_length, c, index))
     if _cached(how, system):
         before = _take(c.x, start, schedule.window)
         x, cache = _window_steps(system, schedule, c.x, c.cache, start, hold)
@@ -138,26 +138,26 @@ def _look_through_window(how: How, system: System, c: Carry) -> _Seen:
 
 def _window_start(system: System, schedule: Schedule, c: Carry) -> jax.Array:
     """[batch] where each sample's window begins: at its prefix or a little before, inside the system."""
-    prefix, group, width = c.prefix, system.group, schedule.window
-    if system.together:
+    prefix, row, width = c.prefix, system.row_length, schedule.window
+    if system.lockstep:
         slowest = jnp.min(jnp.where(c.status == Status.RUNNING, prefix, system.size))
         start = jnp.full_like(prefix, slowest) // ((width + 1) // 2) * ((width + 1) // 2)
-    elif width % group == 0:
-        start = prefix // group * group
-    elif width < group:
-        start = jnp.minimum(prefix, prefix // group * group + group - width)
+    elif width % row == 0:
+        start = prefix // row * row
+    elif width < row:
+        start = jnp.minimum(prefix, prefix // row * row + row - width)
     else:
         start = prefix
     return jnp.minimum(start, system.size - width)
 
 
-def _meet(group: int, c: Carry, index: jax.Array) -> State:
-    """The state in which the blocks `index` [batch, window] that no window held before are as the last group met."""
-    last = jnp.maximum(c.met - group, 0)[:, None]
+def _copy_row_above(length: int, c: Carry, index: jax.Array) -> State:
+    """The state in which the blocks `index` [batch, window] that no window held before are as the last row met."""
+    last = jnp.maximum(c.met - length, 0)[:, None]
     new = (index >= c.met[:, None]) & (c.met > 0)[:, None]
 
     def leaf(x):
-        source = jnp.where(new, last + (index - last) % group, index)
+        source = jnp.where(new, last + (index - last) % length, index)
         return _put(x, jax.vmap(lambda row, at: row[at])(x, source), index[:, 0])
 
     return jax.tree.map(leaf, c.x)

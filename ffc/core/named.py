@@ -14,7 +14,7 @@ FIXED = ("sequential", "cached", "jacobi", "gs_jacobi", "jacobi_gs")
 #: Those, and the one that a short race on the system decides.
 AUTO = "auto"
 NAMES = (*FIXED, AUTO)
-#: A window that is given in blocks, not in groups of them.
+#: A window that is given in blocks, not in rows.
 BLOCKS = re.compile(r"([1-9][0-9]*) blocks")
 
 
@@ -27,13 +27,15 @@ def solver_by_name(
 ) -> Solver:
     """The solver `name`, fitted to `system`.
 
-    `window` counts groups of blocks (rows of an image; half of them unless given), or blocks: "8 blocks" (pixels,
-    or entries of MADE). `block` counts blocks (a group unless given). The solver "auto" and the window "auto" are
+    `window` counts rows (of an image; half of them unless given), or blocks: "8 blocks" (pixels, or entries of
+    MADE). `block` counts blocks (a row unless given). The solver "auto" and the window "auto" are
     decided by `ffc.core.tune.race`, which runs the system from `guess`. Raises `FFCError` where the name, window or
     block does not fit.
     """
     if block is not None and (block < 1 or system.size % block):
-        raise FFCError(f"block: {block} does not divide the system's {system.size} blocks; a row has {system.group}")
+        raise FFCError(
+            f"block: {block} does not divide the system's {system.size} blocks; a row has {system.row_length}"
+        )
     if name == AUTO:
         return tune.fastest(system, tune.candidates(system), guess)
     if name == "gs_jacobi":
@@ -44,7 +46,7 @@ def solver_by_name(
         "sequential": Sequential(),
         "cached": Sequential(cached=True),
         "jacobi": Jacobi(),
-        "jacobi_gs": JacobiGS(block or system.group),
+        "jacobi_gs": JacobiGS(block or system.row_length),
     }
     if name not in solvers:
         raise FFCError(f"solver {name!r}: expected one of {', '.join(NAMES)}")
@@ -54,7 +56,7 @@ def solver_by_name(
 def entry_of(solver: Solver, system: System) -> dict[str, Any]:
     """What a preset calls a solver: the `solver`, `window` and `block` that `solver_by_name` makes it from."""
     if isinstance(solver, GSJacobi):
-        rows, rest = divmod(solver.window, system.group)
+        rows, rest = divmod(solver.window, system.row_length)
         return {"solver": "gs_jacobi", "window": f"{solver.window} blocks" if rest else rows}
     if isinstance(solver, JacobiGS):
         return {"solver": "jacobi_gs", "block": solver.block}
@@ -64,15 +66,15 @@ def entry_of(solver: Solver, system: System) -> dict[str, Any]:
 
 
 def _window_in_blocks(window: int | str | None, system: System) -> int:
-    groups = system.size // system.group
+    rows = system.size // system.row_length
     if window is None:
-        return max(1, groups // 2) * system.group
-    if isinstance(window, int) and 1 <= window <= groups:
-        return window * system.group
+        return max(1, rows // 2) * system.row_length
+    if isinstance(window, int) and 1 <= window <= rows:
+        return window * system.row_length
     blocks = BLOCKS.fullmatch(window) if isinstance(window, str) else None
     if blocks and int(blocks[1]) <= system.size:
         return int(blocks[1])
     raise FFCError(
-        f"window: {window}; this system has {groups} rows of {system.group} blocks: "
-        f"give 1 … {groups} (rows), 'N blocks', or auto"
+        f"window: {window}; this system has {rows} rows of {system.row_length} blocks: "
+        f"give 1 … {rows} (rows), 'N blocks', or auto"
     )

@@ -36,9 +36,9 @@ class Tolerance:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class RowAbove:
-    """A guess: a group of blocks (a row) that a moving window meets begins as the group before it stands by then.
+    """A guess: a row that a moving window meets begins as the row before it stands by then.
 
-    The groups of the first window begin at `system.initial()`.
+    A row is `system.row_length` blocks. The rows of the first window begin at `system.initial()`.
     """
 
 
@@ -56,7 +56,7 @@ def solve(
     iteration begins at `guess`; at `system.initial()` unless given. It decides how many iterations are
     needed, and no bit of what is certified. With `trace`, error curves of `trace.length` iterations are
     kept; after a sample's end they stay level. With `retire`, finished samples leave the batch (`ffc.core.stages`):
-    a program for each size of batch, for systems that can `take` samples, and not inside `jit`. Sums may then
+    a program for each size of batch, for systems that can `select_samples`, and not inside `jit`. Sums may then
     run in another order, so that last bits differ. Raises `FFCError` where the solver does not fit the size
     of the system, or the guess the shape of its states.
     """
@@ -64,7 +64,7 @@ def solve(
     limit = system.size if stop.max_iterations is None else min(stop.max_iterations, system.size)
     above = isinstance(guess, RowAbove)
     first = None if guess is None or above else _fitting(system, guess)
-    how = loop.How(schedule, stop.tolerance, above and _moves_by_groups(system, schedule))
+    how = loop.How(schedule, stop.tolerance, above and _moves_by_rows(system, schedule))
     end = (stages.run if retire else _run)(how, system, first, trace, limit)
     return Solution(
         value=end.x,
@@ -83,10 +83,10 @@ def _run(how: loop.How, system: System, guess: State | None, trace: Trace | None
     return loop.finish(system, loop.advance(how, system, first, trace, limit), first.x, trace)
 
 
-def _moves_by_groups(system: System, schedule: Schedule) -> bool:
-    """Whether windows meet new groups on their way."""
+def _moves_by_rows(system: System, schedule: Schedule) -> bool:
+    """Whether windows meet new rows on their way."""
     single = len(jax.tree.leaves(jax.eval_shape(system.initial))) == 1
-    aligned = 1 < schedule.window < system.group or schedule.window % system.group == 0
+    aligned = 1 < schedule.window < system.row_length or schedule.window % system.row_length == 0
     return single and aligned and schedule.window < system.size
 
 

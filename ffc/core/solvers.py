@@ -4,12 +4,12 @@ Every solver is a point of one family, `Schedule(window, block)`. An iteration t
 that begins at the solved prefix, cuts it into runs of `block` neighbours, and evaluates the first block
 of all runs at once, then the second of all runs, and so on, each seeing the newer values.
 
-| solver                    | window | block |
-|---------------------------|--------|-------|
-| Sequential (Gauss–Seidel) | 1      | 1     |
-| Jacobi                    | N      | 1     |
-| GSJacobi(window=w)        | w      | 1     |
-| JacobiGS(block=b)         | N      | b     |
+| solver             | window | block | elsewhere called                                                       |
+|--------------------|--------|-------|------------------------------------------------------------------------|
+| Sequential         | 1      | 1     | Gauss–Seidel, forward substitution, ancestral sampling                 |
+| Jacobi             | N      | 1     | fixed-point or Picard iteration, Jacobi decoding, predictive sampling  |
+| GSJacobi(window=w) | w      | 1     | Jacobi over a sliding window; with drafts, speculative decoding        |
+| JacobiGS(block=b)  | N      | b     | Parareal without a coarse propagator, block Jacobi                     |
 
 A solver knows nothing of models. `cached=True` lets the system evaluate only the blocks asked for
 (`System.window`); `cached=False` evaluates a whole sweep at every step and keeps those blocks.

@@ -31,7 +31,7 @@ def run(how: loop.How, system: System, guess: State | None, trace: Trace | None,
             return _finish(system, whole, first.x, trace)
         kept = _kept(running)
         part, alive = _take(part, kept), alive[kept]
-        rest, curves = system.take(alive), trace and trace.take(alive)
+        rest, curves = system.select_samples(alive), trace and trace.select_samples(alive)
 
 
 def _half(samples: int) -> int:

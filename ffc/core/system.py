@@ -22,7 +22,7 @@ class System:
 
     A subclass is a frozen dataclass registered as a pytree (`jax.tree_util.register_dataclass`): its arrays are
     the prepared weights and the noise, so that one compilation serves every draw. It must give `initial` and
-    `sweep`; `windowed`, `prepare` and `window` are worth writing where part of a sweep costs less than all.
+    `sweep`; `supports_window`, `init_cache` and `window` are worth writing where part of a sweep costs less than all.
     """
 
     if TYPE_CHECKING:  # a field or a property, as the subclass likes
@@ -32,50 +32,50 @@ class System:
             """Number of blocks N."""
 
         @property
-        def group(self) -> int:
-            """Windows of this many blocks (a row of an image, say) or more begin with one, shorter ones lie in one."""
+        def row_length(self) -> int:
+            """Blocks in a row (of an image, say). Windows of whole rows begin with one; shorter ones lie inside one."""
 
     else:
         #: Number of blocks N.
         size: int
-        #: Windows of this many blocks (a row of an image, say) or more begin with one, shorter ones lie in one.
-        group: int = 1
-    #: Whether wide windows of all samples begin at one block: where the slowest is, rounded down to half a window.
-    together: bool = False
+        #: Blocks in a row (of an image, say). Windows of whole rows begin with one; shorter ones lie inside one.
+        row_length: int = 1
+    #: Whether the windows of all samples begin at one block: where the slowest is, rounded down to half a window.
+    lockstep: bool = False
 
     def initial(self) -> State:
-        """The first guess, with the shape and dtype of every iterate."""
+        """The first guess of the fixed-point iteration, with the shape and dtype of every iterate."""
         raise NotImplementedError(f"{type(self).__name__} has no initial()")
 
     def sweep(self, x: State) -> State:
-        """All blocks at once: `x'[i] = f_i(x[<i])`. Block i must not depend on `x[>=i]`, in no bit."""
+        """One Jacobi update, all blocks at once: `x'[i] = f_i(x[<i])`. No bit of block i may depend on `x[>=i]`."""
         raise NotImplementedError(f"{type(self).__name__} has no sweep()")
 
-    def windowed(self, count: int, stride: int) -> bool:
+    def supports_window(self, count: int, stride: int) -> bool:
         """Whether `window` can evaluate `count` blocks, `stride` apart, for less than a whole sweep."""
         return False
 
-    def prepare(self, x: State) -> Cache:
-        """What `window` keeps between calls, as it stands for the first guess `x`; leaves [batch, ...]."""
+    def init_cache(self, x: State) -> Cache:
+        """What `window` keeps between calls (activations, say), for the first guess `x`; leaves [batch, ...]."""
         return ()
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         """Blocks `start + stride·[0 … count)` of `sweep(x)`: values [batch, count, ...] and the next cache.
 
         Only for systems whose state is one array. `start` [batch] int32 is each sample's own; `count` and
-        `stride` are static and such that `windowed(count, stride)` holds. With stride 1, the blocks before
+        `stride` are static and such that `supports_window(count, stride)` holds. With stride 1, the blocks before
         `start` are solved and were inside an earlier window. With a larger stride, `start` runs through
         0 … stride−1 in turn, the same for every sample, and `x` holds this iteration's newer values.
         """
         raise NotImplementedError(f"{type(self).__name__} has no window()")
 
-    def take(self, index: jax.Array) -> "System":
-        """The system of the samples `index` [n] alone: what lets finished samples leave the batch."""
-        raise NotImplementedError(f"{type(self).__name__} has no take()")
+    def select_samples(self, index: jax.Array) -> "System":
+        """The system of the samples `index` [n] alone, so that finished samples can leave the batch."""
+        raise NotImplementedError(f"{type(self).__name__} has no select_samples()")
 
-    def quiet(self) -> "System":
-        """The system with its noise at the median, so that a sweep tells what it expects: for the guess `mean`."""
-        raise NotImplementedError(f"{type(self).__name__} has no quiet()")
+    def with_median_noise(self) -> "System":
+        """The system with all noise at its median: a sweep then gives what the model expects (the guess `mean`)."""
+        raise NotImplementedError(f"{type(self).__name__} has no with_median_noise()")
 
     def ties(self, x: State) -> jax.Array:
         """[batch, N] bool: rounding errors could give block i of the solution `x` quite another value.

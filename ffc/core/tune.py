@@ -61,10 +61,10 @@ def fastest(system: System, candidates: Sequence[Solver], guess: State | RowAbov
 
 
 def windows(system: System) -> list[Solver]:
-    """GS-Jacobi with windows of a quarter and half of a group, and of 1, 2, 4 … groups, less than the whole system."""
-    groups = system.size // system.group
-    parts = [GSJacobi(system.group // part) for part in (4, 2) if system.group >= 2 * part]
-    wide = [GSJacobi((1 << i) * system.group) for i in range(max(1, (groups - 1).bit_length()))]
+    """GS-Jacobi with windows of a quarter and half of a row, and of 1, 2, 4 … rows, less than the whole system."""
+    rows = system.size // system.row_length
+    parts = [GSJacobi(system.row_length // part) for part in (4, 2) if system.row_length >= 2 * part]
+    wide = [GSJacobi((1 << i) * system.row_length) for i in range(max(1, (rows - 1).bit_length()))]
     return [*(part for part in parts if _pays(system, part)), *wide]
 
 
@@ -73,13 +73,13 @@ def candidates(system: System) -> list[Solver]:
 
     A window that costs a whole sweep proves no more than Jacobi does, and is left out.
     """
-    others = [*windows(system), JacobiGS(system.group)]
+    others = [*windows(system), JacobiGS(system.row_length)]
     return [Sequential(cached=True), Jacobi(), *(solver for solver in others if _pays(system, solver))]
 
 
 def _pays(system: System, solver: Solver) -> bool:
     schedule = solver.schedule(system.size)
-    return schedule.count < system.size and system.windowed(schedule.count, schedule.block)
+    return schedule.count < system.size and system.supports_window(schedule.count, schedule.block)
 
 
 def _run(system: System, solver: Solver, guess, iterations: int) -> Solution:

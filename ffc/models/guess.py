@@ -38,4 +38,4 @@ def guess_by_name(name: str, model: Sampler, system: System) -> State | RowAbove
 
 @jax.jit
 def _expected(system: System) -> State:
-    return system.quiet().sweep(system.initial())
+    return system.with_median_noise().sweep(system.initial())

@@ -191,7 +191,7 @@ def _solving(label: str, system: System, job: Job, model: Sampler) -> Entry:
         return Result(solution.value, solution.iterations.max(), solution.certified.min() == system.size)
 
     schedule = solver.schedule(system.size)
-    cached = schedule.cached and system.windowed(schedule.count, schedule.block)
+    cached = schedule.cached and system.supports_window(schedule.count, schedule.block)
     passes = schedule.window / system.size if cached else schedule.block
     return Entry.of(label, run, system, guess, passes=passes, baseline=job.kind in _BASELINES)
 

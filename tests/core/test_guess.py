@@ -37,7 +37,7 @@ def guesses(system, seed):
 @settings(max_examples=6, deadline=None, derandomize=True, database=None)
 @given(seed=st.integers(0, 10**6), density=st.sampled_from([0.1, 0.5]))
 def test_property_every_guess_leads_to_the_sequential_answer(solver, seed, density):
-    system = zoo.whole_numbers(seed, density=density, group=3)
+    system = zoo.whole_numbers(seed, density=density, row_length=3)
     for guess in guesses(system, seed):
         solution = solve(system, solver, guess=guess)
         np.testing.assert_array_equal(solution.value, zoo.in_order(system))
@@ -69,10 +69,10 @@ def test_error_curves_begin_at_the_guess():
 @pytest.mark.parametrize("cached", [True, False])
 def test_a_row_that_a_window_meets_begins_as_the_row_above(cached):
     """Every row equals the one above it, so that windows of one row guess it."""
-    system = zoo.WholeNumbers(jnp.eye(N, k=-3), jnp.zeros((2, N)), group=3)
+    system = zoo.WholeNumbers(jnp.eye(N, k=-3), jnp.zeros((2, N)), row_length=3)
     above = solve(system, GSJacobi(3, cached), trace=Trace(jnp.zeros((2, N)), N, tuple(range(N + 1))), guess=RowAbove())
     assert above.iterations.tolist() == [4, 4]  # all rows are equal: one look at each is enough
-    different = zoo.WholeNumbers(jnp.eye(N, k=-3), jnp.zeros((2, N)).at[0, :3].set(1), group=3)
+    different = zoo.WholeNumbers(jnp.eye(N, k=-3), jnp.zeros((2, N)).at[0, :3].set(1), row_length=3)
     assert solve(different, GSJacobi(3, cached), guess=RowAbove()).iterations.tolist() == [5, 4]
     assert solve(different, GSJacobi(3, cached)).iterations.tolist() == [8, 4]
 
@@ -101,7 +101,7 @@ def test_samplers_give_the_same_bits_from_every_named_guess(name):
     model = MODELS[name]
     weights, noise = jax.random.split(jax.random.key(0))
     system = model.system(jax.jit(model.init)(weights), model.noise(noise, 2))
-    for solver in (Jacobi(), GSJacobi(2 * system.group), Sequential(cached=True)):
+    for solver in (Jacobi(), GSJacobi(2 * system.row_length), Sequential(cached=True)):
         answer = solve(system, solver)
         drafted = solve(system, solver, guess=model.state(model.samples(answer.value)))
         others = [solve(system, solver, guess=guess_by_name(guess, model, system)) for guess in NAMES]

@@ -31,8 +31,8 @@ SYSTEMS = {
     "sparse": zoo.whole_numbers(1, density=0.1),
     "dense": zoo.whole_numbers(2, density=1.0),
     "no windows": zoo.whole_numbers(3, has_windows=False),
-    "groups of three": zoo.whole_numbers(4, group=3),
-    "windows together": zoo.together(5, density=0.1),
+    "rows of three": zoo.whole_numbers(4, row_length=3),
+    "windows in lockstep": zoo.lockstep(5, density=0.1),
 }
 systems = st.builds(zoo.whole_numbers, seed=st.integers(0, 10**6), density=st.sampled_from([0.05, 0.2, 0.5, 1.0]))
 few = settings(max_examples=12, deadline=None, derandomize=True, database=None)
@@ -215,7 +215,7 @@ def test_a_solver_that_does_not_fit_is_refused(solver):
 
 
 def test_solvers_by_name_count_windows_in_groups():
-    system = zoo.whole_numbers(0, group=3)
+    system = zoo.whole_numbers(0, row_length=3)
     assert [solver_by_name(name, system) for name in FIXED] == [
         Sequential(),
         Sequential(cached=True),
@@ -246,4 +246,4 @@ def test_solvers_by_name_count_windows_in_groups():
 )
 def test_names_and_sizes_that_do_not_fit_are_refused(options, expected):
     with pytest.raises(FFCError, match=expected):
-        solver_by_name(system=zoo.whole_numbers(0, group=3), **options)
+        solver_by_name(system=zoo.whole_numbers(0, row_length=3), **options)

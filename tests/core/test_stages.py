@@ -30,7 +30,7 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize("solver", SOLVERS, ids=str)
-@pytest.mark.parametrize("system", [zoo.whole_numbers(3, batch=7, group=3), zoo.chain(1)], ids=["seven", "one"])
+@pytest.mark.parametrize("system", [zoo.whole_numbers(3, batch=7, row_length=3), zoo.chain(1)], ids=["seven", "one"])
 def test_nothing_changes_but_the_work(system, solver):
     plain = solve(system, solver)
     assert_same(solve(system, solver, retire=True), plain)
@@ -45,8 +45,8 @@ def test_limits_and_tolerances_hold(stop):
 
 
 def test_guesses_and_broken_samples_are_kept():
-    sound = zoo.whole_numbers(6, batch=4, group=3)
-    system = zoo.Breaking(sound.weights, sound.u, group=3, breaks=jnp.array([-1, 7, 0, -1]))
+    sound = zoo.whole_numbers(6, batch=4, row_length=3)
+    system = zoo.Breaking(sound.weights, sound.u, row_length=3, breaks=jnp.array([-1, 7, 0, -1]))
     guess = jnp.full((4, N), 5.0)
     solution = solve(system, GSJacobi(6), guess=guess, retire=True)
     assert_same(solution, solve(system, GSJacobi(6), guess=guess))
@@ -60,9 +60,9 @@ def test_the_batch_halves_while_samples_finish():
     @jax.tree_util.register_dataclass
     @dataclass(frozen=True)
     class Watched(zoo.WholeNumbers):
-        def take(self, index):
+        def select_samples(self, index):
             sizes.append(len(index))
-            return super().take(index)
+            return super().select_samples(index)
 
     chains = uneven(8)
     solution = solve(Watched(chains.weights, chains.u), Jacobi(), retire=True)
@@ -71,7 +71,7 @@ def test_the_batch_halves_while_samples_finish():
 
 
 def test_a_system_without_take_is_named():
-    with pytest.raises(NotImplementedError, match=r"Tanh has no take\(\)"):
+    with pytest.raises(NotImplementedError, match=r"Tanh has no select_samples\(\)"):
         solve(zoo.tanh(0), Jacobi(), retire=True)
 
 

@@ -30,7 +30,7 @@ def cost(monkeypatch):
 
 @pytest.fixture
 def system():
-    return zoo.whole_numbers(1, density=0.15, group=3)
+    return zoo.whole_numbers(1, density=0.15, row_length=3)
 
 
 def test_where_an_evaluation_costs_the_same_whatever_its_size_the_widest_wins(cost, system):
@@ -55,7 +55,7 @@ def test_all_candidates_run_for_about_the_same_time_and_the_best_comes_first(cos
 
 
 def test_a_race_begins_where_the_solve_would(cost):
-    system = zoo.chain(group=3)
+    system = zoo.chain(row_length=3)
     assert tune.fastest(system, tune.candidates(system)) != Jacobi()  # nothing is gained by looking ahead
     trials = tune.race(system, tune.candidates(system), guess=zoo.in_order(system))
     assert trials[0].certified == N
@@ -66,10 +66,10 @@ def test_candidates_are_those_that_a_system_can_gain_by(system):
     windows = [GSJacobi(3), GSJacobi(6)]
     assert tune.windows(system) == windows
     assert tune.candidates(system) == [Sequential(cached=True), Jacobi(), *windows, JacobiGS(3)]
-    without = zoo.whole_numbers(1, group=3, has_windows=False)
+    without = zoo.whole_numbers(1, row_length=3, has_windows=False)
     assert tune.candidates(without) == [Sequential(cached=True), Jacobi()]
-    assert tune.windows(zoo.whole_numbers(1, size=3, group=3)) == [GSJacobi(3)]  # a single row
-    assert tune.windows(zoo.whole_numbers(1, group=6)) == [GSJacobi(3), GSJacobi(6)]  # half a row
+    assert tune.windows(zoo.whole_numbers(1, size=3, row_length=3)) == [GSJacobi(3)]  # a single row
+    assert tune.windows(zoo.whole_numbers(1, row_length=6)) == [GSJacobi(3), GSJacobi(6)]  # half a row
 
 
 def test_a_race_without_candidates_is_refused(system):

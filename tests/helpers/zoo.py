@@ -21,7 +21,7 @@ class WholeNumbers(System):
     weights: jnp.ndarray  # [N, N] strictly lower triangular whole numbers
     u: jnp.ndarray  # [batch, N] whole numbers
     has_windows: bool = field(metadata={"static": True}, default=True)
-    group: int = field(metadata={"static": True}, default=1)
+    row_length: int = field(metadata={"static": True}, default=1)
 
     @property
     def size(self):
@@ -33,13 +33,13 @@ class WholeNumbers(System):
     def sweep(self, x):
         return jnp.mod(self.u + jnp.einsum("ij,bj->bi", self.weights, x), 7)
 
-    def take(self, index):
+    def select_samples(self, index):
         return replace(self, u=self.u[index])
 
-    def windowed(self, count, stride):
+    def supports_window(self, count, stride):
         return self.has_windows
 
-    def prepare(self, x):
+    def init_cache(self, x):
         return jnp.zeros(len(x), jnp.int32)  # how often each sample was asked for
 
     def window(self, cache, x, start, count, stride):
@@ -80,18 +80,18 @@ def unconnected(batch: int = 2, size: int = 12, **options) -> WholeNumbers:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Together(WholeNumbers):
+class Lockstep(WholeNumbers):
     """`WholeNumbers` whose windows are those of the first sample, whatever the others ask for."""
 
-    together = True
+    lockstep = True
 
     def window(self, cache, x, start, count, stride):
         return super().window(cache, x, jnp.full_like(start, start[0]), count, stride)
 
 
-def together(seed: int, **options) -> Together:
+def lockstep(seed: int, **options) -> Lockstep:
     system = whole_numbers(seed, **options)
-    return Together(system.weights, system.u)
+    return Lockstep(system.weights, system.u)
 
 
 @jax.tree_util.register_dataclass
@@ -166,8 +166,8 @@ class Breaking(WholeNumbers):
 
     breaks: jnp.ndarray = None  # [batch] int32
 
-    def take(self, index):
-        return replace(super().take(index), breaks=self.breaks[index])
+    def select_samples(self, index):
+        return replace(super().select_samples(index), breaks=self.breaks[index])
 
     def sweep(self, x):
         return jnp.where(jnp.arange(self.size) == self.breaks[:, None], jnp.nan, super().sweep(x))

@@ -132,7 +132,7 @@ def assert_equal_up_to_a_tie(system, value, answer):
 @pytest.mark.parametrize(("name", "coupling"), [("gray28", "gumbel"), ("rgb32", "inverse_cdf")])
 def test_every_evaluation_order_gives_the_same_8_bit_images(name, coupling):
     system = small_system(name, coupling)
-    row = system.group
+    row = system.row_length
     answer = solve(system, Sequential(cached=True))
     levels = np.round((np.asarray(answer.value) + 1) * 127.5)
     np.testing.assert_array_equal(answer.value, mixture.level(levels, 255))
@@ -148,7 +148,7 @@ def test_a_thousand_8_bit_images_are_the_same_by_every_solver_and_in_batches_of_
     for solver in (Jacobi(), GSJacobi(8), GSJacobi(3), JacobiGS(8)):
         assert_equal_up_to_a_tie(system, solve(system, solver).value, answer)
     for first in range(0, 1000, 100):
-        part = system.take(jnp.arange(first, first + 100))
+        part = system.select_samples(jnp.arange(first, first + 100))
         assert_equal_up_to_a_tie(part, solve(part, GSJacobi(3)).value, answer[first : first + 100])
 
 
@@ -157,7 +157,7 @@ def test_an_8_bit_image_does_not_depend_on_its_batch(solver):
     system = small_system("rgb32", "gumbel", extent=(8, 8), batch=5)
     together = solve(system, solver)
     index = jnp.array([4, 0, 3])
-    part = system.take(index)
+    part = system.select_samples(index)
     assert_equal_up_to_a_tie(part, solve(part, solver).value, together.value[index])
 
 

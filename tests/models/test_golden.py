@@ -64,8 +64,8 @@ def test_pixelcnnpp_solvers_give_their_sequential_sample(name, solver):
         "sequential": Sequential(),
         "cached": Sequential(cached=True),
         "jacobi": Jacobi(),
-        "gs_jacobi": GSJacobi(IMAGES[name] * system.group),
-        "jacobi_gs": JacobiGS(system.group),
+        "gs_jacobi": GSJacobi(IMAGES[name] * system.row_length),
+        "jacobi_gs": JacobiGS(system.row_length),
     }
     solution = solve(system, solvers[solver])
     error = np.abs(np.asarray(checkpoint.model.samples(solution.value)) - data["sequential_final"])

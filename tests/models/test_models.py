@@ -48,8 +48,8 @@ def test_windows_and_caches_give_what_sweeps_give(sampling, solver):
     _, system = sampling
     solvers = {
         "cached": Sequential(cached=True),
-        "window": GSJacobi(2 * system.group),
-        "columns": JacobiGS(max(system.group, 2)),
+        "window": GSJacobi(2 * system.row_length),
+        "columns": JacobiGS(max(system.row_length, 2)),
     }
     answer, solution = solve(system, Sequential()), solve(system, solvers[solver])
     assert solution.exact

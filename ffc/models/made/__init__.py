@@ -189,7 +189,7 @@ class MADE(Sampler):
             limit=jnp.float32(-self.black),
             layers=((w1[:, one], b1[one]), (w2[one][:, two], b2[two]), (w3[two], b3)),
             last_seen=tuple(tuple(last[order].tolist()) for last, order in zip(seen, (one, two), strict=True)),
-            group=self.shape[1],
+            row_length=self.shape[1],
         )
 
     def samples(self, x: State) -> jax.Array:

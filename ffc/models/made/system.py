@@ -35,9 +35,9 @@ class MADESampling(System):
     limit: jax.Array  # scalar
     layers: tuple  # (weight [in, out], bias [out]) three times, masked
     last_seen: tuple[tuple[int, ...], ...] = field(metadata={"static": True})  # by each unit; −1: none
-    group: int = field(metadata={"static": True})
+    row_length: int = field(metadata={"static": True})
 
-    together = True
+    lockstep = True
 
     @property
     def size(self) -> int:
@@ -50,16 +50,16 @@ class MADESampling(System):
         mean, log_scale = jnp.split(output(self.layers, x), 2, axis=1)
         return self._sample(mean, log_scale, self.u)
 
-    def take(self, index: jax.Array) -> System:
+    def select_samples(self, index: jax.Array) -> System:
         return replace(self, u=self.u[index])
 
-    def quiet(self) -> System:
+    def with_median_noise(self) -> System:
         return replace(self, u=jnp.zeros_like(self.u))
 
-    def windowed(self, count: int, stride: int) -> bool:
+    def supports_window(self, count: int, stride: int) -> bool:
         return stride == 1 and count < self.size
 
-    def prepare(self, x: State) -> Cache:
+    def init_cache(self, x: State) -> Cache:
         (_, b1), (_, b2), _ = self.layers
         first, nothing = jnp.broadcast_to(b1, (len(x), len(b1))), jnp.zeros((len(x), len(b2)))
         return Known(jnp.full(len(x), -1), first, nothing, nothing, x, x)

@@ -34,8 +34,8 @@ class Coupling:
         """The noise of a region of the images."""
         return jax.tree.map(lambda noise: cut(noise, region), self)
 
-    def quiet(self) -> "Coupling":
-        """The noise at its median: of all components alike, and of a component's logistic."""
+    def with_median_noise(self) -> "Coupling":
+        """All noise at its median: the same for all components, and that of a component's logistic."""
         raise NotImplementedError
 
     def pixels(self, outputs: jax.Array) -> jax.Array:
@@ -66,7 +66,7 @@ class Gumbel(Coupling):
     def shape(self) -> tuple[int, ...]:
         return self.logistic.shape
 
-    def quiet(self) -> "Gumbel":
+    def with_median_noise(self) -> "Gumbel":
         return replace(self, gumbel=jnp.zeros_like(self.gumbel), logistic=jnp.zeros_like(self.logistic))
 
     def pixels(self, outputs: jax.Array) -> jax.Array:
@@ -118,7 +118,7 @@ class InverseCDF(Coupling):
     def shape(self) -> tuple[int, ...]:
         return self.uniform.shape
 
-    def quiet(self) -> "InverseCDF":
+    def with_median_noise(self) -> "InverseCDF":
         return replace(self, uniform=jnp.full_like(self.uniform, 0.5))
 
     def pixels(self, outputs: jax.Array) -> jax.Array:

@@ -30,7 +30,7 @@ class PixelSampling(System):
         return math.prod(self._extent)
 
     @property
-    def group(self) -> int:
+    def row_length(self) -> int:
         """Windows are of whole rows, or lie in one."""
         return self._extent[1]
 
@@ -41,21 +41,21 @@ class PixelSampling(System):
     def sweep(self, x: State) -> State:
         return self.coupling.pixels(self._outputs_everywhere(x)).reshape(x.shape)
 
-    def take(self, index: jax.Array) -> System:
+    def select_samples(self, index: jax.Array) -> System:
         return replace(self, coupling=jax.tree.map(lambda noise: noise[index], self.coupling))
 
-    def quiet(self) -> System:
-        return replace(self, coupling=self.coupling.quiet())
+    def with_median_noise(self) -> System:
+        return replace(self, coupling=self.coupling.with_median_noise())
 
     def ties(self, x: State, tolerance: float = TIE) -> jax.Array:
         return self.coupling.ties(self._outputs_everywhere(x), tolerance).reshape(x.shape[:2])
 
-    def windowed(self, count: int, stride: int) -> bool:
+    def supports_window(self, count: int, stride: int) -> bool:
         height, width = self._extent
         whole_rows = count % width == 0 and count < self.size
         return (stride == 1 and (count < width or whole_rows)) or (stride, count) == (width, height)
 
-    def prepare(self, x: State) -> Cache:
+    def init_cache(self, x: State) -> Cache:
         """Zeros for every feature: a window recomputes all that it reads below its first row. And no row so far."""
 
         def walk():

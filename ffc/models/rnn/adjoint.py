@@ -40,7 +40,7 @@ class AdjointSystem(System):
         later = jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0)))
         return self.source + (self.slope * later) @ self.weight
 
-    def windowed(self, count: int, stride: int) -> bool:
+    def supports_window(self, count: int, stride: int) -> bool:
         return stride == 1 and count < self.size
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:

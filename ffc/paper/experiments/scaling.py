@@ -30,8 +30,8 @@ from ffc.store.records import Record
 WAYS: dict[str, Callable[[System], Solver]] = {
     "cached": lambda system: Sequential(cached=True),
     "jacobi": lambda system: Jacobi(),
-    "rows": lambda system: GSJacobi(2 * system.group),
-    "pixels": lambda system: GSJacobi(system.group // 2),
+    "rows": lambda system: GSJacobi(2 * system.row_length),
+    "pixels": lambda system: GSJacobi(system.row_length // 2),
 }
 
 
