@@ -15,7 +15,7 @@ import numpy as np
 
 from ffc import __version__
 from ffc.cli import options
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, need
 from ffc.core.named import FIXED, NAMES, solver_by_name
 
 #: Exit codes.
@@ -27,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in argv
     try:
+        need("flax", "PIL", "shtab", "tqdm", extra="cli")
         arguments = _parser().parse_args([word for word in argv if word != "--debug"])
         return arguments.run(arguments)
     except KeyboardInterrupt:
@@ -155,6 +156,7 @@ def inspect(arguments: argparse.Namespace) -> int:
 
 def bench(arguments: argparse.Namespace) -> int:
     """`ffc bench`: every solver of a preset that has run against the sequential baselines, in one process."""
+    need("matplotlib", extra="paper")
     from ffc.paper.bench import bench, to_markdown
     from ffc.paper.figures import from_root
 
@@ -168,6 +170,7 @@ def bench(arguments: argparse.Namespace) -> int:
 
 def keep(arguments: argparse.Namespace) -> int:
     """`ffc keep`: the small form of a finished preset's records, for the repository."""
+    need("matplotlib", extra="paper")
     from ffc.paper import reference
 
     copies = reference.keep(arguments.results, arguments.into)

@@ -1,5 +1,7 @@
 """The one error type that users meet: what is wrong, where, and what to do next."""
 
+from importlib.util import find_spec
+
 
 class FFCError(Exception):
     """Raised for anything a user can mend: a file, a setting, an argument.
@@ -7,3 +9,14 @@ class FFCError(Exception):
     The message names the file or key, says what was expected, and what to do. The command line and
     the workflow scripts print it without a traceback; anything else that escapes is a bug of ours.
     """
+
+
+class MissingPackageError(FFCError, ImportError):
+    """A package that an extra of this library brings is not installed."""
+
+
+def need(*packages: str, extra: str) -> None:
+    """Raise `MissingPackageError`, one line that names `extra`, unless all `packages` can be imported."""
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise MissingPackageError(f"{', '.join(missing)}: not installed; run: pip install 'fast-feedforward[{extra}]'")

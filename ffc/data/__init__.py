@@ -10,7 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, need
+
+need("PIL", extra="training")
+
 from ffc.data import sources
 from ffc.data.dataset import Dataset
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, need
 from ffc.data.dataset import Dataset
 from ffc.data.images import archive_pictures, decode, folder_pictures, resize
 
@@ -16,6 +16,7 @@ _STRIPS = 10  # vertical strips of a photograph
 
 def digits(root: Path, size: int | None) -> Dataset:
     """scikit-learn's 1,797 handwritten digits, 8 × 8 gray in 16 levels; needs no files."""
+    need("sklearn", extra="training")
     from sklearn.datasets import load_digits
 
     source = load_digits()
@@ -31,6 +32,7 @@ def patches(root: Path, size: int | None, stride: int | None = None) -> Dataset:
     serves both. Training patches lie `stride` pixels apart (half a patch unless told), test patches side
     by side.
     """
+    need("sklearn", extra="training")
     from sklearn.datasets import load_sample_images
 
     size = size or 8
@@ -50,6 +52,7 @@ def patches(root: Path, size: int | None, stride: int | None = None) -> Dataset:
 
 def mnist(root: Path, size: int | None, download: bool = False) -> Dataset:
     """MNIST, 28 × 28 gray, as torchvision keeps it: `mnist/MNIST/raw/` under the root."""
+    need("torchvision", extra="paper")
     from torchvision.datasets import MNIST
 
     folder = root / "mnist"
@@ -65,6 +68,7 @@ def mnist(root: Path, size: int | None, download: bool = False) -> Dataset:
 
 def cifar10(root: Path, size: int | None, download: bool = False) -> Dataset:
     """CIFAR-10, 32 × 32 colour, as torchvision keeps it: `cifar10/cifar-10-batches-py/` under the root."""
+    need("torchvision", extra="paper")
     from torchvision.datasets import CIFAR10
 
     parts = _torchvision(CIFAR10, root / "cifar10", download, "cifar10", "the folder cifar-10-batches-py/")

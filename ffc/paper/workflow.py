@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, need
 from ffc.store.records import write_bytes
 
 #: Seconds that a kernel may take to start, and a cell to run.
@@ -27,6 +27,7 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
     Raises `FFCError` on a parameter that the notebook does not have (papermill would pass it on in silence),
     where a cell raised an error, and where the kernel did not start or a cell took too long.
     """
+    need("papermill", extra="paper")
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
@@ -60,6 +61,7 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
 
 def notebook_page(notebook: Path, output: Path) -> None:
     """Write a notebook that has run to `output`, a page with all its pictures inside it: it asks no network."""
+    need("nbconvert", extra="paper")
     from nbconvert import HTMLExporter
 
     # Other templates load MathJax and more from the net.

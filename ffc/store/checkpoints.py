@@ -16,9 +16,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from flax.serialization import msgpack, msgpack_restore, msgpack_serialize
 
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, need
 from ffc.models import Model, is_known, kind_of, model_class
 from ffc.store.records import write_bytes
 
@@ -51,6 +50,9 @@ def save(path: str | Path, model: Model, params: Tree, meta: dict[str, Any]) -> 
     path = Path(path)
     if path.suffix != ".flax":
         raise FFCError(f"{path}: weights are saved as .flax; choose such a name")
+    need("flax", extra="checkpoints")
+    from flax.serialization import msgpack_serialize
+
     params = jax.tree.map(np.asarray, params)
     try:
         model.check(params)
@@ -99,6 +101,9 @@ def _content(path: Path) -> bytes:
 
 
 def _read_flax(content: bytes) -> Tree:
+    need("flax", extra="checkpoints")
+    from flax.serialization import msgpack, msgpack_restore
+
     try:
         msgpack.unpackb(content, ext_hook=_check_array, strict_map_key=False, max_array_len=0)
         tree = msgpack_restore(content)
@@ -109,6 +114,8 @@ def _read_flax(content: bytes) -> Tree:
 
 def _check_array(code: int, data: bytes) -> None:
     """Flax's arrays are (shape, dtype, bytes), and a tree has no other lists: msgpack takes memory for their claims."""
+    from flax.serialization import msgpack
+
     msgpack.unpackb(data, raw=True, max_array_len=_DEPTH)
 
 
@@ -128,6 +135,7 @@ def _read_torch(content: bytes) -> Tree:
 
 def read_tensors(content: bytes) -> dict[str, Any]:
     """The tensors of a PyTorch state dict, by name and in their own types. Raises `FFCError` on anything else."""
+    need("torch", extra="torch")
     import torch
 
     try:

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -68,7 +69,7 @@ def provenance() -> dict[str, Any]:
         "device": {"platform": device.platform, "name": name},
         "matmul_precision": _matmul_precision(),
         "versions": {"ffc": ffc.__version__, "python": platform.python_version()}
-        | {library: version(library) for library in _LIBRARIES},
+        | {library: version(library) for library in _LIBRARIES if find_spec(library)},
     }
 
 

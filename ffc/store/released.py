@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any, Literal
 
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, need
 from ffc.store.archives import Plain, plain_files
 from ffc.store.records import write_whole
 
@@ -197,10 +197,12 @@ def _downloaded(address: str | None, folder: Path) -> Iterator[Path]:
 
 def _fetch(address: str | None, target: str) -> None:
     if address is None:
+        need("gdown", extra="paper")
         import gdown
 
         gdown.download(id=ARCHIVE_ID, output=target, quiet=True)
     else:
+        need("torch", extra="paper")
         from torch.hub import download_url_to_file
 
         download_url_to_file(address, target, progress=False)
@@ -218,6 +220,7 @@ def _persistently(action: Callable[[], None]) -> None:
 
 
 def _densenet(folder: Path) -> dict[str, Path]:
+    need("torch", "torchvision", extra="paper")
     from torch.hub import load_state_dict_from_url
     from torchvision.models import DenseNet201_Weights
 

@@ -4,6 +4,10 @@ Batches and random keys depend on the seed and the step alone, so on a CPU a run
 moment, and started again ends with the weights of one that was not, bit for bit.
 """
 
+from ffc.core.errors import need
+
+need("flax", "optax", "tqdm", extra="training")
+
 from ffc.training.loop import TrainResult, train
 from ffc.training.settings import TrainSettings
 

@@ -1,5 +1,6 @@
 """The wheel: it holds the library alone, and works where nothing but what it asks for is installed."""
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -7,11 +8,12 @@ from pathlib import Path
 
 import conda
 import pytest
-from places import ROOT
+from places import GOLDEN, ROOT
 
 from ffc import __version__
 
 pytestmark = pytest.mark.packages
+LOAD = f"from ffc.store.checkpoints import load; load('{GOLDEN}/{{}}')"
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +26,14 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory) -> Path:
-    """The programs of an environment that holds the wheel and what it asks for."""
-    return conda.create([str(wheel)], tmp_path_factory.mktemp("environment") / "wheel").parent
+    """The programs of an environment that holds the wheel and what the command line and PyTorch's files ask for."""
+    return conda.create([f"{wheel}[cli,torch]"], tmp_path_factory.mktemp("environment") / "wheel").parent
+
+
+@pytest.fixture(scope="module")
+def bare(wheel, tmp_path_factory) -> Path:
+    """The programs of an environment of the library alone."""
+    return conda.create([str(wheel)], tmp_path_factory.mktemp("environment") / "bare").parent
 
 
 def test_the_wheel_holds_the_library_alone(wheel):
@@ -46,3 +54,33 @@ def test_what_is_installed_compares_solvers_anywhere(installed, tmp_path):
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.count("784/784") == 5
+
+
+def test_the_library_alone_is_small_and_solves(bare, tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    program = next(code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "class Recurrence" in code)
+    run = subprocess.run([bare / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("certified") == 2
+    names = {path.name for path in (bare.parent / "lib").glob("python3*/site-packages/*.dist-info")}
+    assert len({name.split("-")[0] for name in names} - {"pip", "setuptools"}) <= 15
+
+
+@pytest.mark.parametrize(
+    ("program", "extra"),
+    [
+        (["ffc", "--version"], "cli"),
+        (["python", "-c", "import ffc.training"], "training"),
+        (["python", "-c", "import ffc.paper.figures"], "paper"),
+        (["python", "-c", "from ffc.store.checkpoints import load; load('GOLDEN/made_gray28.pth')"], "torch"),
+        (
+            ["python", "-c", "from ffc.store.checkpoints import load; load('GOLDEN/pixelcnnpp_gray28.flax')"],
+            "checkpoints",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_missing_is_one_line_that_names_its_extra(bare, tmp_path, program, extra):
+    run = subprocess.run([bare / program[0], *program[1:]], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode != 0
+    assert run.stderr.rstrip().splitlines()[-1].endswith(f"pip install 'fast-feedforward[{extra}]'")

@@ -5,9 +5,12 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ffc.core.errors import FFCError, need
+
+need("matplotlib", extra="paper")
+
 from matplotlib.figure import Figure
 
-from ffc.core.errors import FFCError
 from ffc.paper.figures import densenet, rnn, sampling, scaling, training
 from ffc.paper.figures.files import from_root, load_records
 from ffc.paper.figures.style import beside, save
