@@ -1,19 +1,36 @@
 """What several test files share."""
 
 import gc
+import os
 import re
 from pathlib import Path
 
 import jax
 import pytest
+import skips
+from places import ROOT
 from tiny import copy_to, snakemake
+
+# Most of the time goes into compiling: programs are kept between runs, and shared with the processes that tests start.
+for name, value in {
+    "jax_compilation_cache_dir": str(ROOT / ".cache" / "jax"),
+    "jax_persistent_cache_min_compile_time_secs": 0.1,
+}.items():
+    if os.environ.setdefault(name.upper(), str(value)) == str(value):
+        jax.config.update(name, value)
 
 
 def pytest_addoption(parser):
     parser.addoption("--inputs", type=int, default=100, help="malformed files for each reader (tests/fuzz)")
     parser.addoption("--kills", type=int, default=2, help="kills of one run (tests/faults)")
     parser.addoption("--preset", default="tiny", help="the preset whose run is killed (tests/faults)")
+    parser.addoption("--strict-skips", action="store_true", help="fail where a test is skipped that may not be")
     parser.addoption("--seed", type=int, default=0, help="decides when a run is killed (tests/faults)")
+
+
+def pytest_configure(config):
+    if config.getoption("--strict-skips"):
+        config.pluginmanager.register(skips.Strict())
 
 
 @pytest.fixture(scope="module", autouse=True)

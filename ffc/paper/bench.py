@@ -233,7 +233,7 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
 
     def by_jacobi(iterations: int):
         stop = Exact(max_iterations=iterations)
-        return lambda params, run: solve(network.AdjointSystem.of(params, run), Jacobi(), stop).value[:, ::-1]
+        return lambda params, run: solve(network.adjoint_system(params, run), Jacobi(), stop).value[:, ::-1]
 
     def contestant(label: str, job: Job) -> Entry:
         if job.kind == "feedforward":

@@ -1,11 +1,9 @@
-"""Recurrences x_{t+1} = step(x_t, input_t) evaluated in parallel over time, exactly.
+"""A recurrence that forgets, in chunks that run all at once, each from a guess of the state that enters it.
 
-Two ways. *Affine* ones compose: an associative scan of the maps x ↦ x M_t + b_t. Those that *forget* run in
-chunks, all at once, each from a guess of the state that enters it: what the chunks hand on is a triangular
-system, and its certificate says when the guesses were the true states.
+What the chunks hand on to one another is a triangular system, and its certificate says when the guesses were the
+true states. Parareal is this idea with another guess.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,47 +14,11 @@ from ffc.core.solution import Status
 from ffc.core.solve import Tolerance, solve
 from ffc.core.solvers import Jacobi
 from ffc.core.system import State, System
+from ffc.recurrence.affine import cut
+from ffc.recurrence.system import Step
 
-#: `(weights, state [..., H], input) → the next state`; a function of a module, for programs are kept by it.
-Step = Callable[[Any, jax.Array, Any], jax.Array]
 #: Residuals of states of order 1 that count as rounding: some tens of units in the last place of float32.
 TOLERANCE = 4e-6
-
-
-def affine_states(
-    factors: jax.Array,
-    offsets: jax.Array,
-    start: jax.Array,
-    chunk: int | None,
-    matrix: Callable[[jax.Array], jax.Array],
-) -> jax.Array:
-    """x_1 … x_T [batch, T, H] of x_{t+1} = x_t M_t + b_t from x_0 = `start` [batch, H].
-
-    `matrix(factors)` makes the maps [..., H, H], or [..., H] where they are diagonal, of a chunk's `factors`
-    [batch, T, H]; `offsets` [batch, T, H]. Chunks of `chunk` steps (all T if None, any length) follow one another;
-    an associative scan composes the maps inside each, with about 2·chunk products of H×H matrices.
-    """
-    length = offsets.shape[1]
-    chunk = min(chunk or length, length)
-    chunks = jax.tree.map(lambda a: jnp.moveaxis(_cut(a, chunk), 1, 0), (factors, offsets))
-
-    def one(state, at):
-        maps, offset = jax.lax.associative_scan(_compose, (matrix(at[0]), at[1]), axis=1)
-        states = _apply(state[:, None], maps) + offset
-        return states[:, -1], states
-
-    _, states = jax.lax.scan(one, start, chunks)
-    return jnp.moveaxis(states, 0, 1).reshape(offsets.shape[0], -1, offsets.shape[2])[:, :length]
-
-
-def _compose(first, second):
-    (a, b), (c, d) = first, second
-    return (a * c if a.ndim == b.ndim else a @ c), _apply(b, c) + d
-
-
-def _apply(state: jax.Array, matrix: jax.Array) -> jax.Array:
-    """Row vectors [..., H] times matrices [..., H, H], or times diagonals [..., H]."""
-    return state * matrix if matrix.ndim == state.ndim else (state[..., None, :] @ matrix)[..., 0, :]
 
 
 class Chunked(NamedTuple):
@@ -80,8 +42,8 @@ def chunked_states(
     """
     length = jax.tree.leaves(inputs)[0].shape[1]
     chunk = min(chunk, length)
-    cut = jax.tree.map(lambda a: _cut(a, chunk), inputs)
-    system = Chunks(step=step, warmup=min(warmup, chunk), weights=weights, inputs=cut, start=start)
+    pieces = jax.tree.map(lambda a: cut(a, chunk), inputs)
+    system = Chunks(step=step, warmup=min(warmup, chunk), weights=weights, inputs=pieces, start=start)
 
     def finish(guess, sweeps) -> Chunked:
         ends, states = system.states(guess)
@@ -150,9 +112,3 @@ class Chunks(System):
     def _step(self, j, state: jax.Array) -> jax.Array:
         at = jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, j, axis=2, keepdims=False), self.inputs)
         return self.step(self.weights, state, at)
-
-
-def _cut(a: jax.Array, chunk: int) -> jax.Array:
-    """[batch, T, ...] → [batch, ⌈T / chunk⌉, chunk, ...], zeros at the end."""
-    a = jnp.pad(a, ((0, 0), (0, -a.shape[1] % chunk), *((0, 0) for _ in a.shape[2:])))
-    return a.reshape(a.shape[0], -1, chunk, *a.shape[2:])

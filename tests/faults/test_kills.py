@@ -48,7 +48,7 @@ RECORD = "results/tiny/records/made_mnist/sequential.npz"
 
 def dies_and_goes_on(folder, target):
     """Run until the model kills the run, which leaves nothing half-written; then again, as config/README.md says."""
-    run = snakemake(folder, target, start_new_session=True)  # a process group that pytest is no part of
+    run = snakemake(folder, target)
     assert run.returncode == -signal.SIGKILL, run.stdout
     assert not (folder / target).exists()
     assert snakemake(folder, "--unlock").returncode == 0

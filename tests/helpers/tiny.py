@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -35,10 +37,15 @@ def start(folder: Path, *arguments: str, **options) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, **options)
 
 
-def snakemake(folder: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
-    """Snakemake to its end, with all that it printed as `stdout`."""
-    run = start(folder, *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
-    printed, _ = run.communicate()
+def snakemake(folder: Path, *arguments: str, timeout: float = 900, **options) -> subprocess.CompletedProcess:
+    """Snakemake to its end, with all that it printed as `stdout`; whatever ends the wait ends its jobs, too."""
+    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    run = start(folder, *arguments, **options)
+    try:
+        printed, _ = run.communicate(timeout=timeout)
+    finally:
+        with suppress(ProcessLookupError):  # jobs of a run that has ended
+            os.killpg(run.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(run.args, run.returncode, printed)
 
 

@@ -110,7 +110,7 @@ def test_a_chunk_that_starts_from_what_its_neighbour_ended_with_is_certified():
 def test_chunks_are_jacobi_gs_on_the_adjoints():
     params, x = network()
     run = forward(params, x)
-    solution = solve(rnn.AdjointSystem.of(params, run), JacobiGS(4))
+    solution = solve(rnn.adjoint_system(params, run), JacobiGS(4))
     assert solution.exact
     found = adjoint_by_chunks(params, run, 4, 0)
     np.testing.assert_allclose(found.states, solution.value, atol=1e-6)
@@ -118,8 +118,7 @@ def test_chunks_are_jacobi_gs_on_the_adjoints():
 
 def test_a_hidden_system_is_solved_by_jacobi_alone():
     params, x = network()
-    system = rnn.HiddenSystem(params, x, jnp.zeros((*x.shape, HIDDEN)))
-    solution = solve(system, Jacobi())
+    solution = solve(rnn.hidden_states(params, x), Jacobi())
     assert solution.exact
     np.testing.assert_allclose(solution.value[:, :-1], forward(params, x).hidden[:, 1:], atol=1e-6)
 

@@ -6,36 +6,36 @@
 The adjoints a_t = ∂loss/∂h_t obey a_t = W_oᵀ ∂loss/∂o_t + W_hᵀ (softplus'(z_t) ⊙ a_{t+1}) with z_t the
 pre-activation of h_{t+1}. Sequences are [batch, T] float32; the loss is the mean over the batch.
 
-`network.py` is the network and `adjoint.py` its backward pass; `newton.py` finds the states in parallel, and
-`recurrence.py` holds what both directions share.
+`network.py` is the network and `adjoint.py` its backward pass; `parallel.py` finds the states of all times at once.
+Both directions are recurrences of `ffc.recurrence`.
 """
 
 from ffc.models.rnn.adjoint import (
-    AdjointSystem,
     adjoint_by_chunks,
     adjoint_by_scan,
     adjoint_by_solver,
     adjoint_in_order,
+    adjoint_system,
     loss_and_gradients,
 )
 from ffc.models.rnn.network import Forward, Params, forward, forward_of, gradients, init
-from ffc.models.rnn.newton import HiddenSystem, Parallel, forward_by_chunks, forward_by_newton
+from ffc.models.rnn.parallel import Parallel, forward_by_chunks, forward_by_newton, hidden_states
 
 __all__ = [
-    "AdjointSystem",
     "Forward",
-    "HiddenSystem",
     "Parallel",
     "Params",
     "adjoint_by_chunks",
     "adjoint_by_scan",
     "adjoint_by_solver",
     "adjoint_in_order",
+    "adjoint_system",
     "forward",
     "forward_by_chunks",
     "forward_by_newton",
     "forward_of",
     "gradients",
+    "hidden_states",
     "init",
     "loss_and_gradients",
 ]

@@ -1,56 +1,24 @@
 """The adjoints a_t = ∂loss/∂h_t, found in order, by an associative scan, in chunks, or by any solver."""
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 
 from ffc.core.solution import Solution
 from ffc.core.solve import Exact, solve
 from ffc.core.solvers import Jacobi, Solver
-from ffc.core.system import Cache, State, System
 from ffc.models.rnn.network import Forward, Params, forward, gradients
-from ffc.recurrence.chunks import Chunked, affine_states, chunked_states
+from ffc.recurrence.affine import affine_states
+from ffc.recurrence.chunks import Chunked, chunked_states
+from ffc.recurrence.system import Recurrence
 
 #: Steps in a chunk, and steps that guess the state which enters it: longer than an adjoint's influence lasts.
 CHUNK, WARMUP = 200, 100
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class AdjointSystem(System):
+def adjoint_system(params: Params, run: Forward) -> Recurrence:
     """∂loss/∂h_t as unknowns: block i is time T − 1 − i, a vector of H entries. Linear, so Jacobi is exact in T."""
-
-    weight: jax.Array  # W_h [H, H]
-    slope: jax.Array  # [batch, T, H], latest time first
-    source: jax.Array  # [batch, T, H], W_oᵀ ∂loss/∂o_t, latest time first
-
-    @classmethod
-    def of(cls, params: Params, run: Forward) -> "AdjointSystem":
-        return cls(weight=params["W_h"], slope=run.slope[:, ::-1], source=_source(params, run)[:, ::-1])
-
-    @property
-    def size(self) -> int:
-        return self.source.shape[1]
-
-    def initial(self) -> State:
-        return jnp.zeros_like(self.source)
-
-    def sweep(self, x: State) -> State:
-        later = jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0)))
-        return self.source + (self.slope * later) @ self.weight
-
-    def supports_window(self, count: int, stride: int) -> bool:
-        return stride == 1 and count < self.size
-
-    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
-        def one(x, slope, source, s):
-            later = jax.lax.dynamic_slice_in_dim(jnp.pad(x, ((1, 0), (0, 0))), s, count)
-            slope, source = (jax.lax.dynamic_slice_in_dim(a, s, count) for a in (slope, source))
-            return source, slope * later
-
-        source, carried = jax.vmap(one)(x, self.slope, self.source, start)
-        return source + carried @ self.weight, cache
+    inputs = (_source(params, run)[:, ::-1], run.slope[:, ::-1])
+    return Recurrence(_earlier_of_source, params["W_h"], inputs, jnp.zeros_like(run.slope[:, 0]))
 
 
 def adjoint_in_order(params: Params, run: Forward) -> jax.Array:
@@ -93,7 +61,7 @@ def adjoint_by_chunks(params: Params, run: Forward, chunk: int = CHUNK, warmup: 
 
 def adjoint_by_solver(params: Params, run: Forward, solver: Solver, iterations: int | None = None) -> Solution:
     """The adjoint system's solution after at most `iterations` of any solver; times run backwards in its value."""
-    return solve(AdjointSystem.of(params, run), solver, Exact(max_iterations=iterations))
+    return solve(adjoint_system(params, run), solver, Exact(max_iterations=iterations))
 
 
 def loss_and_gradients(params: Params, x: jax.Array, iterations: int | None = None) -> tuple[jax.Array, Params]:
@@ -112,7 +80,13 @@ def loss_and_gradients(params: Params, x: jax.Array, iterations: int | None = No
 def _earlier(params: Params, later: jax.Array, at: tuple[jax.Array, jax.Array]) -> jax.Array:
     """a_t [..., H] from a_{t+1} [..., H] and ∂loss/∂o_t [...], softplus'(z_t) [..., H]."""
     residual, slope = at
-    return residual[..., None] * params["W_o"][0] + (slope * later) @ params["W_h"]
+    return _earlier_of_source(params["W_h"], later, (residual[..., None] * params["W_o"][0], slope))
+
+
+def _earlier_of_source(weight: jax.Array, later: jax.Array, at: tuple[jax.Array, jax.Array]) -> jax.Array:
+    """The same from W_oᵀ ∂loss/∂o_t [..., H] and softplus'(z_t) [..., H]."""
+    source, slope = at
+    return source + (slope * later) @ weight
 
 
 def _source(params: Params, run: Forward) -> jax.Array:

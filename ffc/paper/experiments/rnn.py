@@ -99,7 +99,7 @@ def _over_samples(one):
 @_over_samples
 def _jacobi_errors(params: rnn.Params, x: jax.Array) -> jax.Array:
     run = rnn.forward(params, x)
-    system = rnn.AdjointSystem.of(params, run)
+    system = rnn.adjoint_system(params, run)
     distance = _distance_to_exact(params, x, run)
     start = system.initial()
     _, errors = jax.lax.scan(lambda a, _: ((b := system.sweep(a)), distance(b[:, ::-1])), start, length=system.size)

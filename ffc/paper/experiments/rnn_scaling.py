@@ -113,7 +113,7 @@ def _by_scan(params: rnn.Params, run: rnn.Forward) -> _Outcome:
 @jax.jit
 def _sweeps(params: rnn.Params, run: rnn.Forward) -> jax.Array:
     """The fewest Jacobi sweeps whose adjoints are exact to float32 accuracy; known only by the exact ones."""
-    system, exact = rnn.AdjointSystem.of(params, run), rnn.adjoint_in_order(params, run)[:, ::-1]
+    system, exact = rnn.adjoint_system(params, run), rnn.adjoint_in_order(params, run)[:, ::-1]
 
     def off(carry):
         adjoint, _ = carry
