@@ -6,7 +6,6 @@ import io
 import lzma
 import pickle
 import struct
-import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import plot_data
 import torch
 import yaml
 from PIL import Image
+from presets import ConfigError, load_preset
 from tiny import TINY
 
 from ffc import data
@@ -36,9 +36,6 @@ from ffc.store.released import extract
 from ffc.training import store
 
 from . import mutate
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "workflow"))
-from presets import ConfigError, load_preset
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import pytest
 import torch
 import torchvision.datasets  # noqa: F401  (before memory is counted)
 from msgpack import ExtType, packb
-from test_config import ConfigError, load_preset
+from presets import ConfigError, load_preset
 
 from ffc import FFCError, data
 from ffc.cli import files

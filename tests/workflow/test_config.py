@@ -4,14 +4,10 @@ import dataclasses
 import inspect
 import json
 import re
-import sys
 
 import pytest
 import yaml
 from places import ROOT
-
-sys.path.insert(0, str(ROOT / "workflow"))
-
 from presets import (
     NATIVE_ROWS,
     SCHEMAS,
