@@ -8,6 +8,8 @@ what hands the workflow's jobs to a cluster (requirements/cluster.txt).
 import argparse
 import ctypes
 import hashlib
+import os
+import platform
 import re
 import shutil
 import subprocess
@@ -20,6 +22,12 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements" / "lock.txt"
+#: Variables by which packages of .venv would be put, or looked for, elsewhere.
+ELSEWHERE = ("PYTHONHOME", "PYTHONPATH", "UV_SYSTEM_PYTHON", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV")
+#: Characters of a path that Snakemake or the shell of a job would take for something else.
+UNFIT = re.compile(r"[^\w./@%+=:,~-]")
+#: Where JAX can be installed, by the names that Python's `platform` gives.
+SYSTEMS = {("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")}
 #: What can be added, each pinned in a file of its name.
 EXTRAS = {
     "gpu": "add JAX's CUDA build (Linux, NVIDIA)",
@@ -32,8 +40,7 @@ def main() -> None:
     for name, text in EXTRAS.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
     asked = {name for name, given in vars(parser.parse_args()).items() if given}
-    if sys.version_info < (3, 11):  # noqa: UP036 (it may be run by any Python)
-        sys.exit(f"bootstrap: this is Python {sys.version.split()[0]}; the project needs 3.11 or newer: python3.11 ...")
+    refuse_what_cannot_work()
     stamp = VENV / "in-step"
     alive = works(PYTHON)
     found = in_step(stamp.read_text()) if alive and stamp.exists() else None
@@ -48,6 +55,18 @@ def main() -> None:
     print("bootstrap: ready; the tools are in .venv/bin")
     if "gpu" in asked and not has_driver():
         print("bootstrap: this machine has no NVIDIA driver: JAX's CUDA build may crash here unless JAX_PLATFORMS=cpu")
+
+
+def refuse_what_cannot_work() -> None:
+    """Stop with one line where the Python, the machine or the folder will not do."""
+    if sys.version_info < (3, 11):  # noqa: UP036 (it may be run by any Python)
+        sys.exit(f"bootstrap: this is Python {sys.version.split()[0]}; the project needs 3.11 or newer: python3.11 ...")
+    machine = (platform.system(), platform.machine())
+    if machine not in SYSTEMS:
+        known = ", ".join(" ".join(pair) for pair in sorted(SYSTEMS))
+        sys.exit(f"bootstrap: this is {' '.join(machine)}, which JAX has no package for; it has them for {known}")
+    if found := UNFIT.search(str(ROOT)):
+        sys.exit(f"bootstrap: {ROOT}: Snakemake's jobs cannot run below a path with {found[0]!r}; move the project")
 
 
 def in_step(stamp: str) -> set[str] | None:
@@ -76,13 +95,18 @@ def has_driver() -> bool:
 
 
 def works(python: Path, code: str = "import sys; sys.exit(sys.version_info < (3, 11))") -> bool:
-    return python.exists() and subprocess.run([python, "-c", code], capture_output=True).returncode == 0
+    return python.exists() and subprocess.run([python, "-c", code], capture_output=True, env=clean()).returncode == 0
+
+
+def clean() -> dict[str, str]:
+    """The environment without what would make packages of .venv land, or be found, elsewhere."""
+    return {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
 
 
 def create() -> None:
     if VENV.exists():
         shutil.rmtree(VENV)
-    if subprocess.run([sys.executable, "-m", "venv", VENV]).returncode:
+    if subprocess.run([sys.executable, "-m", "venv", VENV], env=clean()).returncode:
         sys.exit(
             "bootstrap: .venv could not be made (see above). Where ensurepip is missing, install your system's "
             "package of it (Debian, Ubuntu: apt install python3-venv); then call this again"
@@ -90,20 +114,27 @@ def create() -> None:
 
 
 def install(extras: set[str]) -> None:
-    """uv by pip, everything else by uv (it checks the hashes and resumes from its cache), then the project."""
+    """uv by pip, everything else by uv (it checks the hashes and resumes from its cache), then the project.
+
+    pip fetches as the user has set it up, but installs deaf to all settings: `user`, `target` or `prefix` in its
+    environment or its configuration files would send uv elsewhere.
+    """
     pinned_uv = re.search(r"^uv==.*?(?=^\S)", LOCK.read_text(), re.MULTILINE | re.DOTALL).group()
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        file.write(pinned_uv)
-        file.flush()
-        run([PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", file.name])
+    pip = [PYTHON, "-m", "pip"]
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder) / "uv.txt"
+        wanted.write_text(pinned_uv)
+        run([*pip, "download", "--quiet", "--no-deps", "--require-hashes", "--dest", folder, "-r", wanted])
+        wheels = Path(folder).glob("uv-*")
+        run([*pip, "--isolated", "install", "--quiet", "--no-deps", "--no-index", *wheels], PIP_CONFIG_FILE=os.devnull)
     uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
     print("bootstrap: installing what requirements/lock.txt pins (minutes, the first time)", flush=True)
     run([*uv, "--no-deps", "--require-hashes", *(word for file in pinned(extras) for word in ("-r", file))])
     run([*uv, "--no-deps", "--no-build-isolation", "--editable", ROOT])
 
 
-def run(command: list) -> None:
-    if subprocess.run(command).returncode:
+def run(command: list, **variables: str) -> None:
+    if subprocess.run(command, env=clean() | variables).returncode:
         sys.exit("bootstrap: the step above failed; mend it (network? disk space?), then call this again: it resumes")
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from places import GOLDEN
 
-from ffc.cli.main import main as cli
+from ffc.cli import main as cli
 from ffc.core.named import FIXED
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP

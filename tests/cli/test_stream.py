@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from ffc import solve
-from ffc.cli.main import main as cli
+from ffc.cli import main as cli
 from ffc.core.errors import FFCError
 from ffc.core.solvers import Sequential
 from ffc.models.made import MADE
@@ -158,7 +158,7 @@ def test_memory_does_not_grow_with_the_number_of_batches(tmp_path):
     checkpoints.save(path, model, model.init(jax.random.key(0)), {})
     code = f"""
         import resource, sys
-        from ffc.cli.main import main as cli
+        from ffc.cli import main as cli
         def peak(batches):
             words = "--solver jacobi --batch 1000 --quiet --batches".split()
             assert cli.main(["sample", {str(path)!r}, *words, str(batches), "--out", f"{tmp_path}/{{batches}}"]) == 0

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from test_experiments import MADE_SETTINGS, RNN_SETTINGS
 
-from ffc.cli.main import main as cli
+from ffc.cli import main as cli
 from ffc.core.errors import FFCError
 from ffc.data import Dataset
 from ffc.models.made import MADE

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from ffc.cli.main import main as cli
+from ffc.cli import main as cli
 from ffc.core.errors import FFCError
 from ffc.paper import figures, reference, summary
 from ffc.store.records import Record

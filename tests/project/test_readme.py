@@ -7,7 +7,7 @@ import yaml
 from places import ROOT
 
 from ffc import __version__
-from ffc.cli.main import main as cli
+from ffc.cli import main as cli
 from ffc.paper import summary
 
 README = (ROOT / "README.md").read_text()
