@@ -65,8 +65,14 @@ def refuse_what_cannot_work() -> None:
     if machine not in SYSTEMS:
         known = ", ".join(" ".join(pair) for pair in sorted(SYSTEMS))
         sys.exit(f"bootstrap: this is {' '.join(machine)}, which JAX has no package for; it has them for {known}")
-    if found := UNFIT.search(str(ROOT)):
-        sys.exit(f"bootstrap: {ROOT}: Snakemake's jobs cannot run below a path with {found[0]!r}; move the project")
+    if problem := unfit(ROOT):
+        sys.exit(f"bootstrap: {problem}")
+
+
+def unfit(folder: Path) -> str | None:
+    """What is wrong with a project that lies in `folder`, if anything is."""
+    found = UNFIT.search(str(folder))
+    return found and f"{folder}: Snakemake's jobs cannot run below a path with {found[0]!r}; move the project elsewhere"
 
 
 def in_step(stamp: str) -> set[str] | None:

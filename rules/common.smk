@@ -8,13 +8,17 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+sys.path[:0] = [workflow.basedir, str(Path(workflow.basedir) / "workflow")]
 
 from snakemake.io import sourcecache_entry
 
+from bootstrap import unfit
 from presets import ConfigError, check_config, load_presets
 
 START = time.time()
+
+if problem := unfit(Path(workflow.basedir)):
+    raise WorkflowError(problem)
 
 try:
     PRESETS = load_presets(Path("config/presets"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from places import ROOT
 
-PARTS = ("Snakefile", "rules", "workflow", "config", "envs", "profiles", "ffc", "notebooks")
+PARTS = ("Snakefile", "bootstrap.py", "rules", "workflow", "config", "envs", "profiles", "ffc", "notebooks")
 
 TINY = {
     "title": "The smallest run",
