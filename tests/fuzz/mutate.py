@@ -9,7 +9,6 @@ import pickle
 import random
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,7 @@ from msgpack import ExtType, packb, unpackb
 CANARY = "code-of-a-file-was-run"
 Mutation = Callable[[random.Random, bytes], bytes]
 
-_EXTREMES = (0, 1, 127, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1)
+EXTREMES = (0, 1, 127, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1)
 _ODD = (
     *(None, True, False, 0, 1, -1, 3, 255, 2**31, 2**63, -(2**63), 1e308, 0.5, float("nan"), float("inf")),
     *("", "x", "../../x", "os:system", "x" * 5000, "\0", "é", b"bytes", [], {}, [0], {"": 0}, [[1, 2], [3, 4]]),
@@ -55,7 +54,7 @@ def raw(draw: random.Random, content: bytes) -> bytes:
         data[b:b] = data[near] * draw.choice((1, 2, 20))
     elif kind == 6:
         width, order = draw.choice((1, 2, 4, 8)), draw.choice(("little", "big"))
-        data[a : a + width] = (draw.choice(_EXTREMES) % 256**width).to_bytes(width, order)
+        data[a : a + width] = (draw.choice(EXTREMES) % 256**width).to_bytes(width, order)
     elif kind == 7:
         data[a:b], data[b:] = data[b:], data[a:b]
     else:
@@ -240,7 +239,7 @@ def _misclaimed(draw: random.Random, content: bytes) -> bytes:
         at = content.find(b"PK\1\2", at + 1)
     offset, width = draw.choice(((8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (38, 4), (42, 4)))
     at = draw.choice(begins) + offset
-    data[at : at + width] = (draw.choice(_EXTREMES) % 256**width).to_bytes(width, "little")
+    data[at : at + width] = (draw.choice(EXTREMES) % 256**width).to_bytes(width, "little")
     return bytes(data)
 
 
@@ -271,40 +270,3 @@ def packed(inner: Mutation, module: Any = gzip) -> Mutation:
     """What is inside a file that gzip or xz packed."""
     options = {"mtime": 0} if module is gzip else {}
     return lambda draw, content: module.compress(inner(draw, module.decompress(content)), **options)
-
-
-def as_png(draw: random.Random, content: bytes) -> bytes:
-    """A chunk with other content and a sound checksum: the header with its sizes more often than not."""
-    chunks, at = [], 8
-    while at < len(content):
-        length = int.from_bytes(content[at : at + 4], "big")
-        chunks.append((content[at + 4 : at + 8], content[at + 8 : at + 8 + length]))
-        at += 12 + length
-    which = 0 if draw.random() < 0.6 else draw.randrange(len(chunks))
-    kind, data = chunks[which]
-    chunks[which] = (kind, raw(draw, data)) if data else (b"tEXt", b"x")
-    if draw.random() < 0.3:
-        chunks.insert(draw.randrange(len(chunks)), chunks[draw.randrange(len(chunks))])
-    body = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]
-    return content[:8] + b"".join(body)
-
-
-def as_idx(draw: random.Random, content: bytes) -> bytes:
-    """Another type, number of axes, or length in the header of an IDX file."""
-    data = bytearray(content)
-    at = 4 * draw.randrange(1 + data[3])
-    value = draw.choice((*_EXTREMES, 0x803, 0x801, 0x800, 0x80F, 0xD03, 0x804, 28, 27, 5)) % 2**32
-    data[at : at + 4] = value.to_bytes(4, "big")
-    return bytes(data) if draw.random() < 0.8 else raw(draw, bytes(data))
-
-
-def as_pickle(draw: random.Random, content: bytes) -> bytes:
-    """The program of a pickle: other opcodes, other names, or one that runs code."""
-    if draw.random() < 0.1:
-        return pickle.dumps(draw.choice((RunsCode(), {"x": RunsCode()}, [1], {"x": 1}, {1: 2}, None)), protocol=2)
-    if draw.random() < 0.4:
-        for old, new in ((b"FloatStorage", b"DoubleStorage"), (b"FloatStorage", b"ByteStorage"), (b"cpu", b"meta")):
-            if draw.random() < 0.5:
-                content = content.replace(old, new)
-        return content
-    return raw(draw, content)

@@ -35,7 +35,7 @@ from ffc.store.records import Record
 from ffc.store.released import extract
 from ffc.training import store
 
-from . import mutate
+from . import formats, mutate
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _cifar10(folder: Path) -> None:
         (batches / name).write_bytes(pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [0, 1]}))
 
 
-_PTH = mutate.in_zip(mutate.as_pickle, zipfile.ZIP_STORED)
+_PTH = mutate.in_zip(formats.as_pickle, zipfile.ZIP_STORED)
 _NPZ = mutate.in_zip(mutate.as_npy)
 
 READERS: dict[str, Reader] = {
@@ -202,7 +202,7 @@ READERS: dict[str, Reader] = {
     "our .json beside .flax": Reader("model.json", _flax("made", True), _load("made", "model.flax"), (mutate.as_json,)),
     "MADE (.pth)": Reader("model.pth", _pth("made", True), _load("made", "model.pth"), (_PTH,)),
     "DenseNet (old .pth)": Reader(
-        "model.pth", _pth("densenet", False), _load("densenet", "model.pth"), (mutate.as_pickle,)
+        "model.pth", _pth("densenet", False), _load("densenet", "model.pth"), (formats.as_pickle,)
     ),
     "record (.npz)": Reader("x.npz", _record, lambda folder: Record.load(folder / "x.npz"), (_NPZ,)),
     "record of a data set (.npz)": Reader("x.npz", _dataset, lambda folder: Dataset.load(folder / "x.npz"), (_NPZ,)),
@@ -226,16 +226,16 @@ READERS: dict[str, Reader] = {
     "authors' losses (.pth)": _authors("rnn", "feedforward"),
     "authors' gradients (.pth)": _authors("rnn", "gradients_jacobi"),
     "MNIST images (IDX)": Reader(
-        "mnist/MNIST/raw/train-images-idx3-ubyte", _mnist, lambda folder: data.load("mnist", folder), (mutate.as_idx,)
+        "mnist/MNIST/raw/train-images-idx3-ubyte", _mnist, lambda folder: data.load("mnist", folder), (formats.as_idx,)
     ),
     "MNIST labels (IDX)": Reader(
-        "mnist/MNIST/raw/t10k-labels-idx1-ubyte", _mnist, lambda folder: data.load("mnist", folder), (mutate.as_idx,)
+        "mnist/MNIST/raw/t10k-labels-idx1-ubyte", _mnist, lambda folder: data.load("mnist", folder), (formats.as_idx,)
     ),
     "CIFAR-10 (pickles)": Reader(
         "cifar10/cifar-10-batches-py/data_batch_3",
         _cifar10,
         lambda folder: data.load("cifar10", folder),
-        (mutate.as_pickle,),
+        (formats.as_pickle,),
     ),
     "CIFAR-10 (tar.xz of JPEG)": Reader(
         "cifar10/cifar10-jpeg.tar.xz",
@@ -243,6 +243,6 @@ READERS: dict[str, Reader] = {
         lambda folder: data.load("cifar10-jpeg", folder),
         (mutate.packed(mutate.as_tar, lzma), mutate.packed(mutate.raw, lzma)),
     ),
-    "image folder (PNG)": _pictures("PNG", mutate.as_png),
+    "image folder (PNG)": _pictures("PNG", formats.as_png),
     **{f"image folder ({form})": _pictures(form) for form in ("JPEG", "BMP", "WEBP", "PPM")},
 }

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ffc.core import measure
 from ffc.core.errors import FFCError
 from ffc.core.named import FIXED
 from ffc.data import Dataset
@@ -13,7 +12,7 @@ from ffc.models import rnn as network
 from ffc.models.densenet import DenseNet
 from ffc.models.made import MADE
 from ffc.paper import experiments
-from ffc.paper.experiments import densenet, rnn, sampling
+from ffc.paper.experiments import rnn, sampling
 from ffc.store import checkpoints
 from ffc.store.records import Record
 
@@ -279,20 +278,6 @@ def test_densenets_measured_times_stand_beside_the_authors_estimate(classified):
     np.testing.assert_allclose(jacobi["estimate_smallest5"], slowest * jacobi["iterations_smallest5"])
 
 
-def test_top5_is_not_what_the_authors_count():
-    truth = np.arange(10.0)[None]
-    swapped = truth[:, [1, 0, *range(2, 10)]]  # the two smallest change places: the top 5 are as they were
-    reversed_ = truth[:, ::-1]
-    outputs = np.stack([truth, swapped, reversed_], axis=1)
-    assert densenet.top5_difference(outputs, truth).tolist() == [[0, 0, 5]]
-    assert densenet.smallest5_difference(outputs, truth).tolist() == [[0, 2, 5]]
-
-
-def test_settled_means_for_good():
-    difference = np.array([[3, 0, 1, 0, 0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]])
-    assert densenet.settled(difference).tolist() == [3, 0, 4]
-
-
 @pytest.mark.parametrize(
     ("task", "solver", "message"),
     [
@@ -306,20 +291,3 @@ def test_settled_means_for_good():
 def test_what_is_missing_is_named(task, solver, message):
     with pytest.raises(FFCError, match=message):
         experiments.run(task, MADE_SETTINGS, solver, seed=0, repeats=1)
-
-
-def test_seconds_are_warm_and_waited_for():
-    calls, waited = [], []
-
-    class Promise:
-        def block_until_ready(self):
-            waited.append(len(calls))
-            return self
-
-    def function():
-        calls.append(None)
-        return Promise()
-
-    assert measure.seconds(function, repeats=3).shape == (3,)
-    assert len(calls) == 4  # once for compilation
-    assert waited == [1, 2, 3, 4]

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -289,33 +288,9 @@ def test_times_by_size_have_a_panel_for_each_and_a_ring_where_the_race_chose(dra
     assert [(ring.get_color(), list(ring.get_xdata())) for ring in rings] == [("#d55e00", [1, 4])]
 
 
-def test_an_extra_figure_without_records_is_left_out(tmp_path):
-    note = figures.show("rnn_scaling", tmp_path, tmp_path)
-    assert "rnn_scaling is left out" in note.data
-
-
 def test_without_training_the_learning_curves_say_so(folder):
     figure = training.curves({"rnn": synthetic.everything()["rnn"]})
     assert figure.texts[0].get_text() == "No weights were trained here: all are released ones."
-
-
-def test_missing_records_and_unknown_figures_are_named(tmp_path):
-    with pytest.raises(FFCError, match=r"made_mnist: no records there"):
-        figures.draw("made_mnist", tmp_path)
-    with pytest.raises(FFCError, match="figure 'made': expected one of rnn_begin"):
-        figures.draw("made", tmp_path)
-
-
-def test_relative_folders_count_from_the_projects_own(tmp_path, monkeypatch):
-    project = tmp_path / "project"
-    (project / "notebooks").mkdir(parents=True)
-    (project / "Snakefile").touch()
-    for place in (project, project / "notebooks"):
-        monkeypatch.chdir(place)
-        assert figures.from_root("results") == project / "results"
-    monkeypatch.chdir(tmp_path)
-    assert figures.from_root("results") == tmp_path / "results"
-    assert figures.from_root("/elsewhere") == Path("/elsewhere")
 
 
 def test_show_writes_the_figure_and_hands_it_to_the_notebook(folder, tmp_path):

@@ -9,7 +9,6 @@ import pickle
 import struct
 import sys
 import tarfile
-import tracemalloc
 import zipfile
 import zlib
 
@@ -18,30 +17,17 @@ import numpy as np
 import pytest
 import torch
 import torchvision.datasets  # noqa: F401  (before memory is counted)
+from hostile import refused
 from msgpack import ExtType, packb
-from presets import ConfigError, load_preset
 
-from ffc import FFCError, data
+from ffc import data
 from ffc.cli import files
 from ffc.models.made import MADE
 from ffc.store import checkpoints, released
 from ffc.store.records import Record
 from ffc.store.released import collect, extract
 
-LITTLE = 2**25  # bytes of memory; the bombs claim gigabytes
 GIANT = (10**6, 10**6)
-
-
-def refused(path, read, expected, error=FFCError):
-    """`read` refuses `path` by its name, and takes little memory."""
-    tracemalloc.start()
-    try:
-        with pytest.raises(error, match=expected) as caught:
-            read()
-        assert tracemalloc.get_traced_memory()[1] < LITTLE
-    finally:
-        tracemalloc.stop()
-    assert str(path) in str(caught.value)
 
 
 class RunsCode:
@@ -283,35 +269,3 @@ def test_a_picture_is_not_handed_to_another_program(tmp_path):
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(was-run) (w) file\n"
     )
     refused("x.jpg", lambda: data.load("image_folder", tmp_path, size=8, path="."), "cannot identify image file")
-
-
-# Presets
-
-LAUGHS = "l0: &l0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]\n" + "".join(
-    f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]\n" for i in range(1, 30)
-)
-MERGES = "m0: &m0 {a: 1}\n" + "".join(f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 1}'] * 9)}]}}\n" for i in range(1, 30))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (LAUGHS, "its aliases unfold to too much"),
-        (MERGES, "its aliases unfold to too much"),
-        ("x: &x {y: *x}", "its aliases unfold to too much"),
-        ("x: !!python/object/apply:os.mkdir [was-run]", "could not determine a constructor"),
-        ("x: !!python/name:os.system", "could not determine a constructor"),
-        ("[" * 100_000, "nested too deep"),
-        ("x: " * 100_000, "larger than 131,072 bytes"),
-        ("seed: 1\nseed: 2", "seed appears twice"),
-        ("seed: .nan", "no finite number"),
-        (f"seed: {'9' * 5000}", "not YAML"),
-        ("seed: 2001-99-99", "not YAML"),
-    ],
-)
-def test_a_preset_unfolds_to_little_and_makes_nothing(tmp_path, monkeypatch, text, expected):
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "mine.yaml"
-    path.write_text(text)
-    refused(path, lambda: load_preset(path), expected, ConfigError)
-    assert not (tmp_path / "was-run").exists()
