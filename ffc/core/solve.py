@@ -54,7 +54,8 @@ def solve(
 
     Stops when every sample is certified (or within the tolerance, at the limit, or not finite). The first
     iteration begins at `guess`; at `system.initial()` unless given. It decides how many iterations are
-    needed, and no bit of what is certified. With `trace`, error curves of `trace.length` iterations are
+    needed. What is certified is the same, but for the last bits of real numbers where a window's sums depend
+    on where it begins. With `trace`, error curves of `trace.length` iterations are
     kept; after a sample's end they stay level. With `retire`, finished samples leave the batch (`ffc.core.stages`):
     a program for each size of batch, for systems that can `select_samples`, and not inside `jit`. Sums may then
     run in another order, so that last bits differ. Raises `FFCError` where the solver does not fit the size

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from ffc.models.made import MADE
 
+pytestmark = pytest.mark.stress
+
 validations = []
 
 

@@ -12,7 +12,7 @@ from places import GOLDEN, ROOT
 
 from ffc import __version__
 
-pytestmark = pytest.mark.packages
+pytestmark = [pytest.mark.packages, pytest.mark.stress]
 LOAD = f"from ffc.store.checkpoints import load; load('{GOLDEN}/{{}}')"
 
 

@@ -9,6 +9,8 @@ import yaml
 from test_released_workflow import state_dict
 from tiny import TINY, copy_to, plan, snakemake
 
+pytestmark = pytest.mark.stress
+
 TASK = TINY["tasks"]["made_mnist"] | {"solvers": {"sequential": {}, "jacobi": {}}}
 PRESET = TINY | {
     "tasks": {

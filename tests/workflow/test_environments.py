@@ -17,7 +17,7 @@ from places import ROOT
 from tiny import copy_to, snakemake
 
 ENVIRONMENTS = {file.stem: file.read_text() for file in sorted((ROOT / "envs").glob("*.yaml"))}
-pytestmark = pytest.mark.packages
+pytestmark = [pytest.mark.packages, pytest.mark.stress]
 
 
 @pytest.fixture(scope="module")

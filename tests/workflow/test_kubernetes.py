@@ -17,6 +17,7 @@ from ffc.store.records import Record
 
 MODULES = ("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_fs")
 pytestmark = [
+    pytest.mark.stress,
     pytest.mark.cluster,
     pytest.mark.skipif(
         not all(map(importlib.util.find_spec, MODULES)), reason="Kubernetes' plugin: python3 bootstrap.py --cluster"
@@ -43,7 +44,7 @@ def run(tmp_path_factory):
         patch.setenv("KUBECONFIG", str(settings))
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         patch.setenv("PATH", str(pip.parent), prepend=os.pathsep)
-        answer = snakemake(folder, RECORD, *options, *place, timeout=500)
+        answer = snakemake(folder, RECORD, *options, *place, timeout=1200)
     logs = "\n".join(log.read_text() for log in cluster.folder.glob("*.log"))
     assert answer.returncode == 0, answer.stdout + logs
     return volume, list(cluster.bodies.values())

@@ -16,6 +16,8 @@ from tiny import TINY, copy_to, plan, snakemake
 from ffc.models.made import MADE
 from ffc.store.records import Record
 
+pytestmark = pytest.mark.stress
+
 TASK = TINY["tasks"]["made_mnist"] | {"solvers": {"sequential": {}}}
 PRESET = TINY | {
     "tasks": {

@@ -12,6 +12,7 @@ from tiny import TINY, copy_to, snakemake
 from ffc.store.records import Record
 
 pytestmark = [
+    pytest.mark.stress,
     pytest.mark.cluster,
     pytest.mark.skipif(
         importlib.util.find_spec("snakemake_executor_plugin_slurm") is None,
@@ -79,7 +80,7 @@ def run(tmp_path_factory):
     with slurm.cluster(tmp_path_factory.mktemp("slurm")) as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in (environment | {"JAX_PLATFORMS": "cpu"}).items():  # the devices are stand-ins
             patch.setenv(name, value)
-        answer = snakemake(folder, *RECORDS, *OPTIONS, timeout=500)
+        answer = snakemake(folder, *RECORDS, *OPTIONS, timeout=1200)
         told = subprocess.check_output(["scontrol", "--oneliner", "show", "job"], text=True)
     assert answer.returncode == 0, answer.stdout
     jobs = [dict(re.findall(r"([\w/]+)=(\S+)", line)) for line in told.splitlines()]
