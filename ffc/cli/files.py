@@ -1,5 +1,7 @@
 """Files of the command line: arrays to read, pictures to write."""
 
+import errno
+import os
 import tempfile
 from pathlib import Path
 
@@ -8,16 +10,19 @@ from PIL import Image
 
 from ffc.core.errors import FFCError
 from ffc.store import npz
-from ffc.store.records import write_whole
+from ffc.store.records import is_stream, write_whole
 
 
 def check_writable(path: Path) -> None:
     """Find out before hours of computing that `path` cannot be written."""
-    if path.is_dir():
-        raise FFCError(f"{path}: is a folder; name a file")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
+        if is_stream(path):
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
+        folder = Path(os.path.realpath(path)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise FFCError(f"{path}: cannot be written ({error.strerror}); name a file in another folder") from None

@@ -157,9 +157,12 @@ def inspect(arguments: argparse.Namespace) -> int:
 def bench(arguments: argparse.Namespace) -> int:
     """`ffc bench`: every solver of a preset that has run against the sequential baselines, in one process."""
     need("matplotlib", extra="paper")
+    from ffc.cli.files import check_writable
     from ffc.paper.bench import bench, to_markdown
     from ffc.paper.figures import from_root
 
+    if arguments.out:
+        check_writable(arguments.out)
     results, system = from_root("results") / arguments.preset, options.system_options(arguments)
     record = bench(results, arguments.tasks, arguments.repeats, system)
     if arguments.out:

@@ -4,10 +4,12 @@ The provenance travels inside the file as JSON, so a record cannot lose it. Figu
 records only.
 """
 
+import io
 import json
 import os
 import platform
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -86,27 +88,51 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
 def write_whole(path: str | os.PathLike, write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` with a temporary binary file beside `path`, then rename it to `path`.
 
-    Whatever interrupts it, `path` holds what it held before, or all of the new. Raises `FFCError` where
-    the disk is full or the folder cannot be written.
+    Whatever interrupts it, `path` holds what it held before, or all of the new. A link stays one: the file that it
+    leads to is replaced, which keeps its permissions; a new file has those of the umask. A device or a pipe is
+    written to. Raises `FFCError` where the disk is full, the folder cannot be written, or `path` is no file.
     """
     path = Path(path)
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        if is_stream(path):
+            buffer = io.BytesIO()  # `write` may seek, a pipe cannot
+            write(buffer)
+            with open(path, "wb") as stream:
+                stream.write(buffer.getvalue())
+        else:
+            _replace(Path(os.path.realpath(path)), write)
     except OSError as error:
         raise FFCError(
             f"{path}: could not be written ({error.strerror or error}); free some space or name another folder"
         ) from error
+
+
+def is_stream(path: Path) -> bool:
+    """Whether `path` is a device or a pipe, which takes what it is given; `FFCError` where nothing can be written."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise FFCError(f"{path}: is a folder; name a file")
+    if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise FFCError(f"{path}: is a disk or a socket, and was left alone; name a file")
+    return not stat.S_ISREG(mode)
+
+
+def _replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "xb") as file:  # not by `tempfile`, whose files are closed to all but their owner
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+        temporary.replace(path)
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _processor() -> str:
