@@ -15,6 +15,8 @@ import numpy as np
 
 from ffc import __version__
 from ffc.cli import options
+from ffc.cli.terminal import make_tolerant
+from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
 from ffc.core.named import FIXED, NAMES, solver_by_name
 
@@ -24,6 +26,7 @@ DONE, NOT_EXACT, ERROR, INTERRUPTED = 0, 1, 2, 130
 
 def main(argv: list[str] | None = None) -> int:
     """Run `ffc` with `argv` (the process's own unless given) and return its exit code."""
+    make_tolerant()
     argv = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in argv
     try:
@@ -39,10 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        message = " ".join(str(error).split())
-        if not isinstance(error, FFCError):
-            message = f"{type(error).__name__}: {message} (the command again with --debug shows where)"
-        print(f"ffc: error: {message}", file=sys.stderr)
+        print(f"ffc: error: {_told(error)}", file=sys.stderr)
         return ERROR
 
 
@@ -265,15 +265,14 @@ def _sampler(arguments: argparse.Namespace):
 
 def _load(arguments: argparse.Namespace):
     """The checkpoint of a sampler, and its system for the noise that was asked for."""
-    import jax
-
     from ffc.cli.files import read_rows
+    from ffc.core.keys import key_of
 
     file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
     checkpoint = _sampler(arguments)
     model = checkpoint.model
     if file is None:
-        u = model.noise(jax.random.key(arguments.seed), arguments.batch or options.BATCH)
+        u = model.noise(key_of(arguments.seed), arguments.batch or options.BATCH)
     else:
         try:
             u = model.check_noise(file)
@@ -292,6 +291,14 @@ def _guess(arguments: argparse.Namespace, model, system):
         return guess_by_name(arguments.guess, model, system)
     samples = read_rows(Path(arguments.guess), "samples", batch_size(system.initial()))
     return model.state(samples)
+
+
+def _told(error: Exception) -> str:
+    """What a user reads of an error: one line."""
+    message = " ".join(str(error).split())
+    if isinstance(error, FFCError):
+        return message
+    return missing_device() or f"{type(error).__name__}: {message} (the command again with --debug shows where)"
 
 
 def _row(name, *cells) -> str:

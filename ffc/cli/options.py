@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ffc.core.errors import FFCError
+from ffc.core.keys import SEEDS
 from ffc.core.named import AUTO, BLOCKS
 
 #: Samples that are drawn unless told.
@@ -27,7 +28,7 @@ class Parser(argparse.ArgumentParser):
 def add_sampling(command: argparse.ArgumentParser) -> None:
     """What to sample from, by which window or block, and where to begin."""
     command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
-    command.add_argument("--seed", type=at_least(0), default=0, help="seed of the noise, without --noise (default: 0)")
+    command.add_argument("--seed", type=seed, default=0, help="of the noise, without --noise: 0 (default) … 2**64 − 1")
     command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}, or all)")
     text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
     command.add_argument("--window", type=window, metavar="ROWS", help=text)
@@ -54,6 +55,13 @@ def at_least(least: int) -> Callable[[str], int]:
         return int(text)
 
     return number
+
+
+def seed(text: str) -> int:
+    """The type of an option that is a seed."""
+    if not text.isdecimal() or len(text) > len(str(SEEDS)) or int(text) >= SEEDS:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 2**64 − 1, not {text!r}")
+    return int(text)
 
 
 def window(text: str) -> int | str:

@@ -29,6 +29,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ffc.core.errors import FFCError
+from ffc.core.keys import key_of
 from ffc.core.named import entry_of, solver_by_name
 from ffc.core.solution import Solution, Status, describe
 from ffc.core.solve import solve
@@ -62,11 +63,12 @@ class Source:
     def settings(self) -> dict[str, Any]:
         """All that decides the bits of a batch but its index, JSON-able."""
         words = {name: value for name, value in vars(self).items() if name != "checkpoint"}
-        return {"model": repr(self.model), "weights": self.checkpoint.meta["sha256"], **words, **provenance()}
+        facts = {"model": repr(self.model), "weights": self.checkpoint.meta["sha256"], "arithmetic": _arithmetic()}
+        return facts | words | provenance()
 
     def system_of(self, index: int, params: Any) -> System:
         """The system of batch `index`."""
-        noise = self.model.noise(jax.random.fold_in(jax.random.key(self.seed), index), self.batch)
+        noise = self.model.noise(jax.random.fold_in(key_of(self.seed), index), self.batch)
         return self.model.system_with(self.system, params, noise)
 
     def choose(self) -> dict[str, Any]:
@@ -81,6 +83,25 @@ class Source:
         guess = guess_by_name(self.guess, self.model, system)
         solver = solver_by_name(chosen["solver"], system, chosen.get("window"), chosen.get("block"))
         return outcome(self.model, system, solve(system, solver, guess=guess))
+
+
+#: Settings of JAX that may change the last bits; random numbers depend on none (`ffc.core.keys`).
+_ARITHMETIC = (
+    "jax_allow_f16_reductions",
+    "jax_disable_jit",
+    "jax_disable_most_optimizations",
+    "jax_enable_x64",
+    "jax_exec_time_optimization_effort",
+    "jax_optimization_level",
+)
+_HARMLESS = ("--xla_force_host_platform_device_count", "--xla_dump")  # flags that change no bit
+
+
+def _arithmetic() -> dict[str, Any]:
+    """How the environment has numbers computed, JSON-able."""
+    settings = {name: getattr(jax.config, name, None) for name in _ARITHMETIC}
+    flags = [flag for flag in os.environ.get("XLA_FLAGS", "").split() if not flag.startswith(_HARMLESS)]
+    return {**settings, "XLA_FLAGS": sorted(flags), "NVIDIA_TF32_OVERRIDE": os.environ.get("NVIDIA_TF32_OVERRIDE")}
 
 
 def outcome(model: Sampler, system: System, solution: Solution) -> dict[str, jax.Array]:
@@ -152,18 +173,28 @@ def _held(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FFCError(
-                f"{folder}: another run is writing to it; wait for that one, or name another folder"
-            ) from None
-        for file in folder.glob(".*.*.*"):  # what a killed run was writing
-            if file.name.startswith((".batch_", f".{SETTINGS}.", f".{SUMMARY}.")):
-                file.unlink()
+        if _locked(descriptor, folder):
+            for file in folder.glob(".*.*.*"):  # what a killed run was writing
+                if file.name.startswith((".batch_", f".{SETTINGS}.", f".{SUMMARY}.")):
+                    file.unlink()
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(descriptor: int, folder: Path) -> bool:
+    """Whether this process now holds the folder; false, with a warning, where its file system knows no locks.
+
+    Going on is safe then: files appear whole, and two runs draw the same ones. `FFCError` where another holds it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise FFCError(f"{folder}: another run is writing to it; wait for that one, or name another folder") from None
+    except OSError as error:  # ENOLCK, EOPNOTSUPP, ENOSYS, or EBADF, by NFS
+        print(f"{folder}: cannot be locked ({error.strerror}); see that one run at a time writes to it", file=sys.stderr)
+        return False
+    return True
 
 
 def _begin(folder: Path, source: Source) -> dict[str, Any]:
@@ -178,9 +209,9 @@ def _begin(folder: Path, source: Source) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_text())
         differing = [
-            f"{name} {settings[name]}, not {value}" for name, value in asked.items() if settings[name] != value
+            f"{name} {told}, not {value}" for name, value in asked.items() if (told := settings.get(name)) != value
         ]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, AttributeError):
         raise FFCError(f"{path}: not the settings of samples; name a new folder") from None
     if differing:
         raise FFCError(f"{folder}: was begun with {'; '.join(differing)}; ask for the same, or name a new folder")

@@ -14,6 +14,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from ffc.core.errors import FFCError
+from ffc.core.keys import key_of, reproducible
 from ffc.core.system import State, System
 
 Params = Any
@@ -58,7 +59,7 @@ class Model:
 
     def shapes(self) -> Params:
         """The tree of weights with shapes (`jax.ShapeDtypeStruct`) in place of arrays."""
-        return jax.eval_shape(self.init, jax.random.key(0))
+        return jax.eval_shape(self.init, key_of(0))
 
     def check(self, params: Params) -> None:
         """`FFCError` unless `params` has the names and shapes of this model's weights."""
@@ -125,6 +126,7 @@ class Normal(NamedTuple):
     deviation: float
 
 
+@reproducible
 def draw(key: jax.Array, tree: Params) -> Params:
     """`tree` with float32 weights in place of each `Normal`.
 
@@ -132,7 +134,7 @@ def draw(key: jax.Array, tree: Params) -> Params:
     """
     nodes, structure = jax.tree.flatten(tree, is_leaf=lambda node: isinstance(node, Normal))
     sizes = [math.prod(node.shape) if isinstance(node, Normal) else 0 for node in nodes]
-    pieces = jnp.split(jax.random.normal(key, (sum(sizes),)), np.cumsum(sizes)[:-1])
+    pieces = jnp.split(jax.random.normal(key, (sum(sizes),), jnp.float32), np.cumsum(sizes)[:-1])
     filled = [
         node.deviation * piece.reshape(node.shape) if isinstance(node, Normal) else node
         for node, piece in zip(nodes, pieces, strict=True)

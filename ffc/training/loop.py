@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ffc.core.errors import FFCError
+from ffc.core.keys import key_of, reproducible
 from ffc.data import Dataset
 from ffc.models.base import Model, Params
 from ffc.training import step as steps
@@ -55,6 +56,7 @@ def to_standard_error(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
 
 
+@reproducible
 def train(
     model: Model,
     dataset: Dataset,
@@ -104,7 +106,7 @@ class _Run:
         train, test = (cast(np.ndarray, images) for images in (dataset.train, dataset.test))
         self.train = on_device(train, dataset.train_labels)
         self.test = test, dataset.test_labels
-        self.init_key, self.step_key = jax.random.split(jax.random.key(seed))
+        self.init_key, self.step_key = jax.random.split(key_of(seed))
         chosen = dataclasses.replace(settings, save_every=1, max_minutes=None)  # neither changes the weights
         facts = [type(model).__module__, repr(model), repr(chosen), repr(seed), dataset.sha256()]
         self.fingerprint = hashlib.sha256("\n".join(facts).encode()).hexdigest()

@@ -21,20 +21,22 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 def job(snakemake):
     """Everything printed inside goes to the rule's log. What a user can mend is one message there and on the
     terminal; a traceback of anything else is in the log (on the terminal, too, with `debug: true`)."""
+    from ffc.core.devices import missing_device
     from ffc.core.errors import FFCError
 
     terminal = os.dup(2)
     with open(snakemake.log[0], "w") as log:
         for stream in (1, 2):  # below Python, so that compiled libraries write there too
             os.dup2(log.fileno(), stream)
+    sys.stdout.reconfigure(errors="backslashreplace")  # as standard error is: a locale may know few letters
     try:
         yield
     except Exception as error:
         mendable, debug = isinstance(error, FFCError), snakemake.config["debug"]
-        message = f"{error if mendable else out_of_memory(error) or _named(error)}\n"
+        message = f"{error if mendable else out_of_memory(error) or missing_device() or _named(error)}\n"
         trace = traceback.format_exc()
         # The terminal first: a full disk takes no log.
-        os.write(terminal, (trace if debug else f"{snakemake.rule}: {message}").encode())
+        os.write(terminal, (trace if debug else f"{snakemake.rule}: {message}").encode(errors="backslashreplace"))
         sys.stderr.write(message if mendable and not debug else f"{trace}{message}")
         sys.stderr.flush()
         sys.exit(1)

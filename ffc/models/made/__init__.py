@@ -16,6 +16,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from ffc.core.errors import FFCError
+from ffc.core.keys import reproducible
 from ffc.core.system import State
 from ffc.models.base import Params, Sampler, cast
 from ffc.models.made.system import MADESampling, output
@@ -118,14 +119,15 @@ class MADE(Sampler):
         output = degrees[0][:, None] > degrees[-1][None, :]
         return [mask.astype(np.float32) for mask in (*hidden, np.concatenate([output, output]))]
 
+    @reproducible
     def init(self, key: jax.Array) -> Params:
         layers = {}
         for name, mask in zip(_LAYERS, self._masks(), strict=True):
             key, one, two = jax.random.split(key, 3)
             bound = mask.shape[1] ** -0.5
             layers[name] = {
-                "weight": jax.random.uniform(one, mask.shape, minval=-bound, maxval=bound),
-                "bias": jax.random.uniform(two, mask.shape[:1], minval=-bound, maxval=bound),
+                "weight": jax.random.uniform(one, mask.shape, jnp.float32, minval=-bound, maxval=bound),
+                "bias": jax.random.uniform(two, mask.shape[:1], jnp.float32, minval=-bound, maxval=bound),
                 "mask": jnp.asarray(mask),
             }
         return {"net": layers}
@@ -150,7 +152,7 @@ class MADE(Sampler):
         Entries are dequantised to p in (0, 1), uniformly with a `key` and at their middle without; the density
         of p is the network's in logit space times the Jacobian of the logit.
         """
-        noise = 0.5 if key is None else jax.random.uniform(key, images.shape)
+        noise = 0.5 if key is None else jax.random.uniform(key, images.shape, jnp.float32)
         pixels = jnp.moveaxis((images.astype(jnp.float32) + noise) / 256, -1, 1).reshape(len(images), -1)
         scale = 1 - 2 * self.trunc_lambda
         log_p, log_q = (jnp.log(self.trunc_lambda + scale * side) for side in (pixels, 1 - pixels))
@@ -166,9 +168,10 @@ class MADE(Sampler):
         net = {name: {**layer, "mask": jnp.round(layer["mask"])} for name, layer in params["net"].items()}
         return {"net": net}
 
+    @reproducible
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
         """Standard logistic noise [batch, D], in logit space."""
-        return jax.random.logistic(key, (batch, self.size))
+        return jax.random.logistic(key, (batch, self.size), jnp.float32)
 
     def check_noise(self, u: ArrayLike) -> jax.Array:
         """`u` as float32 [batch, D]; any finite numbers will do."""

@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from ffc.core.errors import FFCError
+from ffc.core.keys import reproducible
 from ffc.core.system import State
 from ffc.models.base import Params, Sampler, cast
 from ffc.models.pixelcnnpp import mixture, network, weights
@@ -93,12 +94,13 @@ class PixelCNNPP(Sampler):
         outputs = self.logits(params, x, key, dtype)
         return -jnp.mean(mixture.log_likelihood(outputs, x)) / (self.channels * jnp.log(2.0))
 
+    @reproducible
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
         """Uniforms [batch, height·width·(mixtures + channels)] in the authors' layout.
 
         All mixture uniforms first (pixel-major, `mixtures` each), then all sample uniforms (one a channel).
         """
-        return jax.random.uniform(key, (batch, self._noise_size), minval=_LEAST, maxval=1 - _LEAST)
+        return jax.random.uniform(key, (batch, self._noise_size), jnp.float32, minval=_LEAST, maxval=1 - _LEAST)
 
     def check_noise(self, u: ArrayLike) -> jax.Array:
         u = np.asarray(u)

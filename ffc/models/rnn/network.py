@@ -5,6 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ffc.core.keys import reproducible
+
 Params = dict[str, jax.Array]
 
 
@@ -17,14 +19,15 @@ class Forward(NamedTuple):
     residual: jax.Array  # [batch, T], ∂loss/∂o_t
 
 
+@reproducible
 def init(key: jax.Array, hidden: int, scale: float) -> Params:
     """Weights N(0, scale²), biases 0: `W_h` [H, H], `W_x` [H, 1], `b_h` [H], `W_o` [1, H], `b_o` [1]."""
     keys = jax.random.split(key, 3)
     return {
-        "W_h": scale * jax.random.normal(keys[0], (hidden, hidden)),
-        "W_x": scale * jax.random.normal(keys[1], (hidden, 1)),
+        "W_h": scale * jax.random.normal(keys[0], (hidden, hidden), jnp.float32),
+        "W_x": scale * jax.random.normal(keys[1], (hidden, 1), jnp.float32),
         "b_h": jnp.zeros(hidden),
-        "W_o": scale * jax.random.normal(keys[2], (1, hidden)),
+        "W_o": scale * jax.random.normal(keys[2], (1, hidden), jnp.float32),
         "b_o": jnp.zeros(1),
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 
 from ffc.core.errors import FFCError
+from ffc.core.keys import key_of
 from ffc.core.measure import peak_memory
 from ffc.data import Dataset
 from ffc.models import model_class
@@ -44,7 +45,7 @@ class Job:
 
     def key(self, *numbers: int) -> jax.Array:
         """A random key that depends on the seed, the task and `numbers`, and not on the solver."""
-        key = jax.random.fold_in(jax.random.key(self.seed), zlib.crc32(self.task.encode()))
+        key = jax.random.fold_in(key_of(self.seed), zlib.crc32(self.task.encode()))
         for number in numbers:
             key = jax.random.fold_in(key, number)
         return key

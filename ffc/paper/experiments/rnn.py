@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.core.errors import FFCError
+from ffc.core.keys import reproducible
 from ffc.core.measure import timed
 from ffc.data import Dataset
 from ffc.models import rnn
@@ -18,6 +19,7 @@ from ffc.store.records import Record
 _TRAINED = "trained_"
 
 
+@reproducible
 def run(job: Job) -> Record:
     """Train by plain gradient descent with one solver's gradients, batch 1, `repeats` times from other seeds.
 
@@ -39,6 +41,7 @@ def run(job: Job) -> Record:
     return job.record(arrays | trained | {"max_difference": difference}, size=x.shape[1])
 
 
+@reproducible
 def gradient_errors(
     settings: dict[str, Any], solver: str, *, trained: Path, data: Path, seed: int, task: str = "rnn"
 ) -> Record:
@@ -73,7 +76,7 @@ def start(job: Job, repeat: int = 0) -> rnn.Params:
 def _train(job: Job, x: jax.Array, repeat: int, iterations: int | None):
     """Losses, seconds since the start, and the parameters at the end."""
     params = start(job, repeat)
-    order = jax.random.randint(job.key(repeat, 1), (job.settings["steps"],), 0, len(x))
+    order = jax.random.randint(job.key(repeat, 1), (job.settings["steps"],), 0, len(x), jnp.int32)
     step = functools.partial(_step, rate=job.settings["learning_rate"], iterations=iterations)
     batches = list(x[order][:, None])
     timed(lambda: step(params, batches[0]))  # compilation

@@ -1,0 +1,64 @@
+"""Random numbers: the seed alone decides them, and each seed has its own."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from ffc.core.errors import FFCError
+from ffc.core.keys import key_of
+
+SEEDS = (0, 1, 7, 2**31, 2**32 - 1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_seed_has_the_key_that_jax_gives_it(seed):
+    np.testing.assert_array_equal(jax.random.key_data(key_of(seed)), jax.random.key_data(jax.random.key(seed)))
+
+
+def test_every_seed_has_a_key_of_its_own():
+    seeds = (*SEEDS, 2**32, 2**32 + 1, 7 * 2**32, 2**64 - 1)
+    keys = {tuple(np.asarray(jax.random.key_data(key_of(seed))).tolist()) for seed in seeds}
+    assert len(keys) == len(seeds)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 0.5, None])
+def test_other_seeds_are_refused(seed):
+    with pytest.raises(FFCError, match=r"expected a whole number from 0 to 2\*\*64 − 1"):
+        key_of(seed)
+
+
+#: Noise, fresh weights and a step of training of each model, and what the RNN's task draws, as one digest.
+DRAWN = """
+import hashlib, jax, numpy as np, tempfile
+from ffc.core.keys import key_of
+from ffc.data import Dataset
+from ffc.models.base import Sampler
+from ffc.models.densenet import DenseNet
+from ffc.models.made import MADE
+from ffc.models.pixelcnnpp import PixelCNNPP
+from ffc.models.rnn import network
+from ffc.training import TrainSettings, train
+drawn = [network.init(key_of(2), 3, 0.1)]
+for model in MADE((4, 4, 1), hidden=(8, 8)), PixelCNNPP((4, 4, 1), filters=2, resnets=1, mixtures=1):
+    drawn += [model.init(key_of(0)), model.noise(key_of(2**32 + 5), 3)]
+images = (np.arange(8 * 16) % 256).astype(np.uint8).reshape(8, 4, 4, 1)
+with tempfile.TemporaryDirectory() as folder:
+    data = Dataset("test", "test", images, images)
+    drawn.append(train(model, data, TrainSettings(steps=2, batch=4), 3, folder, log=lambda line: None).params)
+print(hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(drawn))).hexdigest())
+"""
+
+
+def digest(**environment) -> str:
+    run = subprocess.run([sys.executable, "-c", DRAWN], env=os.environ | environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_settings_of_the_environment_change_no_bit():
+    other = {"JAX_DEFAULT_PRNG_IMPL": "rbg", "JAX_THREEFRY_PARTITIONABLE": "0", "JAX_RANDOM_SEED_OFFSET": "1"}
+    assert digest() == digest(**other)
