@@ -10,11 +10,13 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ffc.core.errors import FFCError, need
@@ -24,6 +26,10 @@ from ffc.store.records import write_bytes
 Tree = dict[str, Any]
 
 _FIXED = ("mask", "running_mean", "running_var")  # leaves that are not trained
+_REAL = (jnp.floating, jnp.integer, jnp.bool_)  # bfloat16 and its kin are no kinds of numpy's
+#: Where training programs keep the weights in what they save; what they write before each name.
+_WRAPPERS = ("params", "state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "_orig_mod.")
 _DEPTH = 16  # deeper than the tree of any model
 
 
@@ -77,11 +83,12 @@ def load(path: str | Path, shape: tuple[int, ...] | None = None, trunc_lambda: f
     path = Path(path)
     try:
         content = _content(path)
-        tree = _READERS[path.suffix](content)
-        _check_numbers(tree)
+        given = _READERS[path.suffix](content)
         digest = hashlib.sha256(content).hexdigest()
         sidecar = _sidecar(path, digest)
         described = sidecar.pop("model", None)
+        tree = _arrays(given if described else _unwrapped(given))  # ours are wrapped in nothing
+        _check_numbers(tree)
         model = _described(described, tree) if described else _recognised(tree, shape, trunc_lambda)
     except FFCError as error:
         raise FFCError(f"{path}: {error}") from None
@@ -106,10 +113,9 @@ def _read_flax(content: bytes) -> Tree:
 
     try:
         msgpack.unpackb(content, ext_hook=_check_array, strict_map_key=False, max_array_len=0)
-        tree = msgpack_restore(content)
+        return msgpack_restore(content)
     except Exception as error:  # msgpack and numpy raise types of their own
         raise FFCError("not a whole Flax msgpack file; it may be truncated: download or copy it again") from error
-    return _arrays(tree)
 
 
 def _check_array(code: int, data: bytes) -> None:
@@ -124,13 +130,32 @@ def _arrays(node: Any, path: tuple[str, ...] = ()) -> Any:
     where = "/".join(path) or "the top"
     if isinstance(node, dict) and len(path) < _DEPTH:
         return {str(name): _arrays(child, (*path, str(name))) for name, child in node.items()}
-    if isinstance(node, np.ndarray) and node.dtype.kind in "fiub":
+    if isinstance(node, np.ndarray) and any(jnp.issubdtype(node.dtype, kind) for kind in _REAL):
         return node.astype(np.float32, copy=False)
-    raise FFCError(f"expected a tree of named arrays of numbers; found {type(node).__name__} at {where}")
+    kind = f"{node.dtype} numbers" if isinstance(node, np.ndarray) else type(node).__name__
+    raise FFCError(f"expected a tree of named arrays of real numbers; found {kind} at {where}")
+
+
+def _unwrapped(tree: Any) -> Any:
+    """The weights inside what training programs save beside them: a state of training, variables of Flax …"""
+    for _ in range(_DEPTH):
+        inside = next((tree[name] for name in _WRAPPERS if name in tree), None) if isinstance(tree, dict) else None
+        if not isinstance(inside, dict):
+            return tree
+        tree = inside
+    return tree
+
+
+def _unprefixed(state: dict[str, Any]) -> dict[str, Any]:
+    """Without what `DataParallel` and `torch.compile` write before every name."""
+    while state and (prefix := next((word for word in _PREFIXES if all(name.startswith(word) for name in state)), "")):
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
 
 
 def _read_torch(content: bytes) -> Tree:
-    return _nested({_new_name(name): value.float().numpy() for name, value in read_tensors(content).items()})
+    state = _unprefixed(read_tensors(content))
+    return _nested({_new_name(name): value.float().numpy() for name, value in state.items()})
 
 
 def read_tensors(content: bytes) -> dict[str, Any]:
@@ -142,7 +167,7 @@ def read_tensors(content: bytes) -> dict[str, Any]:
         _check_packing(content)
         # First without numbers: PyTorch takes memory for what a file claims, before it reads as much.
         _check_tensors(torch.load(io.BytesIO(content), map_location="meta", weights_only=True), len(content))
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state = _unwrapped(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
     except FFCError:
         raise
     except Exception as error:  # torch raises whatever its unpickler meets
@@ -167,13 +192,33 @@ def _check_tensors(state: Any, size: int) -> None:
     """`FFCError` unless `state`, on the device "meta", has dense tensors that `size` bytes can hold."""
     import torch
 
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise FFCError("expected a PyTorch state dict: names and tensors only")
-    if any(value.layout != torch.strided or value.is_complex() for value in state.values()):
+    found = list(_tensors(state, set()))  # those beside the weights are loaded, too
+    if any(value.layout != torch.strided or value.is_complex() for value in found):
         raise FFCError("expected dense tensors of real numbers")
-    storages = {storage._cdata: storage.nbytes() for storage in map(torch.Tensor.untyped_storage, state.values())}
-    if max(sum(value.nbytes for value in state.values()), sum(storages.values())) > size:
+    state = _unwrapped(state)
+    if not isinstance(state, dict):
+        raise FFCError(f"expected a PyTorch state dict, names and tensors; found a {type(state).__name__}")
+    if other := next((name for name, value in state.items() if not isinstance(value, torch.Tensor)), None):
+        kind = type(state[other]).__name__
+        raise FFCError(
+            f"expected a PyTorch state dict, names and tensors only; found a {kind} as {other!r}: save the weights "
+            "alone, as torch.save(model.state_dict(), …)"
+        )
+    storages = {storage._cdata: storage.nbytes() for storage in map(torch.Tensor.untyped_storage, found)}
+    if max(sum(value.nbytes for value in found), sum(storages.values())) > size:
         raise FFCError("its tensors claim to be larger than the file; download it again from where you trust it")
+
+
+def _tensors(node: Any, seen: set[int]) -> Iterator[Any]:
+    """All tensors in dictionaries, lists and tuples, each container looked into once."""
+    import torch
+
+    if isinstance(node, torch.Tensor):
+        yield node
+    elif isinstance(node, dict | list | tuple) and id(node) not in seen:
+        seen.add(id(node))
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _tensors(child, seen)
 
 
 def _new_name(name: str) -> str:
@@ -256,4 +301,7 @@ def _recognised(tree: Tree, shape: tuple[int, ...] | None, trunc_lambda: float |
         return made.from_params(tree, shape, trunc_lambda)
     if densenet.is_params(tree):
         return densenet.from_params(tree)
-    raise FFCError("the weights of no model known here (PixelCNN++, MADE, DenseNet): their names do not fit")
+    names = ", ".join(sorted(map(str, tree))[:5]) if isinstance(tree, dict) and tree else "nothing"
+    raise FFCError(
+        f"the weights of no model known here (PixelCNN++, MADE, DenseNet): their names do not fit; found {names}"
+    )

@@ -1,5 +1,6 @@
 """Checkpoints: what is saved comes back; whatever is wrong with a file is one message that names it."""
 
+import dataclasses
 import functools
 import json
 import os
@@ -7,10 +8,12 @@ import pickle
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
 from flax.serialization import msgpack_serialize
+from places import GOLDEN
 
 from ffc import FFCError
 from ffc.models.densenet import DenseNet
@@ -123,9 +126,11 @@ def test_a_damaged_file_is_named_with_what_is_wrong(saved, damage, message):
     ("content", "message"),
     [
         (RunsCode(), "it holds objects whose loading runs code, which was not done"),
-        ([1, 2], "expected a PyTorch state dict"),
+        ([1, 2], "expected a PyTorch state dict, names and tensors; found a list"),
+        ({"epoch": 3, "net.0.weight": torch.ones(1)}, "found a int as 'epoch': save the weights alone"),
+        ({"state_dict": {}, "opt": [torch.ones(1).expand(10**9)]}, "its tensors claim to be larger than the file"),
         ({"a.b": torch.ones(1), "a": torch.ones(1)}, "a layer and a tensor at once"),
-        ({"weights": torch.ones(1)}, "the weights of no model known here"),
+        ({"weights": torch.ones(1)}, "the weights of no model known here .* found weights"),
         ({"net.0.weight": torch.ones(1).expand(10**9)}, "its tensors claim to be larger than the file"),
     ],
 )
@@ -143,3 +148,37 @@ def test_a_bare_pickle_is_not_run(tmp_path, monkeypatch):
     with pytest.raises(FFCError, match="whose loading runs code, which was not done"):
         checkpoints.load("model.pth")
     assert not (tmp_path / "was-run").exists()
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda tree: tree,
+        lambda tree: {"params": tree},
+        lambda tree: {"step": 3, "params": {"params": tree}, "opt_state": {"0": None, "1": {"count": 3}}},
+    ],
+)
+def test_foreign_flax_weights_in_bfloat16_are_read_however_they_are_wrapped(tmp_path, wrap):
+    model = MODELS["pixelcnnpp"]
+    tree = jax.tree.map(lambda leaf: np.asarray(leaf, jnp.bfloat16), weights(model))
+    (tmp_path / "model.flax").write_bytes(msgpack_serialize(wrap(tree)))
+    checkpoint = checkpoints.load(tmp_path / "model.flax", model.shape)
+    assert dataclasses.replace(checkpoint.model, dropout=model.dropout) == model
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b.astype(np.float32)), checkpoint.params, tree)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "model_state_dict"])
+def test_foreign_pth_weights_are_read_however_they_are_wrapped(tmp_path, prefix, wrapper):
+    plain = torch.load(GOLDEN / "made_gray28.pth", weights_only=True)
+    state = {prefix + name: value for name, value in plain.items()}
+    torch.save({"epoch": 3, wrapper: state, "optimizer": {"lr": [0.1]}} if wrapper else state, tmp_path / "model.pth")
+    found, answer = checkpoints.load(tmp_path / "model.pth"), checkpoints.load(GOLDEN / "made_gray28.pth")
+    assert found.model == answer.model
+    jax.tree.map(np.testing.assert_array_equal, found.params, answer.params)
+
+
+def test_numbers_that_are_not_real_are_named(tmp_path):
+    (tmp_path / "model.flax").write_bytes(msgpack_serialize({"layer": {"kernel": np.ones(2, complex)}}))
+    with pytest.raises(FFCError, match="found complex128 numbers at layer/kernel"):
+        checkpoints.load(tmp_path / "model.flax")
