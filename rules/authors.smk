@@ -11,6 +11,7 @@ rule authors_record:
             "paper/experiments/densenet",
             "paper/experiments/sampling",
         ),
+        script=source("workflow/scripts/authors.py"),
     output:
         "results/{preset}/authors/records/{task}/{solver}.npz",
     log:
@@ -34,6 +35,7 @@ rule authors_notebook:
         authors=authors_records,
         notebook="notebooks/{notebook}.ipynb",
         lib=library("paper/figures"),
+        script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/{preset}/authors/notebooks/{notebook}.ipynb",
         figures=report(
@@ -72,6 +74,7 @@ rule overlay:
         records=records_beside,
         notebook="notebooks/overlay.ipynb",
         lib=library("paper/figures", "paper/summary"),
+        script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/{preset}/overlay/notebooks/overlay.ipynb",
         figures=report(

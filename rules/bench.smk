@@ -11,6 +11,7 @@ rule bench_preset:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
         lib=library("core", "models", "paper/bench", "paper/experiments"),
+        script=source("workflow/scripts/bench.py"),
     output:
         record="results/{preset}/bench.npz",
         table="results/{preset}/bench.md",

@@ -5,6 +5,7 @@
 checkpoint find_released:
     input:
         lib=library("store/released", "paper/authors/__init__"),
+        script=source("workflow/scripts/find_released.py"),
     output:
         "results/{preset}/checkpoints/released.json",
     log:
@@ -35,6 +36,7 @@ rule import_released:
         found="results/{preset}/checkpoints/released.json",
         data="results/{preset}/data/{task}.npz",
         lib=library("store/checkpoints"),
+        script=source("workflow/scripts/import_released.py"),
     output:
         weights="results/{preset}/checkpoints/released/{task}.flax",
         about="results/{preset}/checkpoints/released/{task}.json",

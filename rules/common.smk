@@ -227,7 +227,7 @@ def after_failure(logs):
     lines = [
         "Once that is mended, repeat the command: what is finished stays, and training goes on from its last state."
     ]
-    if any(re.search(r"SIG(KILL|ABRT)|exit status 13[47]", Path(log).read_text()) for log in logs):
+    if any(re.search(r"SIG(KILL|ABRT)|exit status 13[47]", Path(log).read_text(errors="replace")) for log in logs):
         lines.append(
             "A job was killed. Unless somebody did that, memory ran out: close other programs, let fewer jobs run at "
             "once (--cores 1), or make batch, images or samples smaller in the preset."

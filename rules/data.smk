@@ -4,6 +4,7 @@
 rule data:
     input:
         lib=library("data"),
+        script=source("workflow/scripts/data.py"),
     output:
         "results/{preset}/data/{task}{trained}.npz",
     log:

@@ -9,6 +9,7 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
             records=records_of_tasks(tasks),
             notebook=source(f"notebooks/{notebook}.ipynb"),
             lib=library("paper/figures", "paper/workflow"),
+            script=source("workflow/scripts/run_notebook.py"),
         output:
             notebook=f"results/{{preset}}/notebooks/{notebook}.ipynb",
             page=notebook_page(notebook),
@@ -38,6 +39,7 @@ rule summary:
         records=lambda wildcards: records_of(wildcards.preset),
         notebook=source("notebooks/summary.ipynb"),
         lib=library("paper/figures", "paper/summary", "paper/workflow"),
+        script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/{preset}/notebooks/summary.ipynb",
         page=notebook_page("summary"),

@@ -12,6 +12,7 @@ rule reference_notebook:
         records=reference_records,
         notebook="notebooks/{notebook}.ipynb",
         lib=library("paper/figures"),
+        script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/reference/{reference}/notebooks/{notebook}.ipynb",
         figures=directory("results/reference/{reference}/figures/{notebook}"),
@@ -42,6 +43,7 @@ rule reference_summary:
         records=reference_records,
         notebook="notebooks/summary.ipynb",
         lib=library("paper/figures", "paper/summary"),
+        script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/reference/{reference}/notebooks/summary.ipynb",
         tables=directory("results/reference/{reference}/summary"),

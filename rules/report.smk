@@ -5,6 +5,7 @@ rule table:
     input:
         "results/{preset}/summary.csv",
         lib=library("paper/workflow"),
+        script=source("workflow/scripts/table.py"),
     output:
         report(
             "results/{preset}/summary.html",
@@ -35,6 +36,7 @@ rule report:
     input:
         pages=lambda wildcards: pages_of(wildcards.preset) + authors_pages(wildcards.preset),
         captions=[source(str(path)) for path in sorted(Path("workflow/report").glob("*.rst"))],
+        script=source("workflow/scripts/report.py"),
     output:
         "results/{preset}/report.html",
     log:

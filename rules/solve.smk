@@ -5,6 +5,7 @@ rule solve:
     input:
         unpack(solver_inputs),
         lib=solver_library,
+        script=source("workflow/scripts/solve.py"),
     output:
         "results/{preset}/records/{task}/{solver}.npz",
     log:
@@ -52,6 +53,7 @@ if config["scatter"] > 1:
         input:
             parts=parts_of,
             lib=library("store/records", "paper/experiments/sampling"),
+            script=source("workflow/scripts/gather.py"),
         output:
             "results/{preset}/records/{task}/{solver}.npz",
         log:
@@ -80,6 +82,7 @@ rule gradients:
         trained="results/{preset}/records/rnn/feedforward.npz",
         data="results/{preset}/data/rnn.npz",
         lib=library("core", "recurrence", "models/rnn", "paper/experiments/job", "paper/experiments/rnn"),
+        script=source("workflow/scripts/gradients.py"),
     output:
         "results/{preset}/records/rnn/gradients_{solver}.npz",
     log:
@@ -115,6 +118,7 @@ rule rnn_scaling:
             "paper/experiments/rnn",
             "paper/experiments/rnn_scaling",
         ),
+        script=source("workflow/scripts/rnn_scaling.py"),
     output:
         "results/{preset}/records/rnn_scaling/scaling.npz",
     log:
@@ -149,6 +153,7 @@ rule scaling:
             "paper/experiments/job",
             "paper/experiments/scaling",
         ),
+        script=source("workflow/scripts/scaling.py"),
     output:
         "results/{preset}/records/scaling/sampling.npz",
     log:

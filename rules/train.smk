@@ -6,6 +6,7 @@ rule train:
         data=train_data_of,
         lib=library("training"),
         model=model_library,
+        script=source("workflow/scripts/train.py"),
     output:
         weights="results/{preset}/checkpoints/trained/{task}.flax",
         about="results/{preset}/checkpoints/trained/{task}.json",

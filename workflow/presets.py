@@ -54,6 +54,11 @@ def check_config(config: dict[str, Any], presets: dict[str, Any]) -> None:
 def load_presets(folder: Path) -> dict[str, Any]:
     """Every preset of a folder by its name, checked."""
     presets = {path.stem: load_preset(path) for path in sorted(folder.glob("*.yaml"))}
+    if not presets:
+        raise ConfigError(
+            f"{folder.absolute()}: holds no presets (.yaml files); run Snakemake in the project's folder, without "
+            "--directory"
+        )
     for name in presets:
         if not name.isidentifier():
             raise ConfigError(f"{folder}/{name}.yaml: a preset's name has letters, digits and underscores; rename it")
@@ -150,7 +155,7 @@ def _check_sizes(settings: dict[str, Any]) -> None:
 
 @functools.cache
 def _schema(name: str) -> dict[str, Any]:
-    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
+    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text("utf-8"))
 
 
 def _fill(value: dict[str, Any], schema: dict[str, Any]) -> None:

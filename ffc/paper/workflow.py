@@ -1,6 +1,9 @@
 """What the workflow's scripts need beyond the library proper: running notebooks, and pages for the report."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
     """
     need("papermill", extra="paper")
     import papermill
+    from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     known = papermill.inspect_notebook(str(notebook))
@@ -39,15 +43,17 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
         )
     executed.parent.mkdir(parents=True, exist_ok=True)
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(executed),
-            parameters,
-            kernel_name="python3",
-            progress_bar=False,
-            start_timeout=START_TIMEOUT,
-            execution_timeout=CELL_TIMEOUT,
-        )
+        with _undisturbed():
+            papermill.execute_notebook(
+                str(notebook),
+                str(executed),
+                parameters,
+                kernel_name=NATIVE_KERNEL_NAME,
+                kernel_manager_class=_own_kernel(),
+                progress_bar=False,
+                start_timeout=START_TIMEOUT,
+                execution_timeout=CELL_TIMEOUT,
+            )
     except papermill.PapermillExecutionError as error:
         if error.ename == "FFCError":
             raise FFCError(f"{notebook}: {error.evalue}") from None
@@ -59,16 +65,47 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
     write_bytes(output, executed.read_bytes())
 
 
+def _own_kernel() -> type:
+    """Manages a kernel of the interpreter that runs this, whatever kernels of that name Jupyter finds."""
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from traitlets import default
+
+    class OwnKernel(AsyncKernelManager):
+        @default("kernel_spec_manager")
+        def _kernel_spec_manager_default(self) -> KernelSpecManager:
+            return KernelSpecManager(kernel_dirs=[])  # only the native one is left
+
+    return OwnKernel
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hide a user's start-up files, configuration, templates and backend from the notebooks that run inside."""
+    with tempfile.TemporaryDirectory() as empty:
+        ours = dict.fromkeys(("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"), empty)
+        hidden = ("JUPYTER_PATH", "JUPYTER_CONFIG_PATH", "MPLBACKEND", "MATPLOTLIBRC", "PYTHONSTARTUP")
+        before = {name: os.environ.pop(name) for name in (*ours, *hidden) if name in os.environ}
+        os.environ.update(ours)
+        try:
+            yield
+        finally:
+            for name in ours:
+                del os.environ[name]
+            os.environ.update(before)
+
+
 def notebook_page(notebook: Path, output: Path) -> None:
     """Write a notebook that has run to `output`, a page with all its pictures inside it: it asks no network."""
     need("nbconvert", extra="paper")
     from nbconvert import HTMLExporter
 
-    # Other templates load MathJax and more from the net.
-    exporter = HTMLExporter(
-        template_name="basic", exclude_anchor_links=True, exclude_input_prompt=True, exclude_output_prompt=True
-    )
-    body, _ = exporter.from_filename(str(notebook))
+    with _undisturbed():
+        # Other templates load MathJax and more from the net.
+        exporter = HTMLExporter(
+            template_name="basic", exclude_anchor_links=True, exclude_input_prompt=True, exclude_output_prompt=True
+        )
+        body, _ = exporter.from_filename(str(notebook))
     write_page(output, notebook.stem, body)
 
 

@@ -1,8 +1,11 @@
 """The command line: what it writes, and one line for every mistake."""
 
+import io
 import json
+import os
 import pickle
 import re
+import stat
 import subprocess
 import sys
 
@@ -268,3 +271,60 @@ def test_a_shell_completes_commands_options_and_files(made, capsys, typed, offer
 def test_the_program_itself_answers():
     answer = subprocess.run([sys.executable, "-m", "ffc.cli", "--version"], capture_output=True, text=True, check=True)
     assert answer.stdout.startswith("ffc ")
+
+
+def answer(*words, **environment) -> subprocess.CompletedProcess:
+    """The program itself, in an environment of a user's."""
+    command = [sys.executable, "-m", "ffc.cli", *map(str, words)]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}]
+)
+def test_a_terminal_that_knows_few_letters_is_answered_in_plain_ones(environment):
+    said = answer("sample", "--help", **environment)
+    assert said.returncode == 0, said.stderr
+    assert b"--trunc-lambda lambda" in said.stdout
+
+
+def test_a_table_and_a_message_can_be_printed_in_ascii(made, capsys, monkeypatch):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BytesIO(), "ascii", write_through=True))
+    assert run("compare", made, "--batch", 1) == cli.DONE
+    assert run("inspect", "nö\udcff.flax") == cli.ERROR
+    table, message = (stream.buffer.getvalue() for stream in (sys.stdout, sys.stderr))
+    assert b"x sequential" in table
+    assert message.startswith(rb"ffc: error: n\xf6" + b"\xff.flax: cannot be read")
+
+
+def test_a_device_that_is_not_there_is_named():
+    said = answer("compare", GOLDEN / "made_gray28.pth", "--batch", 1, JAX_PLATFORMS="cuda")
+    assert said.returncode == cli.ERROR
+    assert said.stderr.startswith(b"ffc: error: JAX_PLATFORMS=cuda: JAX finds no such device here")
+    assert said.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("seed", ["-1", 2**64, "9" * 5000, "1e3"])
+def test_a_seed_without_samples_of_its_own_is_refused(made, tmp_path, capsys, seed):
+    words = ("sample", made, "--solver", "jacobi", "--out", tmp_path / "out.npz", "--seed", seed)
+    assert "expected a whole number from 0 to 2**64" in complaint(capsys, *words)
+
+
+def test_seeds_beyond_32_bits_have_samples_of_their_own(made, tmp_path):
+    samples = []
+    for seed in (0, 2**32, 2**64 - 1):
+        assert run("sample", made, "--solver", "jacobi", "--seed", seed, "--out", tmp_path / "out.npz") == cli.DONE
+        with np.load(tmp_path / "out.npz") as file:
+            samples.append(file["samples"].tobytes())
+    assert len(set(samples)) == 3
+
+
+def test_samples_and_pictures_can_go_to_a_device_or_through_a_link(made, tmp_path):
+    link = tmp_path / "link.png"
+    link.symlink_to("picture.png")
+    assert run("sample", made, "--solver", "jacobi", "--out", "/dev/null", "--image", link) == cli.DONE
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert link.is_symlink()
+    with Image.open(tmp_path / "picture.png") as image:
+        assert image.size == (2 * SHAPE[1], 2 * SHAPE[0])

@@ -1,5 +1,6 @@
 """Many batches: the same files however they came about, nothing half-written, memory that does not grow."""
 
+import errno
 import fcntl
 import json
 import os
@@ -54,7 +55,7 @@ def undisturbed(made, tmp_path_factory) -> Path:
 
 def in_a_process(made, folder, before: str, devices: int = 1) -> subprocess.CompletedProcess:
     """The same command in a process of its own, which runs the code `before` first."""
-    code = textwrap.dedent(before) + "\nimport sys; from ffc import cli; sys.exit(cli.main(sys.argv[1:]))"
+    code = textwrap.dedent(before) + "\nimport sys; from ffc.cli.main import main; sys.exit(main(sys.argv[1:]))"
     words = map(str, ("sample", made, *WORDS, "--out", folder))
     flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
     return subprocess.run([sys.executable, "-c", code, *words], env=os.environ | flags, capture_output=True, text=True)
@@ -269,3 +270,35 @@ def test_the_picture_shows_the_first_samples_and_quiet_is_quiet(made, tmp_path, 
     assert capsys.readouterr() == ("", "")
     with Image.open(tmp_path / "samples.png") as image:
         assert image.size == (10 * SHAPE[1], 10 * SHAPE[0])
+
+
+def test_a_file_system_without_locks_serves_with_a_warning(made, undisturbed, tmp_path, capsys, monkeypatch):
+    def unknown(*_):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    assert sample(made, tmp_path / "samples") == cli.DONE
+    assert "cannot be locked (No locks available); let one run at a time write to it" in capsys.readouterr().err
+    assert files(tmp_path / "samples") == files(undisturbed)
+
+
+def test_a_folder_goes_on_with_the_same_random_numbers_alone(made, undisturbed, tmp_path):
+    """Threefry, as JAX comes, however it is set."""
+    folder = tmp_path / "samples"
+    assert sample(made, folder, "--batches", 2) == cli.DONE
+    other = {"jax_default_prng_impl": "rbg", "jax_threefry_partitionable": False}
+    usual = {name: getattr(jax.config, name) for name in other}
+    try:
+        for name, value in other.items():
+            jax.config.update(name, value)
+        assert sample(made, folder) == cli.DONE
+    finally:
+        for name, value in usual.items():
+            jax.config.update(name, value)
+    assert files(folder) == files(undisturbed)
+
+
+def test_other_arithmetic_is_refused(made, undisturbed, capsys, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2 --xla_cpu_enable_fast_math=true")
+    assert sample(made, undisturbed) == cli.ERROR
+    assert "--xla_cpu_enable_fast_math=true" in capsys.readouterr().err

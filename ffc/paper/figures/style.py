@@ -22,7 +22,9 @@ COLUMN, PAGE = 3.25, 6.75
 _LINE = 0.13  # inches, of a legend
 _LETTERS = 22  # of a legend, an inch, its lines and gaps allowed for
 
+#: Matplotlib's own defaults, then ours: a user's matplotlibrc and styles change no figure.
 RC: dict[Any, Any] = {
+    **{name: value for name, value in mpl.rcParamsDefault.items() if not name.startswith("backend")},
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelsize": 6.5,
