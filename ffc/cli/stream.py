@@ -192,9 +192,7 @@ def _locked(descriptor: int, folder: Path) -> bool:
     except BlockingIOError:
         raise FFCError(f"{folder}: another run is writing to it; wait for that one, or name another folder") from None
     except OSError as error:  # ENOLCK, EOPNOTSUPP, ENOSYS, or EBADF, by NFS
-        print(
-            f"{folder}: cannot be locked ({error.strerror}); let one run at a time write to it", file=sys.stderr
-        )
+        print(f"{folder}: cannot be locked ({error.strerror}); let one run at a time write to it", file=sys.stderr)
         return False
     return True
 

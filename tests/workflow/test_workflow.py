@@ -1,6 +1,7 @@
 """The workflow itself: its plans, its errors, and what a change reruns."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,41 @@ def test_a_window_reruns_its_solver_and_what_hangs_on_it(finished):
         assert plan(finished, "tiny") == {"solve": 1, "summary": 1, "table": 1, "report": 1, "tiny": 1, "total": 5}
     finally:
         file.write_text(before)
+
+
+@pytest.mark.parametrize("along", [True, False])
+def test_a_fresh_clone_that_is_given_results_has_nothing_to_do(finished, tmp_path, along):
+    """With Snakemake's checksums beside the results; without them, once it is told."""
+    clone = copy_to(tmp_path)
+    for name in ("results", ".snakemake") if along else ("results",):
+        shutil.copytree(finished / name, clone / name)
+    for file in clone.rglob("*"):
+        if not {"results", ".snakemake"} & set(file.relative_to(clone).parts):
+            file.touch()  # a clone's files are of now
+    if not along:
+        assert snakemake(clone, "tiny", "--touch").returncode == 0
+    run = snakemake(clone, "-n", "tiny")
+    assert "Nothing to be done" in run.stdout, run.stdout
+
+
+def test_a_script_that_has_changed_reruns_its_jobs(finished):
+    script = finished / "workflow" / "scripts" / "table.py"
+    before = script.read_text()
+    try:
+        script.write_text(before + "\n")
+        assert plan(finished, "tiny") == {"table": 1, "report": 1, "tiny": 1, "total": 3}
+    finally:
+        script.write_text(before)
+
+
+def test_another_folder_is_named_where_presets_were_looked_for(project, tmp_path):
+    config = project / "config" / "config.yaml"
+    run = snakemake(project, "-n", "quick", "--directory", str(tmp_path), "--configfile", str(config))
+    assert run.returncode != 0
+    assert (
+        f"{tmp_path}/config/presets: holds no presets (.yaml files); run Snakemake in the project's folder"
+        in run.stdout
+    )
 
 
 def test_a_notebook_reruns_alone(finished):
