@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
 from ffc.core.errors import FFCError
 
@@ -30,7 +30,7 @@ def key_of(seed: int) -> jax.Array:
     if not 0 <= number < SEEDS:
         raise FFCError(f"seed {seed!r}: expected a whole number from 0 to 2**64 − 1")
     high, low = divmod(number, 2**32)
-    return jax.random.wrap_key_data(np.array([high, low], np.uint32), impl="threefry2x32")
+    return jax.random.wrap_key_data(jnp.array([high, low], jnp.uint32), impl="threefry2x32")
 
 
 def reproducible(draw: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
