@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ffc import __version__
-from ffc.cli import options
+from ffc.cli import given, options
 from ffc.cli.terminal import make_tolerant
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
@@ -60,8 +60,8 @@ def sample(arguments: argparse.Namespace) -> int:
     from ffc.core.solve import solve
     from ffc.store.records import Record, provenance
 
-    checkpoint, system = _load(arguments)
-    model, guess = checkpoint.model, _guess(arguments, checkpoint.model, system)
+    checkpoint, system = given.load(arguments)
+    model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess)
     solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), repeats=1)
     arrays = fetch(outcome(model, system, solution)) | {"seconds": seconds[0]}
@@ -96,7 +96,7 @@ def _sample_many(arguments: argparse.Namespace) -> int:
         check_writable(path)
     words = {name: getattr(arguments, name) for name in ("solver", "window", "block", "guess", "seed")}
     system, batch = options.system_options(arguments), arguments.batch or options.BATCH
-    source = stream.Source(_sampler(arguments), **words, system=system, batch=batch)
+    source = stream.Source(given.sampler(arguments), **words, system=system, batch=batch)
     drawn = stream.draw(source, arguments.out, arguments.batches, arguments.quiet)
     if arguments.image:
         first = stream.first_samples(arguments.out)
@@ -112,8 +112,8 @@ def compare(arguments: argparse.Namespace) -> int:
     from ffc.core.solve import solve
     from ffc.core.system import batch_size, count_ties
 
-    checkpoint, system = _load(arguments)
-    model, guess = checkpoint.model, _guess(arguments, checkpoint.model, system)
+    checkpoint, system = given.load(arguments)
+    model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     solvers = {name: solver_by_name(name, system, arguments.window, arguments.block, guess) for name in FIXED}
     batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
     print(f"{checkpoint.meta['file']}: {batch}; seconds are warm, for the whole batch")
@@ -145,7 +145,7 @@ def inspect(arguments: argparse.Namespace) -> int:
     """`ffc inspect`: model, sizes, parameters, SHA-256."""
     from dataclasses import asdict
 
-    checkpoint = _checkpoint(arguments)
+    checkpoint = given.checkpoint(arguments)
     lines = {"file": arguments.checkpoint, "model": checkpoint.model.kind, **asdict(checkpoint.model)}
     lines |= {"parameters": f"{checkpoint.parameters:,}", "sha256": checkpoint.meta["sha256"]}
     lines |= {name: checkpoint.meta[name] for name in ("origin", "data") if name in checkpoint.meta}
@@ -241,56 +241,6 @@ def _command(commands, run, text: str) -> argparse.ArgumentParser:
     command.add_argument("--model", metavar="MODULE:CLASS", help="a model of your own, imported to read its weights")
     command.add_argument("--trunc-lambda", type=float, metavar="λ", help="MADE's λ, where the checkpoint does not say")
     return command
-
-
-def _checkpoint(arguments: argparse.Namespace):
-    from ffc.models import model_class
-    from ffc.store import checkpoints
-
-    if arguments.model is not None:
-        model_class(arguments.model)
-    return checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
-
-
-def _sampler(arguments: argparse.Namespace):
-    """The checkpoint of a model that draws samples."""
-    from ffc.models import Sampler
-
-    checkpoint = _checkpoint(arguments)
-    if not isinstance(checkpoint.model, Sampler):
-        kind = checkpoint.model.kind
-        raise FFCError(f"{arguments.checkpoint}: {kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
-    return checkpoint
-
-
-def _load(arguments: argparse.Namespace):
-    """The checkpoint of a sampler, and its system for the noise that was asked for."""
-    from ffc.cli.files import read_rows
-    from ffc.core.keys import key_of
-
-    file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
-    checkpoint = _sampler(arguments)
-    model = checkpoint.model
-    if file is None:
-        u = model.noise(key_of(arguments.seed), arguments.batch or options.BATCH)
-    else:
-        try:
-            u = model.check_noise(file)
-        except FFCError as error:
-            raise FFCError(f"{arguments.noise}: {error}") from None
-    return checkpoint, model.system_with(options.system_options(arguments), checkpoint.params, u)
-
-
-def _guess(arguments: argparse.Namespace, model, system):
-    """Where the iterations begin: a guess by its name, or samples of an earlier run."""
-    from ffc.cli.files import read_rows
-    from ffc.core.system import batch_size
-    from ffc.models.guess import guess_by_name
-
-    if not arguments.guess.endswith(".npz"):
-        return guess_by_name(arguments.guess, model, system)
-    samples = read_rows(Path(arguments.guess), "samples", batch_size(system.initial()))
-    return model.state(samples)
 
 
 def _told(error: Exception) -> str:

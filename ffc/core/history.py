@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ffc.core.system import State, batch_size, block_distance, l2_distance
+from ffc.core.system import State, batch_size, block_distance, indices, l2_distance
 
 
 @jax.tree_util.register_dataclass
@@ -39,11 +39,12 @@ class History(NamedTuple):
 
 def start(x: State, trace: Trace) -> History:
     """Curves with row 0: the first guess `x`."""
-    curve = jnp.zeros((trace.length + 1, batch_size(x)))
+    l2, largest = _errors(x, trace)
+    curve = jnp.zeros((trace.length + 1, batch_size(x)), l2.dtype)
     nothing = jax.tree.map(lambda leaf: jnp.zeros((len(trace.snapshots), *leaf.shape), leaf.dtype), x)
     return History(
-        l2=curve.at[0].set(l2_distance(x, trace.reference)),
-        largest=curve.at[0].set(block_distance(x, trace.reference).max(axis=1)),
+        l2=curve.at[0].set(l2),
+        largest=curve.at[0].set(largest),
         change=curve,
         snapshots=_snap(nothing, trace.named[:, None] == 0, x),
     )
@@ -51,9 +52,10 @@ def start(x: State, trace: Trace) -> History:
 
 def extend(h: History, k: jax.Array, before: State, x: State, trace: Trace) -> History:
     """Add row `k`: the state `x` after iteration k, and `before` it."""
+    l2, largest = _errors(x, trace)
     return History(
-        l2=h.l2.at[k].set(l2_distance(x, trace.reference), mode="drop"),
-        largest=h.largest.at[k].set(block_distance(x, trace.reference).max(axis=1), mode="drop"),
+        l2=h.l2.at[k].set(l2, mode="drop"),
+        largest=h.largest.at[k].set(largest, mode="drop"),
         change=h.change.at[k].set(l2_distance(x, before), mode="drop"),
         snapshots=_snap(h.snapshots, trace.named[:, None] == k, x),
     )
@@ -61,12 +63,18 @@ def extend(h: History, k: jax.Array, before: State, x: State, trace: Trace) -> H
 
 def finish(h: History, last: jax.Array, x: State, trace: Trace) -> History:
     """After a sample's `last` [batch] iteration nothing moves: its curves stay level, and so do its snapshots."""
-    row = jnp.minimum(jnp.arange(trace.length + 1)[:, None], last)
+    row = jnp.minimum(indices(trace.length + 1)[:, None], last)
     return h._replace(
         l2=jnp.take_along_axis(h.l2, row, axis=0),
         largest=jnp.take_along_axis(h.largest, row, axis=0),
         snapshots=_snap(h.snapshots, trace.named[:, None] > last, x),
     )
+
+
+def _errors(x: State, trace: Trace) -> tuple[jax.Array, jax.Array]:
+    """[batch] Euclidean distance and largest absolute difference to the reference, in one dtype."""
+    l2 = l2_distance(x, trace.reference)
+    return l2, block_distance(x, trace.reference).max(axis=1, initial=0).astype(l2.dtype)
 
 
 def _snap(snapshots: State, here: jax.Array, x: State) -> State:

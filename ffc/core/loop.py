@@ -28,6 +28,8 @@ from ffc.core.system import (
     block_agreement,
     block_distance,
     block_finite,
+    block_size,
+    indices,
     prefix_length,
     select_blocks,
 )
@@ -37,8 +39,16 @@ class How(NamedTuple):
     """What the loop is compiled for."""
 
     schedule: Schedule
-    tolerance: float | None
+    tolerant: bool  # blocks that move by little are accepted
     row_above: bool  # rows that a window meets begin as the row before them
+
+
+class Limits(NamedTuple):
+    """When to stop before all is certified; numbers, which may be traced."""
+
+    iterations: jax.Array | int
+    tolerance: jax.Array | float = 0.0  # a block is accepted when it moves by no more than this …
+    relative: jax.Array | float = 0.0  # … and this share of its largest absolute value
 
 
 class Carry(NamedTuple):
@@ -58,30 +68,34 @@ def start(how: How, system: System, guess: State | None, trace: Trace | None) ->
     """Before the first iteration: at `guess`, or at the system's own first guess."""
     x = system.initial() if guess is None else guess
     zeros = jnp.zeros(batch_size(x), jnp.int32)
-    return Carry(
+    done = Status.RUNNING if system.size else Status.CERTIFIED
+    carry = Carry(
         x=x,
         cache=system.init_cache(x) if _cached(how, system) else (),
         met=zeros,
         prefix=zeros,
         certified=zeros,
-        status=zeros + Status.RUNNING,
+        status=zeros + done,
         iterations=zeros,
         history=None if trace is None else history.start(x, trace),
     )
+    return _varying(carry, (system, guess, trace))
 
 
 def advance(
-    how: How, system: System, c: Carry, trace: Trace | None, limit: jax.Array | int, spare: jax.Array | int = 0
+    how: How, system: System, c: Carry, trace: Trace | None, limits: Limits, spare: jax.Array | int = 0
 ) -> Carry:
-    """Iterations until at most `spare` samples still run, or `limit` were done."""
+    """Iterations until at most `spare` samples still run, or as many were done as `limits` allow."""
 
     def running(c: Carry):
-        return (jnp.sum(c.status == Status.RUNNING) > spare) & (jnp.max(c.iterations) < limit)
+        return (jnp.sum(c.status == Status.RUNNING) > spare) & (jnp.max(c.iterations, initial=0) < limits.iterations)
 
     def body(c: Carry) -> Carry:
-        after = _judge(system.size, how.schedule, c, _look_through_window(how, system, c))
+        after = _judge(system.size, how.schedule, c, _look_through_window(how, limits, system, c))
         if c.history is not None and trace is not None:
-            after = after._replace(history=history.extend(c.history, jnp.max(after.iterations), c.x, after.x, trace))
+            after = after._replace(
+                history=history.extend(c.history, jnp.max(after.iterations, initial=0), c.x, after.x, trace)
+            )
         return after
 
     return jax.lax.while_loop(running, body, c)
@@ -89,7 +103,7 @@ def advance(
 
 def finish(system: System, c: Carry, guess: State, trace: Trace | None) -> Carry:
     """After the last iteration: of a sample that broke, its certified prefix, and the guess from there on."""
-    trusted = (c.status != Status.NOT_FINITE)[:, None] | (jnp.arange(system.size) < c.certified[:, None])
+    trusted = (c.status != Status.NOT_FINITE)[:, None] | (indices(system.size) < c.certified[:, None])
     return c._replace(
         x=select_blocks(trusted, c.x, guess),
         history=None if c.history is None or trace is None else history.finish(c.history, c.iterations, c.x, trace),
@@ -112,10 +126,10 @@ def _cached(how: How, system: System) -> bool:
     return how.schedule.cached and system.supports_window(how.schedule.count, how.schedule.block)
 
 
-def _look_through_window(how: How, system: System, c: Carry) -> _Seen:
-    schedule, tolerance = how.schedule, how.tolerance
+def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> _Seen:
+    schedule = how.schedule
     start = _window_start(system, schedule, c)
-    index = start[:, None] + jnp.arange(schedule.window)
+    index = start[:, None] + indices(schedule.window)
     solved = index < c.prefix[:, None]
     hold = solved | (c.status != Status.RUNNING)[:, None]
     if how.row_above:
@@ -132,8 +146,12 @@ def _look_through_window(how: How, system: System, c: Carry) -> _Seen:
             _whole if schedule.window == system.size else functools.partial(jnp.take_along_axis, indices=index, axis=1)
         )
     same = pick(block_agreement(before, after))
-    near = same if tolerance is None else pick(block_distance(before, after) <= tolerance)
+    near = pick(_near(limits, before, after)) if how.tolerant else same
     return _Seen(x, cache, start, solved, same, near, pick(block_finite(after)))
+
+
+def _near(limits: Limits, before: State, after: State) -> jax.Array:
+    return block_distance(before, after) <= limits.tolerance + limits.relative * block_size(after)
 
 
 def _window_start(system: System, schedule: Schedule, c: Carry) -> jax.Array:
@@ -165,7 +183,7 @@ def _copy_row_above(length: int, c: Carry, index: jax.Array) -> State:
 
 def _sweep_steps(system: System, schedule: Schedule, x: State, start, prefix, status) -> State:
     """An iteration by whole sweeps: step j keeps the j-th block of every run in the window."""
-    offset = jnp.arange(system.size) - start[:, None]
+    offset = indices(system.size) - start[:, None]
     inside = (offset >= 0) & (offset < schedule.window) & (offset + start[:, None] >= prefix[:, None])
     inside &= (status == Status.RUNNING)[:, None]
 
@@ -181,9 +199,9 @@ def _window_steps(system: System, schedule: Schedule, x, cache, start, hold) -> 
 
     def step(j, carry):
         y, cache = carry
-        values, cache = system.window(cache, y, start + j, count, block)
+        values, cache = system.window(cache, y, start + jnp.asarray(j, start.dtype), count, block)
         kept = _take(y, start, schedule.window)
-        here = (jnp.arange(schedule.window) % block == j) & ~hold
+        here = (indices(schedule.window) % block == j) & ~hold
         spread = jnp.repeat(values, block, axis=1)
         return _put(y, select_blocks(here, spread, kept), start), cache
 
@@ -219,6 +237,21 @@ def _judge(size: int, schedule: Schedule, c: Carry, seen: _Seen) -> Carry:
         iterations=c.iterations + running,
         history=c.history,
     )
+
+
+def _varying(carry: Carry, data: Any) -> Carry:
+    """Inside `shard_map`, a carry that varies over all axes of the mesh that `data` varies over."""
+    axes = frozenset().union(*map(_axes, jax.tree.leaves((data, carry))))
+
+    def leaf(value: jax.Array) -> jax.Array:
+        missing = tuple(axes - _axes(value))
+        return jax.lax.pcast(value, missing, to="varying") if missing else value
+
+    return jax.tree.map(leaf, carry)
+
+
+def _axes(value: Any) -> frozenset[str]:
+    return getattr(getattr(jax.typeof(value), "manual_axis_type", None), "varying", frozenset())
 
 
 def _take(x: jax.Array, start: jax.Array, width: int) -> jax.Array:

@@ -1,7 +1,7 @@
 """What `solve` returns: the answer, how each sample ended, and how much of it is certain."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import jax
@@ -37,26 +37,31 @@ def describe(counts: Counter[Status]) -> str:
     return "; ".join(f"{count} of {total} samples {status.message}" for status, count in counts.items())
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Solution:
-    """What `solve` returns. Arrays stay on the device until they are read."""
+    """What `solve` returns. Arrays stay on the device until they are read.
+
+    A pytree: it can leave `jit` and `vmap`. Its properties are for outside of them.
+    """
 
     value: State
     status_codes: jax.Array  # [batch] Status
     iterations: jax.Array  # [batch] iterations each sample took part in
     certified: jax.Array  # [batch] leading blocks that equal the sequential answer
-    size: int  # N
-    steps_per_iteration: int  # evaluations of the system, one after the other, in an iteration
+    size: int = field(metadata={"static": True})  # N
+    #: Evaluations of the system, one after the other, in an iteration.
+    steps_per_iteration: int = field(metadata={"static": True})
     history: History | None = None
 
     @property
     def status(self) -> list[Status]:
-        return [Status(int(code)) for code in np.asarray(self.status_codes)]
+        return [Status(int(code)) for code in np.asarray(self.status_codes).ravel()]
 
     @property
     def evaluations(self) -> int:
         """Evaluations of the system that had to follow one another (paper: parallel iterations)."""
-        return int(np.max(np.asarray(self.iterations))) * self.steps_per_iteration
+        return int(np.max(np.asarray(self.iterations), initial=0)) * self.steps_per_iteration
 
     @property
     def exact(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from ffc.core import loop, stages
+from ffc.core import arguments, loop, stages
 from ffc.core.errors import FFCError
 from ffc.core.history import Trace
 from ffc.core.solution import Solution, Status
@@ -19,18 +19,19 @@ class Exact:
     """Stop a sample when all its blocks are certified, or after `max_iterations`."""
 
     max_iterations: int | None = None
-    tolerance = None
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """Accept blocks that move by at most `tolerance` in one iteration. Faster, and not exact.
+    """Accept blocks that move by at most `tolerance` + `relative` · (largest absolute value) in one iteration.
 
-    Windows follow the accepted prefix; `Solution.certified` still counts only what is exact.
+    Faster, and not exact. Windows follow the accepted prefix; `Solution.certified` still counts only what is exact.
+    Numbers may be traced: a new one needs no new program.
     """
 
     tolerance: float
     max_iterations: int | None = None
+    relative: float = 0.0
 
 
 @jax.tree_util.register_dataclass
@@ -58,15 +59,20 @@ def solve(
     on where it begins. With `trace`, error curves of `trace.length` iterations are
     kept; after a sample's end they stay level. With `retire`, finished samples leave the batch (`ffc.core.stages`):
     a program for each size of batch, for systems that can `select_samples`, and not inside `jit`. Sums may then
-    run in another order, so that last bits differ. Raises `FFCError` where the solver does not fit the size
-    of the system, or the guess the shape of its states.
+    run in another order, so that last bits differ. Raises `FFCError` where an argument is not what it
+    should be, the solver does not fit the size of the system, or the guess the shape of its states.
     """
-    schedule = solver.schedule(system.size)
-    limit = system.size if stop.max_iterations is None else min(stop.max_iterations, system.size)
-    above = isinstance(guess, RowAbove)
-    first = None if guess is None or above else _fitting(system, guess)
-    how = loop.How(schedule, stop.tolerance, above and _moves_by_rows(system, schedule))
-    end = (stages.run if retire else _run)(how, system, first, trace, limit)
+    states = arguments.state_of(system)
+    schedule = arguments.schedule_of(solver, system.size)
+    limits = _limits(stop, system.size, states)
+    row_above = isinstance(guess, RowAbove)
+    first = None if guess is None or row_above else arguments.guess_of(guess, states)
+    if trace is not None:
+        arguments.check_trace(trace, states)
+    if retire:
+        arguments.check_outside_jit(system, "retire")
+    how = loop.How(schedule, isinstance(stop, Tolerance), row_above and _moves_by_rows(system, schedule, states))
+    end = (stages.run if retire else _run)(how, system, first, trace, limits)
     return Solution(
         value=end.x,
         status_codes=jnp.where(end.status == Status.RUNNING, Status.ITERATION_LIMIT, end.status),
@@ -79,22 +85,24 @@ def solve(
 
 
 @functools.partial(jax.jit, static_argnames="how")
-def _run(how: loop.How, system: System, guess: State | None, trace: Trace | None, limit: jax.Array) -> loop.Carry:
+def _run(how: loop.How, system: System, guess: State | None, trace: Trace | None, limits: loop.Limits) -> loop.Carry:
     first = loop.start(how, system, guess, trace)
-    return loop.finish(system, loop.advance(how, system, first, trace, limit), first.x, trace)
+    return loop.finish(system, loop.advance(how, system, first, trace, limits), first.x, trace)
 
 
-def _moves_by_rows(system: System, schedule: Schedule) -> bool:
+def _limits(stop: Exact | Tolerance, size: int, states: State) -> loop.Limits:
+    """The numbers of a stopping rule; no run needs more iterations than there are blocks."""
+    if not isinstance(stop, Exact | Tolerance):
+        raise FFCError(f"stop: {stop!r} is no stopping rule; give Exact(max_iterations) or Tolerance(tolerance)")
+    most = stop.max_iterations
+    iterations = size if most is None else min(most, size) if isinstance(most, int) else jnp.minimum(most, size)
+    if isinstance(stop, Exact):
+        return loop.Limits(iterations)
+    arguments.check_tolerance(states)
+    return loop.Limits(iterations, stop.tolerance, stop.relative)
+
+
+def _moves_by_rows(system: System, schedule: Schedule, states: State) -> bool:
     """Whether windows meet new rows on their way."""
-    single = len(jax.tree.leaves(jax.eval_shape(system.initial))) == 1
     aligned = 1 < schedule.window < system.row_length or schedule.window % system.row_length == 0
-    return single and aligned and schedule.window < system.size
-
-
-def _fitting(system: System, guess: State) -> State:
-    """`guess` in the dtypes of the system's states, if it has their shapes."""
-    expected = jax.eval_shape(system.initial)
-    found, wanted = (jax.tree.map(jnp.shape, state) for state in (guess, expected))
-    if found != wanted:
-        raise FFCError(f"guess: it has the shape {found}; a state of this system has {wanted}")
-    return jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), guess, expected)
+    return len(jax.tree.leaves(states)) == 1 and aligned and schedule.window < system.size

@@ -19,15 +19,15 @@ _advance = partial(jax.jit, static_argnums=0)(loop.advance)
 _finish = jax.jit(loop.finish)
 
 
-def run(how: loop.How, system: System, guess: State | None, trace: Trace | None, limit: int) -> loop.Carry:
+def run(how: loop.How, system: System, guess: State | None, trace: Trace | None, limits: loop.Limits) -> loop.Carry:
     """What `loop.start`, `advance` and `finish` come to, in stages of halving batches."""
     first = whole = part = _start(how, system, guess, trace)
     rest, curves, alive = system, trace, np.arange(len(first.status))
     while True:
-        part = _advance(how, rest, part, curves, limit, spare=_half(len(alive)) % len(alive))
+        part = _advance(how, rest, part, curves, limits, spare=_half(len(alive)) % len(alive))
         whole = _put(whole, part, alive)
         running = np.asarray(part.status) == Status.RUNNING
-        if not running.any() or np.asarray(part.iterations).max() >= limit:
+        if not running.any() or np.asarray(part.iterations).max(initial=0) >= limits.iterations:
             return _finish(system, whole, first.x, trace)
         kept = _kept(running)
         part, alive = _take(part, kept), alive[kept]

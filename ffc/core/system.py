@@ -85,6 +85,11 @@ class System:
         return jnp.zeros((batch_size(x), self.size), bool)
 
 
+def indices(count: int) -> jax.Array:
+    """0 … count − 1, int32 in every mode of JAX."""
+    return jnp.arange(count, dtype=jnp.int32)
+
+
 @jax.jit
 def count_ties(system: System, x: State) -> jax.Array:
     """[batch] how many blocks of each sample of the solution `x` are ties."""
@@ -92,7 +97,10 @@ def count_ties(system: System, x: State) -> jax.Array:
 
 
 def block_agreement(x: State, y: State) -> jax.Array:
-    """[batch, N] bool: block i of `x` and `y` is the same, bit for bit (−0 is not 0; NaN equals nothing)."""
+    """[batch, N] bool: block i of `x` and `y` is the same, bit for bit (−0 is not 0; NaN equals nothing).
+
+    Any dtype: floating-point and complex numbers by their bits, whole numbers and truth values as they are.
+    """
     return _per_block(_same, jnp.all, x, y)
 
 
@@ -102,8 +110,13 @@ def block_finite(x: State) -> jax.Array:
 
 
 def block_distance(x: State, y: State) -> jax.Array:
-    """[batch, N] largest absolute difference in each block."""
-    return _per_block(lambda a, b: jnp.abs(a - b), jnp.max, x, y)
+    """[batch, N] largest absolute difference in each block, as floating-point numbers; 1 where truth values differ."""
+    return _per_block(_difference, jnp.max, x, y)
+
+
+def block_size(x: State) -> jax.Array:
+    """[batch, N] largest absolute value in each block, as floating-point numbers."""
+    return block_distance(x, jax.tree.map(jnp.zeros_like, x))
 
 
 def select_blocks(mask: jax.Array, x: State, y: State) -> State:
@@ -122,7 +135,7 @@ def select_blocks(mask: jax.Array, x: State, y: State) -> State:
 def prefix_length(mask: jax.Array) -> jax.Array:
     """[batch] int32: how many leading entries of `mask` [batch, N] hold."""
     length = mask.shape[1]
-    return jnp.min(jnp.where(mask, length, jnp.arange(length)), axis=1, initial=length)
+    return jnp.min(jnp.where(mask, jnp.int32(length), indices(length)), axis=1, initial=length)
 
 
 def batch_size(x: State) -> int:
@@ -131,8 +144,8 @@ def batch_size(x: State) -> int:
 
 
 def l2_distance(x: State, y: State) -> jax.Array:
-    """[batch] Euclidean norm of `x − y` over all blocks."""
-    squares = jax.tree.map(lambda a, b: jnp.sum((a - b) ** 2, axis=tuple(range(1, a.ndim))), x, y)
+    """[batch] Euclidean norm of `x − y` over all blocks, as floating-point numbers."""
+    squares = jax.tree.map(lambda a, b: jnp.sum(_difference(a, b) ** 2, axis=tuple(range(1, a.ndim))), x, y)
     return jnp.sqrt(sum(jax.tree.leaves(squares)))
 
 
@@ -142,10 +155,26 @@ def _expand(mask: jax.Array, ndim: int) -> jax.Array:
 
 def _same(a: jax.Array, b: jax.Array) -> jax.Array:
     # Bits, as `==` takes −0 for 0, and may take numbers near zero for it; a function may tell them apart.
+    if jnp.issubdtype(a.dtype, jnp.complexfloating):
+        return _same(a.real, b.real) & _same(a.imag, b.imag)
     if not jnp.issubdtype(a.dtype, jnp.floating):
         return a == b
     bits = jnp.dtype(f"uint{8 * a.dtype.itemsize}")
     return (jax.lax.bitcast_convert_type(a, bits) == jax.lax.bitcast_convert_type(b, bits)) & ~jnp.isnan(a)
+
+
+def _difference(a: jax.Array, b: jax.Array) -> jax.Array:
+    """|a − b| in float32, or in float64 for wider numbers where JAX has them."""
+    dtype = a.dtype
+    wide = jnp.promote_types(jnp.finfo(dtype).dtype if jnp.issubdtype(dtype, jnp.inexact) else dtype, jnp.float32)
+    if dtype == jnp.bool_:
+        return (a != b).astype(jnp.float32)
+    if jnp.issubdtype(dtype, jnp.integer):  # the larger less the smaller fits the unsigned type, and nothing else does
+        high, low = (part.astype(f"uint{8 * dtype.itemsize}") for part in (jnp.maximum(a, b), jnp.minimum(a, b)))
+        return (high - low).astype(jnp.float32)
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        return jnp.abs(a - b)
+    return jnp.abs(a.astype(wide) - b.astype(wide))
 
 
 def _per_block(entry, reduce, *states: State) -> jax.Array:

@@ -6,11 +6,8 @@ where it came from. Files are data: no reader runs code that a file contains.
 
 import dataclasses
 import hashlib
-import io
 import json
 import re
-import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,16 +18,14 @@ import numpy as np
 
 from ffc.core.errors import FFCError, need
 from ffc.models import Model, is_known, kind_of, model_class
+from ffc.store.pytorch import DEPTH, read_tensors, unwrapped
 from ffc.store.records import write_bytes
 
 Tree = dict[str, Any]
 
 _FIXED = ("mask", "running_mean", "running_var")  # leaves that are not trained
 _REAL = (jnp.floating, jnp.integer, jnp.bool_)  # bfloat16 and its kin are no kinds of numpy's
-#: Where training programs keep the weights in what they save; what they write before each name.
-_WRAPPERS = ("params", "state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.")
-_DEPTH = 16  # deeper than the tree of any model
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ def load(path: str | Path, shape: tuple[int, ...] | None = None, trunc_lambda: f
         digest = hashlib.sha256(content).hexdigest()
         sidecar = _sidecar(path, digest)
         described = sidecar.pop("model", None)
-        tree = _arrays(given if described else _unwrapped(given))  # ours are wrapped in nothing
+        tree = _arrays(given if described else unwrapped(given))  # ours are wrapped in nothing
         _check_numbers(tree)
         model = _described(described, tree) if described else _recognised(tree, shape, trunc_lambda)
     except FFCError as error:
@@ -122,28 +117,18 @@ def _check_array(code: int, data: bytes) -> None:
     """Flax's arrays are (shape, dtype, bytes), and a tree has no other lists: msgpack takes memory for their claims."""
     from flax.serialization import msgpack
 
-    msgpack.unpackb(data, raw=True, max_array_len=_DEPTH)
+    msgpack.unpackb(data, raw=True, max_array_len=DEPTH)
 
 
 def _arrays(node: Any, path: tuple[str, ...] = ()) -> Any:
     """The tree with float32 arrays, or `FFCError`."""
     where = "/".join(path) or "the top"
-    if isinstance(node, dict) and len(path) < _DEPTH:
+    if isinstance(node, dict) and len(path) < DEPTH:
         return {str(name): _arrays(child, (*path, str(name))) for name, child in node.items()}
     if isinstance(node, np.ndarray) and any(jnp.issubdtype(node.dtype, kind) for kind in _REAL):
         return node.astype(np.float32, copy=False)
     kind = f"{node.dtype} numbers" if isinstance(node, np.ndarray) else type(node).__name__
     raise FFCError(f"expected a tree of named arrays of real numbers; found {kind} at {where}")
-
-
-def _unwrapped(tree: Any) -> Any:
-    """The weights inside what training programs save beside them: a state of training, variables of Flax …"""
-    for _ in range(_DEPTH):
-        inside = next((tree[name] for name in _WRAPPERS if name in tree), None) if isinstance(tree, dict) else None
-        if not isinstance(inside, dict):
-            return tree
-        tree = inside
-    return tree
 
 
 def _unprefixed(state: dict[str, Any]) -> dict[str, Any]:
@@ -158,69 +143,6 @@ def _read_torch(content: bytes) -> Tree:
     return _nested({_new_name(name): value.float().numpy() for name, value in state.items()})
 
 
-def read_tensors(content: bytes) -> dict[str, Any]:
-    """The tensors of a PyTorch state dict, by name and in their own types. Raises `FFCError` on anything else."""
-    need("torch", extra="torch")
-    import torch
-
-    try:
-        _check_packing(content)
-        # First without numbers: PyTorch takes memory for what a file claims, before it reads as much.
-        _check_tensors(torch.load(io.BytesIO(content), map_location="meta", weights_only=True), len(content))
-        state = _unwrapped(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
-    except FFCError:
-        raise
-    except Exception as error:  # torch raises whatever its unpickler meets
-        raise FFCError(
-            "not a plain PyTorch state dict: it is damaged, or it holds objects whose loading runs code, which was "
-            "not done; download it again, or have it saved as torch.save(model.state_dict(), …)"
-        ) from error
-    if any(value.device.type != "cpu" or value.is_quantized for value in state.values()):
-        raise FFCError("it has tensors without numbers, or quantized ones; expected plain ones")
-    return {str(name): value.detach() for name, value in state.items()}
-
-
-def _check_packing(content: bytes) -> None:
-    """PyTorch packs nothing; what is packed could unfold to any size."""
-    if zipfile.is_zipfile(io.BytesIO(content)):
-        with zipfile.ZipFile(io.BytesIO(content)) as file:
-            if sum(info.file_size for info in file.infolist()) > len(content):
-                raise FFCError("what it holds claims to be larger than the file; download it again")
-
-
-def _check_tensors(state: Any, size: int) -> None:
-    """`FFCError` unless `state`, on the device "meta", has dense tensors that `size` bytes can hold."""
-    import torch
-
-    found = list(_tensors(state, set()))  # those beside the weights are loaded, too
-    if any(value.layout != torch.strided or value.is_complex() for value in found):
-        raise FFCError("expected dense tensors of real numbers")
-    state = _unwrapped(state)
-    if not isinstance(state, dict):
-        raise FFCError(f"expected a PyTorch state dict, names and tensors; found a {type(state).__name__}")
-    if other := next((name for name, value in state.items() if not isinstance(value, torch.Tensor)), None):
-        kind = type(state[other]).__name__
-        raise FFCError(
-            f"expected a PyTorch state dict, names and tensors only; found a {kind} as {other!r}: save the weights "
-            "alone, as torch.save(model.state_dict(), …)"
-        )
-    storages = {storage._cdata: storage.nbytes() for storage in map(torch.Tensor.untyped_storage, found)}
-    if max(sum(value.nbytes for value in found), sum(storages.values())) > size:
-        raise FFCError("its tensors claim to be larger than the file; download it again from where you trust it")
-
-
-def _tensors(node: Any, seen: set[int]) -> Iterator[Any]:
-    """All tensors in dictionaries, lists and tuples, each container looked into once."""
-    import torch
-
-    if isinstance(node, torch.Tensor):
-        yield node
-    elif isinstance(node, dict | list | tuple) and id(node) not in seen:
-        seen.add(id(node))
-        for child in node.values() if isinstance(node, dict) else node:
-            yield from _tensors(child, seen)
-
-
 def _new_name(name: str) -> str:
     """torchvision's old state dicts write norm.1 where newer ones write norm1."""
     return re.sub(r"\b(norm|relu|conv)\.([12])\b", r"\1\2", name)
@@ -230,7 +152,7 @@ def _nested(state: dict[str, np.ndarray]) -> Tree:
     """Dotted names as a tree, without the counters of batches, which are no weights."""
     tree: Tree = {}
     for name, value in state.items():
-        *parents, leaf = name.split(".", _DEPTH)
+        *parents, leaf = name.split(".", DEPTH)
         if leaf == "num_batches_tracked":
             continue
         node = tree

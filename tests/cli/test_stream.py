@@ -13,7 +13,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from PIL import Image
 
 from ffc import solve
 from ffc.cli import main as cli
@@ -262,14 +261,6 @@ def test_samples_that_are_not_certified_show_in_the_exit_code(tmp_path, capsys):
     folder = tmp_path / "samples"
     assert sample(path, folder) == cli.NOT_EXACT
     assert f"{BATCHES * BATCH} of {BATCHES * BATCH} samples met a value that is not finite" in capsys.readouterr().out
-
-
-def test_the_picture_shows_the_first_samples_and_quiet_is_quiet(made, tmp_path, capsys):
-    words = ("--quiet", "--batch", 60, "--batches", 2, "--image", tmp_path / "samples.png")
-    assert sample(made, tmp_path / "samples", *words) == cli.DONE
-    assert capsys.readouterr() == ("", "")
-    with Image.open(tmp_path / "samples.png") as image:
-        assert image.size == (10 * SHAPE[1], 10 * SHAPE[0])
 
 
 def test_a_file_system_without_locks_serves_with_a_warning(made, undisturbed, tmp_path, capsys, monkeypatch):

@@ -15,6 +15,8 @@ from tiny import copy_to, snakemake, start
 
 from .kills import differ, differences
 
+pytestmark = pytest.mark.stress
+
 SCRIPTS = ROOT / "workflow" / "scripts"
 AGAIN = "Once that is mended, repeat the command"
 DATA = "results/tiny/data/made_mnist.npz"
@@ -142,8 +144,6 @@ def test_an_array_that_xla_has_no_memory_for():
 #: A cell that waits for the file `go`, and fails.
 CELL = """from pathlib import Path
 from time import sleep
-
-pytestmark = pytest.mark.stress
 while not Path("go").exists():
     sleep(0.1)
 1 / 0"""

@@ -8,6 +8,8 @@ from tiny import TINY, copy_to, snakemake
 
 from .kills import differ, differences, moments, run_and_kill
 
+pytestmark = pytest.mark.stress
+
 #: A MADE that has its whole process group killed, once at each of two places, unless a file says that it was.
 MORTAL = """
 import os
@@ -15,8 +17,6 @@ import signal
 from pathlib import Path
 
 from ffc.models.made import MADE
-
-pytestmark = pytest.mark.stress
 
 validations = []
 

@@ -72,11 +72,8 @@ def test_the_library_alone_is_small_and_solves(bare, tmp_path):
         (["ffc", "--version"], "cli"),
         (["python", "-c", "import ffc.training"], "training"),
         (["python", "-c", "import ffc.paper.figures"], "paper"),
-        (["python", "-c", "from ffc.store.checkpoints import load; load('GOLDEN/made_gray28.pth')"], "torch"),
-        (
-            ["python", "-c", "from ffc.store.checkpoints import load; load('GOLDEN/pixelcnnpp_gray28.flax')"],
-            "checkpoints",
-        ),
+        (["python", "-c", LOAD.format("made_gray28.pth")], "torch"),
+        (["python", "-c", LOAD.format("pixelcnnpp_gray28.flax")], "checkpoints"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,5 +1,6 @@
 """The check that no test is skipped unseen: it fails a run, and names the test."""
 
+import os
 import subprocess
 import sys
 
@@ -18,7 +19,8 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "test_mine.py"], plugins=[
 def run(folder, test):
     (folder / "test_mine.py").write_text(test)
     command = [sys.executable, "-c", PROGRAM, ROOT / "tests" / "helpers"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    told = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    return subprocess.run(command, cwd=folder, env=told, capture_output=True, text=True)
 
 
 def test_a_skipped_test_fails_the_run_and_is_named(tmp_path):

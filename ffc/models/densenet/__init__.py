@@ -84,10 +84,10 @@ class DenseNet(Model):
 
         def norm(n: int) -> Params:
             return {
-                "weight": jnp.ones(n),
-                "bias": jnp.zeros(n),
-                "running_mean": jnp.zeros(n),
-                "running_var": jnp.ones(n),
+                "weight": jnp.ones(n, jnp.float32),
+                "bias": jnp.zeros(n, jnp.float32),
+                "running_mean": jnp.zeros(n, jnp.float32),
+                "running_var": jnp.ones(n, jnp.float32),
             }
 
         width, wide = self.features, self.bottleneck * self.growth
@@ -106,7 +106,10 @@ class DenseNet(Model):
                 features[f"transition{k}"] = {"norm": norm(width), "conv": conv(width, width // 2, 1)}
                 width //= 2
         features[LAST_NORM] = norm(width)
-        classifier = {"weight": Normal((self.classes, width), width**-0.5), "bias": jnp.zeros(self.classes)}
+        classifier = {
+            "weight": Normal((self.classes, width), width**-0.5),
+            "bias": jnp.zeros(self.classes, jnp.float32),
+        }
         return draw(key, {"features": features, "classifier": classifier})
 
     def loss(

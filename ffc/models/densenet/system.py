@@ -31,7 +31,9 @@ class DenseFeatures(System):
     def initial(self) -> State:
         batch, height, width, _ = self.x.shape
         sizes = _sides(height, len(self.blocks)), _sides(width, len(self.blocks))
-        return tuple(jnp.zeros((batch, n, h, w, self.growth)) for n, h, w in zip(self.blocks, *sizes, strict=True))
+        return tuple(
+            jnp.zeros((batch, n, h, w, self.growth), self.x.dtype) for n, h, w in zip(self.blocks, *sizes, strict=True)
+        )
 
     def sweep(self, x: State) -> State:
         return tuple(

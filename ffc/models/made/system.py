@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.core.system import Cache, State, System
+from ffc.core.system import Cache, State, System, indices
 
 
 class Known(NamedTuple):
@@ -61,8 +61,8 @@ class MADESampling(System):
 
     def init_cache(self, x: State) -> Cache:
         (_, b1), (_, b2), _ = self.layers
-        first, nothing = jnp.broadcast_to(b1, (len(x), len(b1))), jnp.zeros((len(x), len(b2)))
-        return Known(jnp.full(len(x), -1), first, nothing, nothing, x, x)
+        first, nothing = jnp.broadcast_to(b1, (len(x), len(b1))), jnp.zeros((len(x), len(b2)), x.dtype)
+        return Known(jnp.full(len(x), -1, jnp.int32), first, nothing, nothing, x, x)
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         if count == 1:
@@ -108,9 +108,9 @@ class MADESampling(System):
         step = (count + 1) // 2
         entries = jnp.minimum(before + step, begin)
         here = jnp.clip(before, at, at + count - step)
-        new = (here + jnp.arange(step) >= before) & (here + jnp.arange(step) < entries)
+        new = (here + indices(step) >= before) & (here + indices(step) < entries)
         first = known.first + jnp.where(new, _cut(recent, here - at, step), 0) @ _cut(w1, here, step, axis=0)
-        seen = jnp.arange(len(w2)) < jnp.asarray(self._ends(0))[entries + 1]
+        seen = indices(len(w2)) < jnp.asarray(self._ends(0))[entries + 1]
         hidden = jnp.where(seen, jax.nn.relu(first), 0)
 
         def second(start, width):
@@ -133,12 +133,12 @@ class MADESampling(System):
         width = int(np.max(ends[entries:] - ends[: len(ends) - entries]))
         first, last = (jnp.asarray(ends)[place + 1] for place in (begin, end))
         start = jnp.minimum(first, len(self.last_seen[layer]) - width)
-        unit = start + jnp.arange(width)
+        unit = start + indices(width)
         return start, (unit >= first) & (unit < last)
 
     def _ends(self, layer: int) -> np.ndarray:
         """At i + 1, the number of units that see no entry from i on; i = −1, 0 … D."""
-        return np.searchsorted(self.last_seen[layer], np.arange(-1, self.size + 1))
+        return np.searchsorted(self.last_seen[layer], np.arange(-1, self.size + 1)).astype(np.int32)
 
     def _sample(self, mean: jax.Array, log_scale: jax.Array, u: jax.Array) -> jax.Array:
         return jnp.clip(mean + jnp.exp(log_scale) * u, -self.limit, self.limit)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ffc.core.system import indices
 from ffc.models.pixelcnnpp.weights import Layer
 
 Index = jax.Array | int
@@ -79,8 +80,8 @@ class Layers:
         y = _conv(self.drop(y) if dropout else y, layer, stride)
         if shift == (0, 0):
             return y
-        row = jnp.reshape(out.row, (-1, 1, 1, 1)) + jnp.arange(out.rows)[:, None, None]
-        column = jnp.reshape(out.column, (-1, 1, 1, 1)) + jnp.arange(out.columns)[:, None]
+        row = jnp.reshape(out.row, (-1, 1, 1, 1)) + indices(out.rows)[:, None, None]
+        column = jnp.reshape(out.column, (-1, 1, 1, 1)) + indices(out.columns)[:, None]
         return jnp.where((row >= shift[0]) & (column >= shift[1]), y, 0)
 
     def enlarge(self, level: int, x: Any, layer: Layer) -> jax.Array:
@@ -143,6 +144,11 @@ def _owners(fine: Index, count: int, coarse: Index, held: int) -> tuple[Index, i
     return jnp.minimum(fine // 2, coarse + held - needed), needed
 
 
+def corner(row: Index, column: Index) -> tuple[jax.Array, ...]:
+    """Where a slice of [batch, rows, columns, channels] begins, as indices of one dtype in every mode of JAX."""
+    return tuple(jnp.asarray(index, jnp.int32) for index in (0, row, column, 0))
+
+
 def cut(x: jax.Array, region: Region) -> jax.Array:
     """A region of an array [batch, rows, columns, channels]; starts may be traced, one for all or one a sample."""
     sizes = (region.rows, region.columns)
@@ -151,9 +157,9 @@ def cut(x: jax.Array, region: Region) -> jax.Array:
     if all(isinstance(start, int) for start in (region.row, region.column)):
         return x[:, region.row : region.row + region.rows, region.column : region.column + region.columns]
     if max(jnp.ndim(region.row), jnp.ndim(region.column)) == 0:
-        return jax.lax.dynamic_slice(x, (0, region.row, region.column, 0), (x.shape[0], *sizes, x.shape[3]))
+        return jax.lax.dynamic_slice(x, corner(region.row, region.column), (x.shape[0], *sizes, x.shape[3]))
     row, column = (jnp.broadcast_to(start, x.shape[:1]) for start in (region.row, region.column))
-    return jax.vmap(lambda a, r, c: jax.lax.dynamic_slice(a, (r, c, 0), (*sizes, x.shape[3])))(x, row, column)
+    return jax.vmap(lambda a, r, c: jax.lax.dynamic_slice(a, corner(r, c)[1:], (*sizes, x.shape[3])))(x, row, column)
 
 
 def _conv(x: jax.Array, layer: Layer, stride: int) -> jax.Array:

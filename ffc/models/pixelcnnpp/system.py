@@ -36,7 +36,8 @@ class PixelSampling(System):
 
     def initial(self) -> State:
         batch, _, _, channels = self.coupling.shape
-        return jnp.zeros((batch, self.size, channels))
+        dtype = jnp.result_type(*jax.tree.leaves((self.layers, self.coupling)))
+        return jnp.zeros((batch, self.size, channels), dtype)
 
     def sweep(self, x: State) -> State:
         return self.coupling.pixels(self._outputs_everywhere(x)).reshape(x.shape)
@@ -64,7 +65,7 @@ class PixelSampling(System):
             return names.shapes
 
         features = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(walk))
-        return features | {"row": jnp.full(len(x), -1)}
+        return features | {"row": jnp.full(len(x), -1, jnp.int32)}
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         """Some rows, pixels of one row, or a column of all rows: where all samples stand, or each on its own."""
@@ -80,7 +81,7 @@ class PixelSampling(System):
             row, column = (start // width, start % width) if stride == 1 else (0, start)
             rows, columns = (1, count) if stride == 1 else (height, 1)
             new = jnp.any(cache["row"] != row) if stride == 1 else column == 0
-            cache = self._vertical(new, cache, image, row, rows) | {"row": jnp.broadcast_to(row, len(x))}
+            cache = self._vertical(new, cache, image, row, rows) | {"row": jnp.full(len(x), row, jnp.int32)}
             ops = Window(height, width, cache | {"x": image}, row, rows, column, columns)
             outputs = self._outputs(ops, always=False)
         values = self.coupling.at(ops.region(0)).pixels(outputs)

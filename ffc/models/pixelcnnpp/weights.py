@@ -78,8 +78,8 @@ def init(key: jax.Array, tree: Params) -> Params:
 
 
 def _fresh_layer(shape: tuple[int, ...]) -> Params:
-    gains = jnp.ones((shape[0],) + (1,) * (len(shape) - 1))
-    return {"weight_v": Normal(shape, 0.05), "weight_g": gains, "bias": jnp.zeros(shape[0])}
+    gains = jnp.ones((shape[0],) + (1,) * (len(shape) - 1), jnp.float32)
+    return {"weight_v": Normal(shape, 0.05), "weight_g": gains, "bias": jnp.zeros(shape[0], jnp.float32)}
 
 
 @jax.jit

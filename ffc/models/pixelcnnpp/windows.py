@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ffc.models.pixelcnnpp.layers import Index, Layers, Region, Whole, cut
+from ffc.models.pixelcnnpp.layers import Index, Layers, Region, Whole, corner, cut
 
 # Zeros kept around every feature, so that a halo is part of the same slice: two rows above (the first
 # layers reach that far), a column on either side.
@@ -77,6 +77,6 @@ def _at_level(level: int, extent: int, start: Index, count: int) -> tuple[Index,
 def paste(x: jax.Array, values: jax.Array, row: Index, column: Index) -> jax.Array:
     """`x` with `values` from `row`, `column` on; starts as in `cut`."""
     if max(jnp.ndim(row), jnp.ndim(column)) == 0:
-        return jax.lax.dynamic_update_slice(x, values, (0, row, column, 0))
+        return jax.lax.dynamic_update_slice(x, values, corner(row, column))
     row, column = (jnp.broadcast_to(start, x.shape[:1]) for start in (row, column))
-    return jax.vmap(lambda a, v, r, c: jax.lax.dynamic_update_slice(a, v, (r, c, 0)))(x, values, row, column)
+    return jax.vmap(lambda a, v, r, c: jax.lax.dynamic_update_slice(a, v, corner(r, c)[1:]))(x, values, row, column)

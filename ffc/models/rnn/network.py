@@ -26,9 +26,9 @@ def init(key: jax.Array, hidden: int, scale: float) -> Params:
     return {
         "W_h": scale * jax.random.normal(keys[0], (hidden, hidden), jnp.float32),
         "W_x": scale * jax.random.normal(keys[1], (hidden, 1), jnp.float32),
-        "b_h": jnp.zeros(hidden),
+        "b_h": jnp.zeros(hidden, jnp.float32),
         "W_o": scale * jax.random.normal(keys[2], (1, hidden), jnp.float32),
-        "b_o": jnp.zeros(1),
+        "b_o": jnp.zeros(1, jnp.float32),
     }
 
 

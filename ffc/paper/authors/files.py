@@ -11,7 +11,7 @@ import numpy as np
 
 from ffc.core.errors import FFCError
 from ffc.store import npz
-from ffc.store.checkpoints import read_tensors
+from ffc.store.pytorch import read_tensors
 
 #: Bytes held in memory at once; the largest part of any of these files (one repeat of PixelCNN++) has 50 million.
 LIMIT = 2**30

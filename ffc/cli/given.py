@@ -1,0 +1,57 @@
+"""What the arguments of a command stand for: a checkpoint, its system, a first guess."""
+
+import argparse
+from pathlib import Path
+
+from ffc.cli import options
+from ffc.core.errors import FFCError
+
+
+def checkpoint(arguments: argparse.Namespace):
+    from ffc.models import model_class
+    from ffc.store import checkpoints
+
+    if arguments.model is not None:
+        model_class(arguments.model)
+    return checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+
+
+def sampler(arguments: argparse.Namespace):
+    """The checkpoint of a model that draws samples."""
+    from ffc.models import Sampler
+
+    found = checkpoint(arguments)
+    if not isinstance(found.model, Sampler):
+        kind = found.model.kind
+        raise FFCError(f"{arguments.checkpoint}: {kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
+    return found
+
+
+def load(arguments: argparse.Namespace):
+    """The checkpoint of a sampler, and its system for the noise that was asked for."""
+    from ffc.cli.files import read_rows
+    from ffc.core.keys import key_of
+
+    file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
+    found = sampler(arguments)
+    model = found.model
+    if file is None:
+        u = model.noise(key_of(arguments.seed), arguments.batch or options.BATCH)
+    else:
+        try:
+            u = model.check_noise(file)
+        except FFCError as error:
+            raise FFCError(f"{arguments.noise}: {error}") from None
+    return found, model.system_with(options.system_options(arguments), found.params, u)
+
+
+def guess(arguments: argparse.Namespace, model, system):
+    """Where the iterations begin: a guess by its name, or samples of an earlier run."""
+    from ffc.cli.files import read_rows
+    from ffc.core.system import batch_size
+    from ffc.models.guess import guess_by_name
+
+    if not arguments.guess.endswith(".npz"):
+        return guess_by_name(arguments.guess, model, system)
+    samples = read_rows(Path(arguments.guess), "samples", batch_size(system.initial()))
+    return model.state(samples)

@@ -1,0 +1,114 @@
+"""What `solve` and `check` are given, looked at before anything runs: each mistake is one sentence that names it."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ffc.core.errors import FFCError
+from ffc.core.history import Trace
+from ffc.core.solvers import Schedule
+from ffc.core.system import State, System
+
+
+def schedule_of(solver: Any, size: int) -> Schedule:
+    """The schedule of `solver` for a system of `size` blocks, or `FFCError`."""
+    if isinstance(solver, type) or not hasattr(solver, "schedule"):
+        hint = f"{solver.__name__}()" if isinstance(solver, type) else "Jacobi(), say"
+        raise FFCError(f"solver: {solver!r} is no solver; give {hint}")
+    if size == 0:
+        return Schedule(window=0, block=1, cached=False)
+    return solver.schedule(size)
+
+
+def state_of(system: Any) -> State:
+    """The shapes and dtypes of the states of `system`, or `FFCError` where it is none that can be solved."""
+    if isinstance(system, type) or not isinstance(system, System):
+        raise FFCError(f"system: {_name(system)} is no System; give an object of a subclass of ffc.System")
+    leaves = jax.tree.leaves(system)
+    if any(leaf is system for leaf in leaves):
+        raise FFCError(
+            f"system: JAX does not know the class {_name(system)}; write @jax.tree_util.register_dataclass above "
+            "its @dataclass(frozen=True)"
+        )
+    for leaf in leaves:
+        if not isinstance(leaf, jax.Array | np.ndarray | np.generic | jax.ShapeDtypeStruct | int | float | complex):
+            raise FFCError(
+                f"system: {_name(system)} holds {leaf!r}, which is no array; mark its field as static: "
+                'field(metadata={"static": True})'
+            )
+    first, swept = _SHAPES.eval_shape(system)
+    _check_state(system, first)
+    if (expected := _described(first)) != (found := _described(swept)):
+        raise FFCError(f"system: sweep of {_name(system)} returns {found}; initial returns {expected}: let them agree")
+    return first
+
+
+def guess_of(guess: Any, expected: State) -> State:
+    """`guess` in the dtypes of the system's states, if it has their structure and shapes."""
+    if str(jax.tree.structure(guess)) == str(jax.tree.structure(expected)):
+        found, wanted = (jax.tree.map(np.shape, state) for state in (guess, expected))
+        if found == wanted:
+            return jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), guess, expected)
+    else:
+        found, wanted = f"the structure {jax.tree.structure(guess)}", jax.tree.structure(expected)
+        if isinstance(guess, list | tuple):
+            raise FFCError(f"guess: it is a {type(guess).__name__}, and a state of this system {wanted}; give an array")
+        raise FFCError(f"guess: it has {found}; a state of this system has {wanted}")
+    raise FFCError(f"guess: it has the shape {found}; a state of this system has {wanted}")
+
+
+def check_trace(trace: Trace, expected: State) -> None:
+    """`FFCError` unless the reference of `trace` is a state of the system."""
+    if not isinstance(trace, Trace):
+        raise FFCError(f"trace: {trace!r} is no Trace; give Trace(reference, length)")
+    if (found := _shapes(trace.reference)) != (wanted := _shapes(expected)):
+        raise FFCError(f"trace: its reference has the shape {found}; a state of this system has {wanted}")
+
+
+def check_tolerance(expected: State) -> None:
+    """`FFCError` where "within a tolerance" has no meaning for the states of a system."""
+    if any(leaf.dtype == jnp.bool_ for leaf in jax.tree.leaves(expected)):
+        raise FFCError("stop: a tolerance means nothing for truth values, which are the same or not; give Exact()")
+
+
+def check_outside_jit(system: System, argument: str) -> None:
+    """`FFCError` where the arrays of `system` are being traced."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(system)):
+        raise FFCError(
+            f"{argument}: not inside jit, vmap or grad: it runs programs of several sizes; leave it out there"
+        )
+
+
+def _check_state(system: System, state: State) -> None:
+    leaves = jax.tree.leaves(state)
+    if not leaves:
+        raise FFCError(f"system: initial of {_name(system)} returns no array; a state has one at least")
+    if any(leaf.ndim < 2 for leaf in leaves) or len({leaf.shape[0] for leaf in leaves}) != 1:
+        raise FFCError(
+            f"system: initial of {_name(system)} has the shape {_shapes(state)}; the leaves of a state are "
+            "[batch, blocks, ...], with one batch"
+        )
+    blocks = sum(leaf.shape[1] for leaf in leaves)
+    if blocks != system.size:
+        raise FFCError(
+            f"system: the size of {_name(system)} is {system.size}, but initial returns {blocks} blocks "
+            f"(shape {_shapes(state)}); let size be the second axis of a state"
+        )
+
+
+#: Traced once for each class and set of shapes, and kept by JAX.
+_SHAPES = jax.jit(lambda system: (first := system.initial(), system.sweep(first)))
+
+
+def _shapes(state: State) -> Any:
+    return jax.tree.map(lambda leaf: tuple(np.shape(leaf)), state)
+
+
+def _described(state: State) -> str:
+    return str(jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", state))
+
+
+def _name(system: Any) -> str:
+    return repr(system) if isinstance(system, type) else type(system).__name__
