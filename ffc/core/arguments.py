@@ -1,5 +1,6 @@
 """What `solve` and `check` are given, looked at before anything runs: each mistake is one sentence that names it."""
 
+import functools
 from typing import Any
 
 import jax
@@ -26,23 +27,37 @@ def state_of(system: Any) -> State:
     """The shapes and dtypes of the states of `system`, or `FFCError` where it is none that can be solved."""
     if isinstance(system, type) or not isinstance(system, System):
         raise FFCError(f"system: {_name(system)} is no System; give an object of a subclass of ffc.System")
-    leaves = jax.tree.leaves(system)
+    leaves, tree = jax.tree.flatten(system)
     if any(leaf is system for leaf in leaves):
         raise FFCError(
             f"system: JAX does not know the class {_name(system)}; write @jax.tree_util.register_dataclass above "
             "its @dataclass(frozen=True)"
         )
-    for leaf in leaves:
-        if not isinstance(leaf, jax.Array | np.ndarray | np.generic | jax.ShapeDtypeStruct | int | float | complex):
-            raise FFCError(
-                f"system: {_name(system)} holds {leaf!r}, which is no array; mark its field as static: "
-                'field(metadata={"static": True})'
-            )
-    first, swept = _SHAPES.eval_shape(system)
+    return _state_of(tree, tuple(_kind_of(system, leaf) for leaf in leaves))
+
+
+@functools.lru_cache(maxsize=1024)
+def _state_of(tree: Any, kinds: tuple[tuple[tuple[int, ...], Any], ...]) -> State:
+    """The same of a system with leaves of these shapes and dtypes: found once, as a solve may take microseconds."""
+    system = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*kind) for kind in kinds])
+    first = jax.eval_shape(lambda system: system.initial(), system)
     _check_state(system, first)
+    swept = jax.eval_shape(lambda system: system.sweep(system.initial()), system)
     if (expected := _described(first)) != (found := _described(swept)):
         raise FFCError(f"system: sweep of {_name(system)} returns {found}; initial returns {expected}: let them agree")
     return first
+
+
+def _kind_of(system: Any, leaf: Any) -> tuple[tuple[int, ...], Any]:
+    """Shape and dtype of a leaf of `system`."""
+    if hasattr(leaf, "dtype"):
+        return leaf.shape, leaf.dtype
+    if isinstance(leaf, int | float | complex):
+        return (), jnp.result_type(leaf)
+    raise FFCError(
+        f"system: {_name(system)} holds {leaf!r}, which is no array; mark its field as static: "
+        'field(metadata={"static": True})'
+    )
 
 
 def guess_of(guess: Any, expected: State) -> State:
@@ -96,10 +111,6 @@ def _check_state(system: System, state: State) -> None:
             f"system: the size of {_name(system)} is {system.size}, but initial returns {blocks} blocks "
             f"(shape {_shapes(state)}); let size be the second axis of a state"
         )
-
-
-#: Traced once for each class and set of shapes, and kept by JAX.
-_SHAPES = jax.jit(lambda system: (first := system.initial(), system.sweep(first)))
 
 
 def _shapes(state: State) -> Any:

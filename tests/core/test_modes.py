@@ -158,7 +158,7 @@ def test_tolerances_and_limits_may_be_traced():
 
 
 def test_a_relative_tolerance_counts_by_the_size_of_a_block():
-    u = jnp.array([[1000.0, 1, 1, 1]])
+    u = jnp.full((1, 4), 1000.0)
     system = Any(u, lambda u, before: u + 0.1 * before)
     absolute, relative = (solve(system, Jacobi(), stop) for stop in (Tolerance(1e-3), Tolerance(0.0, relative=0.5)))
     assert relative.iterations < absolute.iterations
