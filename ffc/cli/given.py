@@ -2,12 +2,18 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ffc.cli import options
 from ffc.core.errors import FFCError
 
+if TYPE_CHECKING:
+    from ffc.core.system import System
+    from ffc.store.checkpoints import Checkpoint
 
-def checkpoint(arguments: argparse.Namespace):
+
+def checkpoint(arguments: argparse.Namespace) -> "Checkpoint":
+    """The checkpoint of a command, with the model that reads it imported where it is named."""
     from ffc.models import model_class
     from ffc.store import checkpoints
 
@@ -16,8 +22,8 @@ def checkpoint(arguments: argparse.Namespace):
     return checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
 
 
-def sampler(arguments: argparse.Namespace):
-    """The checkpoint of a model that draws samples."""
+def sampler(arguments: argparse.Namespace) -> Any:
+    """The `Checkpoint` of a command whose model must be a `Sampler`."""
     from ffc.models import Sampler
 
     found = checkpoint(arguments)
@@ -27,8 +33,8 @@ def sampler(arguments: argparse.Namespace):
     return found
 
 
-def load(arguments: argparse.Namespace):
-    """The checkpoint of a sampler, and its system for the noise that was asked for."""
+def load(arguments: argparse.Namespace) -> "tuple[Any, System]":
+    """The `Checkpoint` of a `Sampler`, and its system for the noise that was asked for."""
     from ffc.cli.files import read_rows
     from ffc.core.keys import key_of
 
@@ -45,7 +51,7 @@ def load(arguments: argparse.Namespace):
     return found, model.system_with(options.system_options(arguments), found.params, u)
 
 
-def guess(arguments: argparse.Namespace, model, system):
+def guess(arguments: argparse.Namespace, model: Any, system: "System") -> Any:
     """Where the iterations begin: a guess by its name, or samples of an earlier run."""
     from ffc.cli.files import read_rows
     from ffc.core.system import batch_size
