@@ -25,7 +25,7 @@ Tree = dict[str, Any]
 
 _FIXED = ("mask", "running_mean", "running_var")  # leaves that are not trained
 _REAL = (jnp.floating, jnp.integer, jnp.bool_)  # bfloat16 and its kin are no kinds of numpy's
-_PREFIXES = ("module.", "_orig_mod.")
+_MODULES = ("module", "_orig_mod")  # what `DataParallel` and `torch.compile` put into names
 
 
 @dataclass(frozen=True)
@@ -131,20 +131,19 @@ def _arrays(node: Any, path: tuple[str, ...] = ()) -> Any:
     raise FFCError(f"expected a tree of named arrays of real numbers; found {kind} at {where}")
 
 
-def _unprefixed(state: dict[str, Any]) -> dict[str, Any]:
-    """Without what `DataParallel` and `torch.compile` write before every name."""
-    while state and (prefix := next((word for word in _PREFIXES if all(name.startswith(word) for name in state)), "")):
-        state = {name.removeprefix(prefix): value for name, value in state.items()}
-    return state
-
-
 def _read_torch(content: bytes) -> Tree:
-    state = _unprefixed(read_tensors(content))
-    return _nested({_new_name(name): value.float().numpy() for name, value in state.items()})
+    state: dict[str, np.ndarray] = {}
+    for name, value in read_tensors(content).items():
+        plain = _new_name(name)
+        if plain in state:
+            raise FFCError(f"the name {plain} stands for two tensors, one of them {name}; save one of them alone")
+        state[plain] = value.float().numpy()
+    return _nested(state)
 
 
 def _new_name(name: str) -> str:
-    """torchvision's old state dicts write norm.1 where newer ones write norm1."""
+    """Without the names of wrapped modules; torchvision's old state dicts write norm.1 where newer ones write norm1."""
+    name = ".".join(part for part in name.split(".") if part not in _MODULES)
     return re.sub(r"\b(norm|relu|conv)\.([12])\b", r"\1\2", name)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from ffc.core.errors import FFCError, need
 
 DEPTH = 16  # deeper than the tree of any model
-#: Where training programs keep the weights in what they save; what they write before each name.
+#: Where training programs keep the weights in what they save, and where an average of them beside.
 _WRAPPERS = ("params", "state_dict", "model_state_dict", "model")
+_AVERAGES = ("ema", "ema_params", "params_ema", "model_ema", "ema_state_dict", "state_dict_ema")
 
 
 def read_tensors(content: bytes) -> dict[str, Any]:
@@ -76,10 +77,17 @@ def _tensors(node: Any, seen: set[int]) -> Iterator[Any]:
 
 
 def unwrapped(tree: Any) -> Any:
-    """The weights inside what training programs save beside them: a state of training, variables of Flax …"""
+    """The weights inside what training programs save beside them: a state of training, variables of Flax …
+
+    Raises `FFCError` where there are several: weights and their average, say, give other samples.
+    """
     for _ in range(DEPTH):
-        inside = next((tree[name] for name in _WRAPPERS if name in tree), None) if isinstance(tree, dict) else None
-        if not isinstance(inside, dict):
-            return tree
-        tree = inside
+        if not isinstance(tree, dict):
+            break
+        names = [name for name in (*_WRAPPERS, *_AVERAGES) if isinstance(tree.get(name), dict)]
+        if len(names) > 1:
+            raise FFCError(f"it has several sets of weights ({', '.join(names)}); save the one that you mean alone")
+        if not names:
+            break
+        tree = tree[names[0]]
     return tree

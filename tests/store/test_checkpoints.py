@@ -178,6 +178,25 @@ def test_foreign_pth_weights_are_read_however_they_are_wrapped(tmp_path, prefix,
     jax.tree.map(np.testing.assert_array_equal, found.params, answer.params)
 
 
+def test_modules_that_are_wrapped_inside_a_model_are_read(tmp_path):
+    plain = torch.load(GOLDEN / "made_gray28.pth", weights_only=True)
+    state = {name.replace("net.", "net._orig_mod."): value.clone() for name, value in plain.items()}
+    torch.save({"params": len(state), "state_dict": state}, tmp_path / "model.pth")  # params: their number
+    found, answer = checkpoints.load(tmp_path / "model.pth"), checkpoints.load(GOLDEN / "made_gray28.pth")
+    jax.tree.map(np.testing.assert_array_equal, found.params, answer.params)
+    torch.save(plain | state, tmp_path / "model.pth")
+    with pytest.raises(FFCError, match=r"the name net\.0\.weight stands for two tensors"):
+        checkpoints.load(tmp_path / "model.pth")
+
+
+@pytest.mark.parametrize("average", ["ema_params", "model_ema", "state_dict"])
+def test_several_sets_of_weights_are_not_chosen_from(tmp_path, average):
+    tree = jax.tree.map(np.asarray, weights(MODELS["pixelcnnpp"]))
+    (tmp_path / "model.flax").write_bytes(msgpack_serialize({"params": tree, average: tree}))
+    with pytest.raises(FFCError, match=rf"several sets of weights \(params, {average}\); save the one that you mean"):
+        checkpoints.load(tmp_path / "model.flax")
+
+
 def test_numbers_that_are_not_real_are_named(tmp_path):
     (tmp_path / "model.flax").write_bytes(msgpack_serialize({"layer": {"kernel": np.ones(2, complex)}}))
     with pytest.raises(FFCError, match="found complex128 numbers at layer/kernel"):
