@@ -5,6 +5,14 @@ once; an interrupted one is simply called again. `--gpu` adds JAX's CUDA build (
 what hands the workflow's jobs to a cluster (requirements/cluster.txt).
 """
 
+import sys
+
+# First of all, and in a file without syntax younger than Python 3.6: an older Python gets no further than this.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(
+        "bootstrap: this is Python {}.{}.{}; the project needs 3.11 or newer: python3.11 ...".format(*sys.version_info)
+    )
+
 import argparse
 import ctypes
 import hashlib
@@ -13,7 +21,6 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from itertools import combinations
 from pathlib import Path
@@ -22,10 +29,11 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements" / "lock.txt"
-#: Variables by which packages of .venv would be put, or looked for, elsewhere.
+#: Variables by which packages of .venv would be put, or looked for, elsewhere, or the project not installed as it is.
 ELSEWHERE = ("PYTHONHOME", "PYTHONPATH", "UV_SYSTEM_PYTHON", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV")
-#: Characters of a path that Snakemake or the shell of a job would take for something else.
-UNFIT = re.compile(r"[^\w./@%+=:,~-]")
+ELSEWHERE += ("UV_REQUIRE_HASHES", "UV_NO_EDITABLE", "UV_WORKING_DIR", "UV_PROJECT")
+#: Characters of a path that Snakemake, the shell of a job or (a colon) PATH would take for something else.
+UNFIT = re.compile(r"[^\w./@%+=,~-]")
 #: Where JAX can be installed, by the names that Python's `platform` gives.
 SYSTEMS = {("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")}
 #: What can be added, each pinned in a file of its name.
@@ -58,14 +66,13 @@ def main() -> None:
 
 
 def refuse_what_cannot_work() -> None:
-    """Stop with one line where the Python, the machine or the folder will not do."""
-    if sys.version_info < (3, 11):  # noqa: UP036 (it may be run by any Python)
-        sys.exit(f"bootstrap: this is Python {sys.version.split()[0]}; the project needs 3.11 or newer: python3.11 ...")
+    """Stop with one line where the machine or the folder will not do."""
     machine = (platform.system(), platform.machine())
     if machine not in SYSTEMS:
         known = ", ".join(" ".join(pair) for pair in sorted(SYSTEMS))
         sys.exit(f"bootstrap: this is {' '.join(machine)}, which JAX has no package for; it has them for {known}")
-    if problem := unfit(ROOT):
+    problem = unfit(ROOT)
+    if problem:
         sys.exit(f"bootstrap: {problem}")
 
 
@@ -136,6 +143,11 @@ def install(extras: set[str]) -> None:
     uv = [VENV / "bin" / "uv", "pip", "install", "--quiet", "--python", PYTHON]
     print("bootstrap: installing what requirements/lock.txt pins (minutes, the first time)", flush=True)
     run([*uv, "--no-deps", "--require-hashes", *(word for file in pinned(extras) for word in ("-r", file))])
+    if not works(PYTHON, "import hatchling"):
+        sys.exit(
+            "bootstrap: uv put the packages elsewhere; take `target` and `prefix` out of its configuration (uv.toml, "
+            "or tool.uv.pip in a pyproject.toml above this folder), or set UV_NO_CONFIG=1; then call this again"
+        )
     run([*uv, "--no-deps", "--no-build-isolation", "--editable", ROOT])
 
 
