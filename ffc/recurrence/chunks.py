@@ -5,7 +5,7 @@ true states. Parareal is this idea with another guess.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,55 +13,72 @@ import jax.numpy as jnp
 from ffc.core.solution import Status
 from ffc.core.solve import Tolerance, solve
 from ffc.core.solvers import Jacobi
-from ffc.core.system import State, System
+from ffc.core.system import (
+    State,
+    System,
+    block_agreement,
+    block_distance,
+    block_finite,
+    block_size,
+    indices,
+    prefix_length,
+)
 from ffc.recurrence.affine import cut
-from ffc.recurrence.system import Step
-
-#: Residuals of states of order 1 that count as rounding: some tens of units in the last place of float32.
-TOLERANCE = 4e-6
+from ffc.recurrence.found import Found, Limits
+from ffc.recurrence.system import Recurrence, Step
 
 
-class Chunked(NamedTuple):
-    """States that were evaluated in chunks, and how far they can be trusted."""
+def solve_chunks(recurrence: Recurrence, chunk: int, warmup: int, limits: Limits) -> Found:
+    """The states of `recurrence` by `ChunkEnds`: T / chunk states in one product of matrices.
 
-    states: jax.Array  # [batch, T, H], x_1 … x_T
-    jump: jax.Array  # [batch] largest residual; only where a chunk begins is it not zero to the last bit
-    status: jax.Array  # [batch] CERTIFIED or WITHIN_TOLERANCE, from jump
-    passes: jax.Array  # scalar: how often all chunks were run through
-
-
-def chunked_states(
-    step: Step, weights: Any, inputs: Any, start: jax.Array, chunk: int, warmup: int, tolerance: float = TOLERANCE
-) -> Chunked:
-    """x_1 … x_T from x_0 = `start` [batch, H] by `Chunks`: T / chunk states in one product of matrices.
-
-    Leaves of `inputs` are [batch, T, ...]. Where the guesses from `warmup` steps are true to `tolerance`, that
-    takes warmup + chunk steps that follow one another, instead of T; else the chunks are solved by Jacobi, in
-    at most T steps more. Bits seldom settle: a wide network hands a difference of one unit in the last place on
-    as one of another entry for ever. The residual of a step in order is such a unit, too.
+    Where the guesses from `warmup` steps are true to the tolerance, that takes warmup + chunk steps that follow one
+    another, instead of T; else the chunks are solved by Jacobi, in at most T steps more. Bits seldom settle: a wide
+    network hands a difference of one unit in the last place on as one of another entry for ever. The residual of a
+    step in order is such a unit, too. An iteration is a run through all chunks; only where a chunk begins is the
+    residual not zero to the last bit.
     """
-    length = jax.tree.leaves(inputs)[0].shape[1]
-    chunk = min(chunk, length)
-    pieces = jax.tree.map(lambda a: cut(a, chunk), inputs)
-    system = Chunks(step=step, warmup=min(warmup, chunk), weights=weights, inputs=pieces, start=start)
+    chunk = min(chunk, recurrence.size)
+    pieces = jax.tree.map(lambda a: cut(jnp.asarray(a), chunk, "edge"), recurrence.inputs)
+    system = ChunkEnds(recurrence.step, min(warmup, chunk), recurrence.weights, pieces, recurrence.start)
 
-    def finish(guess, sweeps) -> Chunked:
-        ends, states = system.states(guess)
-        jump = jnp.abs(ends - guess)[:, :-1].max(axis=(1, 2), initial=0)
-        status = jnp.where(jump == 0, Status.CERTIFIED, Status.WITHIN_TOLERANCE)
-        return Chunked(states[:, :length], jump, status, sweeps + 1)
+    def solved() -> Found:
+        stop = Tolerance(limits.tolerance, limits.iterations, limits.relative)  # type: ignore[arg-type]
+        solution = solve(system, Jacobi(), stop)
+        return _judged(system, recurrence, limits, solution.value, 1 + solution.iterations.max())
 
-    def solved() -> Chunked:
-        solution = solve(system, Jacobi(), Tolerance(tolerance))
-        return finish(solution.value, 1 + solution.iterations.max())
+    first = _judged(system, recurrence, limits, system.initial(), jnp.int32(0))
+    done = (first.status == Status.CERTIFIED) | (first.status == Status.WITHIN_TOLERANCE)
+    return jax.lax.cond(jnp.all(done), lambda: first, solved)
 
-    first = finish(system.initial(), jnp.int32(0))
-    return jax.lax.cond(jnp.all(first.jump <= tolerance), lambda: first, solved)
+
+def _judged(system: "ChunkEnds", recurrence: Recurrence, limits: Limits, guess: jax.Array, sweeps: jax.Array) -> Found:
+    """The states of chunks that begin with `guess`, and how far each chunk's end is off what the next began with."""
+    ends, states = system.states(guess)
+    ends, guess, states = ends[:, :-1], guess[:, :-1], states[:, : recurrence.size]
+    jump = block_distance(ends, guess)
+    near = jump <= limits.tolerance + limits.relative * block_size(ends)
+    chunks = prefix_length(block_agreement(ends, guess)) + 1
+    finite = prefix_length(block_finite(states))
+    certified = jnp.minimum(jnp.minimum(chunks * system.chunk, recurrence.size), finite)
+    status = jnp.select(
+        [finite < recurrence.size, certified == recurrence.size, jnp.all(near, axis=1)],
+        [Status.NOT_FINITE, Status.CERTIFIED, Status.WITHIN_TOLERANCE],
+        Status.ITERATION_LIMIT,
+    ).astype(jnp.int32)
+    trusted = (status != Status.NOT_FINITE)[:, None] | (indices(recurrence.size) < certified[:, None])
+    return Found(
+        states=jnp.where(trusted[..., None], states, 0),
+        status=status,
+        iterations=jnp.full_like(status, sweeps + 1),
+        certified=certified,
+        residual=jump.max(axis=1, initial=0),
+        jacobian_finite=jnp.ones_like(status, bool),
+    )
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Chunks(System):
+class ChunkEnds(System):
     """The state that each of N chunks of a recurrence hands on to the next: block i is the last state of chunk i.
 
     Jacobi on it is Jacobi-GS on the recurrence (paper, algorithm 2), of which it keeps only what an iteration

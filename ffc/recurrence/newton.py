@@ -1,111 +1,136 @@
-"""Newton's method on a recurrence: all states at once, by a recurrence that is linearised around the iterate.
+"""The Newton family on a recurrence: all states at once, each iteration an evaluation and a draft (`methods`).
 
-Each iteration solves x_{t+1} = f(h_t) + (x_t − h_t) J_t for x, where h is the iterate and J_t the step's Jacobian at
-h_t; an associative scan does it. With the whole Jacobian this is DEER (Lim, Zhu, Selfridge, Kasim: Parallelizing
-non-linear sequential models over the sequence length, 2024). With its diagonal alone it is quasi-DEER (Gonzalez,
-Warrington, Smith, Linderman: Towards scalable and stable parallelization of nonlinear RNNs, 2024): more iterations of
-less work each.
+With y = sweep(x) and p the first block that x and y disagree in, the blocks up to p of y are solved, whatever the
+draft: x' has them from y, bit for bit. So an iteration solves at least one block more, as in `ffc.core.loop`, and T
+iterations suffice, unless numbers overflow on the way. Draft and residual are the difference form of Newton's method:
+near the solution the correction is small, and so is its rounding.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from ffc.core.solve import Tolerance, solve
-from ffc.core.solvers import Jacobi
-from ffc.recurrence.affine import affine_states
-from ffc.recurrence.chunks import TOLERANCE
-from ffc.recurrence.system import Recurrence, Step
+from ffc.core.solution import Status
+from ffc.core.system import block_agreement, block_distance, block_finite, block_size, indices, prefix_length
+from ffc.recurrence.affine import corrections
+from ffc.recurrence.found import Found, Limits
+from ffc.recurrence.jacobians import damped, draft_matrices
+from ffc.recurrence.methods import Draft, Newton, Picard
+from ffc.recurrence.system import Recurrence
 
-#: Where Newton's method ends, and how many Jacobi sweeps may follow.
-_NEAR, _POLISH = 1e-4, 20
-
-
-class Linear(NamedTuple):
-    """A step linearised around states h [..., H], as row vectors: f(h) + (x − h) J."""
-
-    value: jax.Array  # [..., H], f(h)
-    product: jax.Array  # [..., H], h J
-    factors: Any  # what `Jacobian.matrix` makes J of; leaves have the leading axes of h
+_SMALLEST, _LARGEST = 1e-6, 1e6  # λ below the one counts as 0; it stays below the other
 
 
-class Jacobian(NamedTuple):
-    """How Newton's method finds the Jacobian of a step, or what stands for it."""
-
-    linearise: Callable[[Any, jax.Array, Any], Linear]  # (weights, h [..., H], inputs)
-    matrix: Callable[[Any, Any], jax.Array]  # (weights, factors) → J [..., H, H], or its diagonal [..., H]
-
-
-class Newton(NamedTuple):
-    """States that Newton's method found, and how far they can be trusted."""
-
-    states: jax.Array  # [batch, T, H], x_1 … x_T
-    status: jax.Array  # [batch] Status of the Jacobi sweeps that end it
-    iterations: jax.Array  # scalar: Newton's iterations
+class _Carry(NamedTuple):
+    x: jax.Array
+    y: jax.Array  # sweep(x)
+    damping: jax.Array  # [batch] λ
+    status: jax.Array
+    iterations: jax.Array
+    certified: jax.Array
+    jacobian_finite: jax.Array
 
 
-def full_jacobian(step: Step) -> Jacobian:
-    """The Jacobian of any differentiable step by H forward derivatives (JVPs): DEER."""
+def iterate(recurrence: Recurrence, method: Draft, limits: Limits, guess: jax.Array) -> Found:
+    """Iterations of a draft from `guess` until every sample ended."""
+    zeros = jnp.zeros_like(recurrence.start[:, 0], jnp.int32)
+    first = _Carry(
+        x=guess,
+        y=recurrence.sweep(guess),
+        damping=jnp.full_like(recurrence.start[:, 0], getattr(method, "damping", None) or 0.0),
+        status=zeros + Status.RUNNING,
+        iterations=zeros,
+        certified=zeros,
+        jacobian_finite=zeros == 0,
+    )
 
-    def linearise(weights: Any, h: jax.Array, inputs: Any) -> Linear:
-        value, product = jax.jvp(lambda x: step(weights, x, inputs), (h,), (h,))
-        return Linear(value, product, (h, inputs))
+    def running(c: _Carry):
+        return jnp.any(c.status == Status.RUNNING)
 
-    def matrix(weights: Any, factors: Any) -> jax.Array:
-        h, inputs = factors
-        along = jax.linearize(lambda x: step(weights, x, inputs), h)[1]
-        rows = jax.vmap(lambda unit: along(jnp.broadcast_to(unit, h.shape)))(jnp.eye(h.shape[-1], dtype=h.dtype))
-        return jnp.moveaxis(rows, 0, -2)  # row k is ∂f / ∂h_k
-
-    return Jacobian(linearise, matrix)
-
-
-def diagonal_jacobian(step: Step) -> Jacobian:
-    """The Jacobian's diagonal alone, by H forward derivatives that are never held together: quasi-DEER."""
-
-    def linearise(weights: Any, h: jax.Array, inputs: Any) -> Linear:
-        value, along = jax.linearize(lambda x: step(weights, x, inputs), h)
-
-        def entry(diagonal: jax.Array, unit: jax.Array):
-            return diagonal + unit * along(jnp.broadcast_to(unit, h.shape)), None
-
-        diagonal, _ = jax.lax.scan(entry, jnp.zeros_like(h), jnp.eye(h.shape[-1], dtype=h.dtype))
-        return Linear(value, h * diagonal, diagonal)
-
-    return Jacobian(linearise, lambda weights, factors: factors)
+    end = jax.lax.while_loop(running, lambda c: _next(recurrence, method, limits, guess, c), _judge(limits, first))
+    solved = indices(recurrence.size) < end.certified[:, None]
+    trusted = solved | (end.status != Status.NOT_FINITE)[:, None]
+    states = jnp.where(trusted[..., None], end.y, guess)
+    residual = jnp.max(block_distance(end.x, end.y), axis=1)
+    return Found(states, end.status, end.iterations, end.certified, residual, end.jacobian_finite)
 
 
-def newton_states(
-    recurrence: Recurrence,
-    jacobian: Jacobian | None = None,
-    chunk: int | None = None,
-    max_iterations: int = 100,
-    tolerance: float = TOLERANCE,
-) -> Newton:
-    """x_1 … x_T of `recurrence` by Newton's method from states of zero, as one device program.
+def _next(recurrence: Recurrence, method: Draft, limits: Limits, guess: jax.Array, c: _Carry) -> _Carry:
+    """An iteration of the samples that run; the others stay as they are."""
+    is_damped = getattr(method, "damping", None) is not None
+    running = c.status == Status.RUNNING
+    drafted, good = _draft(recurrence, method, c, is_damped)
+    settled = indices(recurrence.size) < c.certified[:, None]
+    x = jnp.where(settled[..., None], c.y, drafted)
+    y = recurrence.sweep(x)
+    damping = c.damping
+    if is_damped:
+        better = _merit(x, y) < _merit(c.x, c.y)  # False, too, where either is not finite
+        less = jnp.where(damping > _SMALLEST, damping / 4, 0)
+        damping = jnp.where(better, less, jnp.minimum(4 * damping + 1e-2, _LARGEST))
+        again = functools.partial(_without_draft, recurrence, c.y, jnp.where(settled[..., None], c.y, guess))
+        x, y = jax.lax.cond(jnp.all(better | ~running), lambda better, x, y: (x, y), again, better, x, y)
+    kept = running[:, None, None]
+    after = c._replace(
+        x=jnp.where(kept, x, c.x),
+        y=jnp.where(kept, y, c.y),
+        damping=damping,
+        iterations=c.iterations + running,
+        jacobian_finite=c.jacobian_finite & (good | ~running),
+    )
+    return _judge(limits, after)
 
-    The `jacobian` is `full_jacobian(recurrence.step)` unless given. Newton stops when no state is off the step of the
-    one before by more than `_NEAR`; `_POLISH` Jacobi sweeps at most then take off the rounding of the linearisation,
-    until none moves by more than `tolerance`. The status says where that failed, for Newton diverged, met a value that
-    is not finite or reached `max_iterations`. Memory: 4·chunk·H² numbers or so, `chunk` steps being composed at a time
-    (all T unless given); a few times T·H with a diagonal.
+
+def _without_draft(recurrence: Recurrence, jacobi: jax.Array, anew: jax.Array, better: jax.Array, x, y):
+    """x and its sweep, where a draft that brought the states no nearer (not `better`) gives way to Jacobi's step.
+
+    Where not even its sweep is finite, for the iterate has left the step's domain, the sample begins `anew`.
     """
-    linearise, matrix = jacobian or full_jacobian(recurrence.step)
+    finite = jnp.all(block_finite(recurrence.sweep(jacobi)), axis=1)
+    x = jnp.where(better[:, None, None], x, jnp.where(finite[:, None, None], jacobi, anew))
+    return x, jnp.where(better[:, None, None], y, recurrence.sweep(x))
 
-    def running(carry):
-        _, residual, k = carry
-        return (residual > _NEAR) & (k < max_iterations)  # NaN ends it: it is not greater
 
-    def iterate(carry):
-        states, _, k = carry
-        at = linearise(recurrence.weights, recurrence.before(states), recurrence.inputs)
-        maps = lambda factors: matrix(recurrence.weights, factors)  # noqa: E731
-        states = affine_states(at.factors, at.value - at.product, recurrence.start, chunk, maps)
-        return states, jnp.abs(states - recurrence.sweep(states)).max(), k + 1
+def _draft(recurrence: Recurrence, method: Draft, c: _Carry, is_damped: bool) -> tuple[jax.Array, jax.Array]:
+    """x' [batch, T, H] of the draft, and whether all of its matrices were finite [batch]."""
+    if isinstance(method, Picard):
+        change = jnp.cumsum(c.y - c.x, axis=1)
+        return c.y + jnp.pad(change[:, :-1], ((0, 0), (1, 0), (0, 0))), jnp.ones_like(c.jacobian_finite)
+    width = c.x.shape[2]
 
-    begin = (recurrence.initial(), jnp.asarray(jnp.inf, recurrence.start.dtype), jnp.int32(0))
-    guess, _, iterations = jax.lax.while_loop(running, iterate, begin)
-    end = solve(recurrence, Jacobi(), Tolerance(tolerance, max_iterations=_POLISH), guess=guess)
-    return Newton(end.value, end.status_codes, iterations)
+    def matrices(at):
+        found = draft_matrices(method, recurrence.step, recurrence.weights, *at)
+        return damped(found, c.damping, width) if is_damped else found
+
+    chunk = method.chunk if isinstance(method, Newton) else None
+    added, good = corrections((recurrence.before(c.x), recurrence.inputs), c.y - c.x, chunk, matrices)
+    return c.y + added, good
+
+
+def _merit(x: jax.Array, y: jax.Array) -> jax.Array:
+    """[batch] sum of squares of the residual."""
+    return jnp.sum((y - x) ** 2, axis=(1, 2))
+
+
+def _judge(limits: Limits, c: _Carry) -> _Carry:
+    """Extend the certified prefix by what the last evaluation proved, and end the samples that are done."""
+    running, size = c.status == Status.RUNNING, c.x.shape[1]
+    sound = block_finite(c.y)
+    distance = block_distance(c.x, c.y)
+    near = distance <= limits.tolerance + limits.relative * block_size(c.y)
+    same = block_agreement(c.x, c.y)
+    proven = jnp.minimum(jnp.minimum(prefix_length(same) + 1, size), prefix_length(sound))
+    certified = jnp.where(running, jnp.maximum(c.certified, proven), c.certified)
+    status = jnp.select(
+        [
+            ~jnp.all(sound & jnp.isfinite(distance), axis=1),
+            certified == size,
+            jnp.all(near, axis=1),
+            c.iterations >= limits.iterations,
+        ],
+        [Status.NOT_FINITE, Status.CERTIFIED, Status.WITHIN_TOLERANCE, Status.ITERATION_LIMIT],
+        Status.RUNNING,
+    ).astype(c.status.dtype)
+    return c._replace(certified=certified, status=jnp.where(running, status, c.status))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ffc.core.system import Cache, State, System
+from ffc.recurrence import arguments
 
 #: `(weights, states [..., H], inputs) → the next states [..., H]`, for any leading axes; a function of a module, for
 #: programs are kept by it.
@@ -20,7 +21,8 @@ class Recurrence(System):
     """x_1 … x_T of a recurrence as unknowns, from x_0 = `start`; a state of this system is [batch, T, H].
 
     `step` takes states and inputs with any leading axes (`jax.numpy.vectorize` makes such a function of one that
-    takes a single state). Sequential evaluation is the recurrence in order; Jacobi steps all times at once.
+    takes a single state), floating-point or whole numbers. Sequential evaluation is the recurrence in order; Jacobi
+    steps all times at once. `solve`, `solve_recurrence` and `initial` raise `FFCError` where shapes or dtypes disagree.
     """
 
     step: Step = field(metadata={"static": True})
@@ -30,9 +32,10 @@ class Recurrence(System):
 
     @property
     def size(self) -> int:
-        return jax.tree.leaves(self.inputs)[0].shape[1]
+        return arguments.time_length(self.inputs)
 
     def initial(self) -> State:
+        arguments.check(self.step, self.weights, self.inputs, self.start)
         batch, width = self.start.shape
         return jnp.zeros((batch, self.size, width), self.start.dtype)
 
@@ -42,6 +45,16 @@ class Recurrence(System):
 
     def sweep(self, x: State) -> State:
         return self.step(self.weights, self.before(x), self.inputs)
+
+    def in_order(self) -> jax.Array:
+        """x_1 … x_T [batch, T, H], one step after the other: the recurrence as it is written."""
+
+        def one(state: jax.Array, inputs: Any):
+            state = self.step(self.weights, state, inputs)
+            return state, state
+
+        inputs = jax.tree.map(lambda leaf: jnp.moveaxis(jnp.asarray(leaf), 1, 0), self.inputs)
+        return jnp.moveaxis(jax.lax.scan(one, self.start, inputs)[1], 0, 1)
 
     def select_samples(self, index: jax.Array) -> "Recurrence":
         inputs = jax.tree.map(lambda leaf: leaf[index], self.inputs)

@@ -14,8 +14,8 @@ from ffc.core.errors import FFCError
 from ffc.core.solve import Status
 from ffc.data import Dataset
 from ffc.models import rnn
+from ffc.models.rnn.parallel import TOLERANCE
 from ffc.paper.experiments import rnn_scaling
-from ffc.recurrence.chunks import TOLERANCE
 
 HIDDEN, LENGTH = 5, 12
 small = functools.partial(settings, max_examples=5, deadline=None, derandomize=True)
@@ -85,14 +85,14 @@ def test_adjoints_in_chunks_are_those_of_backpropagation(chunk, scale):
     params, x = network(scale=scale)
     run = forward(params, x)
     exact, found = rnn.adjoint_in_order(params, run), adjoint_by_chunks(params, run, chunk, 2)
-    assert (np.asarray(found.jump) <= TOLERANCE).all()
-    np.testing.assert_allclose(found.states[:, ::-1], exact, atol=1e-5 * np.abs(exact).max())
+    assert (np.asarray(found.residual) <= TOLERANCE).all()
+    np.testing.assert_allclose(found.value[:, ::-1], exact, atol=1e-5 * np.abs(exact).max())
 
 
 def test_a_wrong_guess_costs_runs_through_the_chunks_and_a_true_one_does_not():
     params, x = network(scale=0.1, length=60)
     run = forward(params, x)
-    passes = [int(adjoint_by_chunks(params, run, 20, warmup).passes) for warmup in (0, 20)]
+    passes = [int(adjoint_by_chunks(params, run, 20, warmup).iterations.max()) for warmup in (0, 20)]
     assert passes[0] > passes[1] == 1
 
 
@@ -100,11 +100,11 @@ def test_a_chunk_that_starts_from_what_its_neighbour_ended_with_is_certified():
     """One chunk has no neighbour, and a network without memory passes nothing on."""
     params, x = network()
     run = forward(params, x)
-    assert set(np.asarray(adjoint_by_chunks(params, run, LENGTH, 1).status)) == {Status.CERTIFIED}
+    assert set(adjoint_by_chunks(params, run, LENGTH, 1).status) == {Status.CERTIFIED}
     params = params | {"W_h": jnp.zeros_like(params["W_h"])}
     found = adjoint_by_chunks(params, forward(params, x), 4, 1)
-    assert set(np.asarray(found.status)) == {Status.CERTIFIED}
-    assert (np.asarray(found.jump) == 0).all()
+    assert set(found.status) == {Status.CERTIFIED}
+    assert (np.asarray(found.residual) == 0).all()
 
 
 def test_chunks_are_jacobi_gs_on_the_adjoints():
@@ -113,7 +113,7 @@ def test_chunks_are_jacobi_gs_on_the_adjoints():
     solution = solve(rnn.adjoint_system(params, run), JacobiGS(4))
     assert solution.exact
     found = adjoint_by_chunks(params, run, 4, 0)
-    np.testing.assert_allclose(found.states, solution.value, atol=1e-6)
+    np.testing.assert_allclose(found.value, solution.value, atol=1e-6)
 
 
 def test_a_hidden_system_is_solved_by_jacobi_alone():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
-EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.md"))
+EXAMPLES = [*sorted((ROOT / "docs" / "examples").glob("*.md")), ROOT / "docs" / "recurrences.md"]
 
 
 @pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.stem)

@@ -1,84 +1,132 @@
-"""Any recurrence: every solver and Newton's method find the states that a loop in order finds."""
+"""Any recurrence as a triangular system: every solver and every method finds the states that a loop in order finds."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from recurrences import BATCH, LENGTH, WIDTH, gated, in_order, whole, worst
 
-from ffc import GSJacobi, Jacobi, JacobiGS, Sequential, Status, check, solve
-from ffc.recurrence import Recurrence, chunked_states, diagonal_jacobian, full_jacobian, newton_states
+from ffc import Exact, GSJacobi, Jacobi, JacobiGS, Sequential, Status, Tolerance, check, solve
+from ffc.recurrence import Chunks, InOrder, Newton, Picard, QuasiNewton, Recurrence, solve_recurrence
 
-BATCH, LENGTH, WIDTH = 2, 24, 3
-
-
-def gru(weights, h, inputs):
-    """A gated recurrent unit without biases; `inputs` is a dict of one array."""
-    x = inputs["x"]
-    update, reset = jax.nn.sigmoid(h @ weights["z"] + x), jax.nn.sigmoid(h @ weights["r"] - x)
-    return (1 - update) * h + update * jnp.tanh((reset * h) @ weights["h"] + x)
-
-
-def halving(weights, h, inputs):
-    """Whole numbers: no rounding, whatever the order."""
-    return jnp.floor(h / 2) + inputs
+SOLVERS = [Sequential(), Sequential(cached=True), Jacobi(), GSJacobi(5), JacobiGS(4)]
+FAMILY = [
+    Newton(),
+    Newton(chunk=7),
+    Newton(damping=1.0, chunk=7),
+    QuasiNewton(),
+    QuasiNewton(damping=1.0),
+]
+METHODS = [InOrder(), Chunks(1), Chunks(5, 5), Chunks(40, 3), *FAMILY, *SOLVERS]
+GOOD = {Status.CERTIFIED, Status.WITHIN_TOLERANCE}
 
 
-@pytest.fixture(scope="module")
-def recurrence() -> Recurrence:
-    keys = jax.random.split(jax.random.key(0), 4)
-    weights = {name: 0.5 * jax.random.normal(key, (WIDTH, WIDTH)) for name, key in zip("zrh", keys, strict=False)}
-    inputs = {"x": jax.random.normal(keys[3], (BATCH, LENGTH, WIDTH))}
-    return Recurrence(gru, weights, inputs, jnp.ones((BATCH, WIDTH)))
-
-
-def in_order(recurrence: Recurrence) -> np.ndarray:
-    state, states = recurrence.start, []
-    for t in range(recurrence.size):
-        inputs = jax.tree.map(lambda leaf, t=t: leaf[:, t], recurrence.inputs)
-        state = recurrence.step(recurrence.weights, state, inputs)
-        states.append(state)
-    return np.stack(states, axis=1)
-
-
-@pytest.mark.parametrize("solver", [Sequential(), Sequential(cached=True), Jacobi(), GSJacobi(5), JacobiGS(4)], ids=str)
+@pytest.mark.parametrize("solver", SOLVERS, ids=str)
 def test_every_solver_finds_the_states_in_order(solver):
-    inputs = jnp.floor(10 * jax.random.normal(jax.random.key(1), (BATCH, LENGTH, WIDTH)))
-    recurrence = Recurrence(halving, (), inputs, jnp.full((BATCH, WIDTH), 7.0))
-    solution = solve(recurrence, solver)
+    solution = solve(whole(), solver)
     assert solution.exact
-    np.testing.assert_array_equal(solution.value, in_order(recurrence))
+    np.testing.assert_array_equal(solution.value, in_order(whole()))
 
 
-def test_it_is_triangular(recurrence):
-    check(recurrence, blocks=(0, 1, LENGTH - 1))
+@pytest.mark.parametrize("method", [InOrder(), Chunks(5), *FAMILY], ids=str)
+def test_every_method_is_certified_to_the_bit_where_there_is_no_rounding(method):
+    solution = solve_recurrence(whole(), method, Exact())
+    assert solution.exact
+    np.testing.assert_array_equal(solution.certified, LENGTH)
+    np.testing.assert_array_equal(solution.value, in_order(whole()))
 
 
-@pytest.mark.parametrize("chunk", [None, 7])
-@pytest.mark.parametrize("jacobian", [full_jacobian, diagonal_jacobian])
-def test_newton_finds_the_states_of_any_differentiable_step(recurrence, jacobian, chunk):
-    found = newton_states(recurrence, jacobian(gru), chunk)
-    assert set(np.asarray(found.status)) <= {Status.CERTIFIED, Status.WITHIN_TOLERANCE}
-    assert found.iterations < LENGTH
-    np.testing.assert_allclose(found.states, in_order(recurrence), atol=1e-5)
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_every_method_finds_the_states_of_a_gated_unit(method):
+    solution = solve_recurrence(gated(), method)
+    assert set(solution.status) <= GOOD
+    assert (np.asarray(solution.iterations) <= LENGTH + 2).all()  # chunks are guessed and checked, too
+    assert (np.asarray(solution.residual) < 1e-5).all()
+    assert np.asarray(solution.jacobian_finite).all()
+    assert not np.asarray(solution.in_order).any()
+    np.testing.assert_allclose(solution.value, in_order(gated()), atol=1e-5)
 
 
-def test_jacobians_by_forward_derivatives_are_those_of_reverse_mode(recurrence):
-    h, inputs = jnp.array([0.3, -0.2, 0.9]), {"x": jnp.array([0.1, 0.5, -1.0])}
-    exact = jax.jacrev(lambda x: gru(recurrence.weights, x, inputs))(h).T  # row k: derivatives along entry k
-    for jacobian, expected in ((full_jacobian(gru), exact), (diagonal_jacobian(gru), jnp.diagonal(exact))):
-        at = jacobian.linearise(recurrence.weights, h, inputs)
-        found = jacobian.matrix(recurrence.weights, at.factors)
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
-        np.testing.assert_allclose(at.product, h @ found if found.ndim == 2 else h * found, rtol=1e-5)
+def test_picard_is_for_states_that_change_little():
+    """x' = x + u, of which its matrix is the Jacobian."""
+    inputs = jnp.arange(BATCH * LENGTH * WIDTH, dtype=jnp.float32).reshape(BATCH, LENGTH, WIDTH) % 7
+    recurrence = Recurrence(lambda weights, x, u: x + u, (), inputs, jnp.ones((BATCH, WIDTH)))
+    solution = solve_recurrence(recurrence, Picard(), Exact())
+    assert solution.exact
+    np.testing.assert_array_equal(solution.iterations, 1)
+    np.testing.assert_array_equal(solution.value, 1 + jnp.cumsum(inputs, axis=1))
 
 
-def test_newton_says_where_it_was_stopped_short(recurrence):
-    found = newton_states(recurrence, diagonal_jacobian(gru), max_iterations=1, tolerance=0.0)
-    assert found.iterations == 1
-    assert set(np.asarray(found.status)) <= {Status.CERTIFIED, Status.ITERATION_LIMIT}
+@pytest.mark.parametrize("method", [Newton(), QuasiNewton(), QuasiNewton(elementwise=True)], ids=str)
+def test_an_affine_step_takes_one_iteration(method):
+    decay = jnp.array([0.5, 0.9, 0.99])
+    inputs = jax.random.normal(jax.random.key(0), (BATCH, LENGTH, WIDTH))
+    recurrence = Recurrence(lambda decay, x, u: decay * x + u, decay, inputs, jnp.ones((BATCH, WIDTH)))
+    solution = solve_recurrence(recurrence, method)
+    np.testing.assert_array_equal(solution.iterations, 1)
+    np.testing.assert_allclose(solution.value, in_order(recurrence), atol=1e-5)
 
 
-@pytest.mark.parametrize("chunk", [1, 5, 24])
-def test_chunks_find_the_states_in_order(recurrence, chunk):
-    found = chunked_states(gru, recurrence.weights, recurrence.inputs, recurrence.start, chunk, warmup=chunk)
-    np.testing.assert_allclose(found.states, in_order(recurrence), atol=1e-5)
+def test_newton_needs_fewer_iterations_than_its_diagonal_and_that_fewer_than_jacobi():
+    iterations = [int(solve_recurrence(gated(), m).iterations.max()) for m in (Newton(), QuasiNewton(), Jacobi())]
+    assert iterations == sorted(set(iterations))
+    assert iterations[0] <= 5
+
+
+@pytest.mark.parametrize("method", [Newton(damping=1.0), QuasiNewton(damping=1.0)], ids=str)
+def test_an_iteration_solves_a_block_at_least_even_in_the_worst_case(method):
+    """x' = 4 x (1 − x) doubles every error."""
+    solution = solve_recurrence(worst(), method, Exact())
+    assert solution.exact
+    assert (np.asarray(solution.iterations) <= LENGTH).all()
+    np.testing.assert_array_equal(solution.value, solve(worst(), Jacobi()).value)
+
+
+def test_a_good_guess_saves_iterations():
+    answer = solve_recurrence(gated(), Newton())
+    again = solve_recurrence(gated(), Newton(), guess=answer.value)
+    np.testing.assert_array_equal(again.iterations, 0)
+    assert set(again.status) <= GOOD
+
+
+def test_samples_end_each_on_its_own():
+    """The second sample forgets at once."""
+    one = gated()
+    inputs = {"x": one.inputs["x"].at[1].set(30.0)}
+    both = solve_recurrence(Recurrence(one.step, one.weights, inputs, one.start), QuasiNewton())
+    assert both.iterations[1] < both.iterations[0]
+    alone = Recurrence(one.step, one.weights, {"x": inputs["x"][:1]}, one.start[:1])
+    np.testing.assert_array_equal(both.iterations[0], solve_recurrence(alone, QuasiNewton()).iterations[0])
+
+
+def test_a_derivative_that_is_known_may_be_given():
+    """tanh(x W): entry (i, k) of the Jacobian is ∂step_i / ∂x_k."""
+    weights = 0.5 * jax.random.normal(jax.random.key(0), (WIDTH, WIDTH))
+    inputs = jax.random.normal(jax.random.key(1), (BATCH, LENGTH, WIDTH))
+
+    def step(weights, x, u):
+        return jnp.tanh(x @ weights + u)
+
+    def jacobian(weights, x, u):
+        return (1 - step(weights, x, u) ** 2)[..., :, None] * weights.T
+
+    def diagonal(weights, x, u):
+        return jnp.diagonal(jacobian(weights, x, u), axis1=-2, axis2=-1)
+
+    recurrence = Recurrence(step, weights, inputs, jnp.zeros((BATCH, WIDTH)))
+    for given, found in ((Newton(jacobian=jacobian), Newton()), (QuasiNewton(diagonal=diagonal), QuasiNewton())):
+        one, other = solve_recurrence(recurrence, given), solve_recurrence(recurrence, found)
+        np.testing.assert_array_equal(one.iterations, other.iterations)
+        np.testing.assert_allclose(one.value, other.value, atol=1e-6)
+
+
+def test_relative_tolerance_is_of_the_largest_entry_of_a_state():
+    """States of 10⁶: an absolute tolerance below their rounding is out of reach, a relative one is not."""
+    recurrence = Recurrence(lambda w, x, u: 0.9 * x + u, (), jnp.full((1, LENGTH, 1), 1.1e5), jnp.full((1, 1), 1e6))
+    solution = solve_recurrence(recurrence, Jacobi(), Tolerance(0.0, relative=0.2))
+    assert solution.status == [Status.WITHIN_TOLERANCE]
+    assert 0 < float(solution.residual[0]) <= 0.2 * 1.1e6
+
+
+def test_it_is_triangular():
+    check(gated(), blocks=(0, 1, LENGTH - 1))

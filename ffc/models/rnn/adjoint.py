@@ -1,18 +1,16 @@
 """The adjoints a_t = ∂loss/∂h_t, found in order, by an associative scan, in chunks, or by any solver."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 
 from ffc.core.solution import Solution
-from ffc.core.solve import Exact, solve
+from ffc.core.solve import Exact, Tolerance, solve
 from ffc.core.solvers import Jacobi, Solver
 from ffc.models.rnn.network import Forward, Params, forward, gradients
-from ffc.recurrence.affine import affine_states
-from ffc.recurrence.chunks import Chunked, chunked_states
-from ffc.recurrence.system import Recurrence
-
-#: Steps in a chunk, and steps that guess the state which enters it: longer than an adjoint's influence lasts.
-CHUNK, WARMUP = 200, 100
+from ffc.models.rnn.parallel import CHUNK, TOLERANCE, WARMUP
+from ffc.recurrence import Chunks, Recurrence, RecurrenceSolution, affine_states, solve_recurrence
 
 
 def adjoint_system(params: Params, run: Forward) -> Recurrence:
@@ -47,16 +45,17 @@ def adjoint_by_scan(params: Params, run: Forward, chunk: int | None = None) -> j
     return adjoint[:, ::-1]
 
 
-def adjoint_by_chunks(params: Params, run: Forward, chunk: int = CHUNK, warmup: int = WARMUP) -> Chunked:
-    """∂loss/∂h_t by `chunked_states`; times run backwards in its states.
+def adjoint_by_chunks(params: Params, run: Forward, chunk: int = CHUNK, warmup: int = WARMUP) -> RecurrenceSolution:
+    """∂loss/∂h_t in chunks; times run backwards in its value.
 
-    Its jump is relative to the largest ∂loss/∂o_t, rounded up to a power of two.
+    Its residual is relative to the largest ∂loss/∂o_t, rounded up to a power of two.
     """
     # A power of two brings the adjoints to order 1, where the tolerance counts, and changes no other bit.
     unit = jnp.exp2(jnp.ceil(jnp.log2(jnp.maximum(jnp.abs(run.residual).max(), jnp.finfo(run.slope.dtype).tiny))))
     inputs = (run.residual[:, ::-1] / unit, run.slope[:, ::-1])
-    found = chunked_states(_earlier, params, inputs, jnp.zeros_like(run.slope[:, 0]), chunk, warmup)
-    return found._replace(states=found.states * unit)
+    adjoints = Recurrence(_earlier, params, inputs, jnp.zeros_like(run.slope[:, 0]))
+    found = solve_recurrence(adjoints, Chunks(chunk, warmup), Tolerance(TOLERANCE))
+    return replace(found, value=found.value * unit)
 
 
 def adjoint_by_solver(params: Params, run: Forward, solver: Solver, iterations: int | None = None) -> Solution:

@@ -5,14 +5,18 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ffc.core.solution import Status
+from ffc.core.solution import Solution, Status
+from ffc.core.solve import Tolerance, solve
+from ffc.core.solvers import Jacobi
 from ffc.models.rnn.network import Forward, Params, forward, forward_of, preactivation, start, step
-from ffc.recurrence.chunks import TOLERANCE, chunked_states
-from ffc.recurrence.newton import Jacobian, Linear, newton_states
-from ffc.recurrence.system import Recurrence
+from ffc.recurrence import Chunks, Newton, QuasiNewton, Recurrence, solve_recurrence
 
-#: Steps in a chunk and steps that guess the state which enters it, as for the adjoints.
+#: Steps in a chunk, and steps that guess the state which enters it: longer than a state's influence lasts.
 CHUNK, WARMUP = 200, 100
+#: Residuals of states of order 1 that count as rounding: some tens of units in the last place of float32.
+TOLERANCE = 4e-6
+#: Where Newton's method ends, and how many Jacobi sweeps may follow: near the solution they do as well, for less.
+_NEAR, _POLISH = 1e-4, 20
 
 
 class Parallel(NamedTuple):
@@ -39,37 +43,34 @@ def forward_by_newton(
 ) -> Parallel:
     """DEER, or quasi-DEER (`diagonal`), over `x` [batch, T] from states of zero, as one device program.
 
-    Where `newton_states` misses the tolerance, the pass in order is returned.
+    Jacobi sweeps follow where it comes near. Where they miss the tolerance, the pass in order is returned.
     """
-    found = newton_states(hidden_states(params, x), _DIAGONAL if diagonal else _FULL, chunk, max_iterations, tolerance)
-    return _or_in_order(params, x, found.states, found.status, found.iterations)
+    states = hidden_states(params, x)
+    method = QuasiNewton(diagonal=_diagonal) if diagonal else Newton(chunk=chunk, jacobian=_jacobian)
+    near = solve_recurrence(states, method, Tolerance(_NEAR, max_iterations))
+    end = solve(states, Jacobi(), Tolerance(tolerance, _POLISH), guess=near.value)
+    return _or_in_order(params, x, end, near.iterations.max())
 
 
 def forward_by_chunks(params: Params, x: jax.Array, chunk: int = CHUNK, warmup: int = WARMUP) -> Parallel:
-    """The states of `x` [batch, T] by `chunked_states`."""
-    found = chunked_states(step, params, x, start(params, x), chunk, warmup)
-    return _or_in_order(params, x, found.states, found.status, found.passes)
+    """The states of `x` [batch, T] in chunks."""
+    found = solve_recurrence(hidden_states(params, x), Chunks(chunk, warmup), Tolerance(TOLERANCE))
+    return _or_in_order(params, x, found, found.iterations.max())
 
 
-def _linearised(params: Params, h: jax.Array, x: jax.Array, diagonal: bool) -> Linear:
-    """The step's Jacobian is W_hᵀ with its columns scaled by softplus'(z): no derivative has to be taken."""
-    z = preactivation(params, h, x)
-    slope = jax.nn.sigmoid(z)
-    product = h * jnp.diagonal(params["W_h"]) if diagonal else h @ params["W_h"].T
-    return Linear(jax.nn.softplus(z), slope * product, slope)
+# Both derivatives are at hand; forward derivatives would find them, too, for H times a step.
+def _jacobian(params: Params, h: jax.Array, x: jax.Array) -> jax.Array:
+    """∂h_{t+1} / ∂h_t [..., H, H]."""
+    return jax.nn.sigmoid(preactivation(params, h, x))[..., None] * params["W_h"]
 
 
-_FULL = Jacobian(
-    lambda params, h, x: _linearised(params, h, x, diagonal=False),
-    lambda params, slope: params["W_h"].T * slope[..., None, :],
-)
-_DIAGONAL = Jacobian(
-    lambda params, h, x: _linearised(params, h, x, diagonal=True),
-    lambda params, slope: slope * jnp.diagonal(params["W_h"]),
-)
+def _diagonal(params: Params, h: jax.Array, x: jax.Array) -> jax.Array:
+    """Its diagonal [..., H]."""
+    return jax.nn.sigmoid(preactivation(params, h, x)) * jnp.diagonal(params["W_h"])
 
 
-def _or_in_order(params: Params, x: jax.Array, states: jax.Array, status: jax.Array, iterations: jax.Array) -> Parallel:
+def _or_in_order(params: Params, x: jax.Array, found: Solution, iterations: jax.Array) -> Parallel:
+    status = found.status_codes
     good = jnp.all((status == Status.CERTIFIED) | (status == Status.WITHIN_TOLERANCE))
-    run = jax.lax.cond(good, lambda: forward_of(params, x, states), lambda: forward(params, x))
+    run = jax.lax.cond(good, lambda: forward_of(params, x, found.value), lambda: forward(params, x))
     return Parallel(run, status, iterations, ~good)

@@ -101,8 +101,8 @@ def _by_jacobi(sweeps: int):
 
 def _by_chunks(params: rnn.Params, run: rnn.Forward) -> _Outcome:
     found = rnn.adjoint_by_chunks(params, run)
-    settled = (found.status == Status.CERTIFIED) | (found.status == Status.WITHIN_TOLERANCE)
-    return _Outcome(found.states[:, ::-1], found.passes, settled.all())
+    settled = (found.status_codes == Status.CERTIFIED) | (found.status_codes == Status.WITHIN_TOLERANCE)
+    return _Outcome(found.value[:, ::-1], found.iterations.max(), settled.all())
 
 
 def _by_scan(params: rnn.Params, run: rnn.Forward) -> _Outcome:

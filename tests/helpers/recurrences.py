@@ -1,0 +1,63 @@
+"""Recurrences that several test files solve, and a loop in Python that evaluates any of them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ffc.recurrence import Recurrence
+
+BATCH, LENGTH, WIDTH = 2, 24, 3
+
+
+def gru(weights, h, inputs):
+    """A gated recurrent unit without biases; `inputs` is a dict of one array."""
+    x = inputs["x"]
+    update, reset = jax.nn.sigmoid(h @ weights["z"] + x), jax.nn.sigmoid(h @ weights["r"] - x)
+    return (1 - update) * h + update * jnp.tanh((reset * h) @ weights["h"] + x)
+
+
+def gated() -> Recurrence:
+    keys = jax.random.split(jax.random.key(0), 4)
+    weights = {name: 0.5 * jax.random.normal(key, (WIDTH, WIDTH)) for name, key in zip("zrh", keys, strict=False)}
+    inputs = {"x": jax.random.normal(keys[3], (BATCH, LENGTH, WIDTH))}
+    return Recurrence(gru, weights, inputs, jnp.ones((BATCH, WIDTH)))
+
+
+def halving(weights, h, inputs):
+    """Whole numbers: no rounding, whatever the order."""
+    return jnp.floor(h / 2) + inputs
+
+
+def whole() -> Recurrence:
+    inputs = jnp.floor(10 * jax.random.normal(jax.random.key(1), (BATCH, LENGTH, WIDTH)))
+    return Recurrence(halving, (), inputs, jnp.full((BATCH, WIDTH), 7.0))
+
+
+def logistic(weights, x, inputs):
+    return 4 * x * (1 - x) + inputs
+
+
+def worst() -> Recurrence:
+    """The chaotic logistic map."""
+    start = jnp.linspace(0.1, 0.4, BATCH * WIDTH).reshape(BATCH, WIDTH)
+    return Recurrence(logistic, (), jnp.zeros((BATCH, LENGTH, WIDTH)), start)
+
+
+def tanh(weights, x, inputs):
+    return jnp.tanh(x @ weights + inputs)
+
+
+def large_gain(length: int = 400, width: int = 8) -> Recurrence:
+    """A tanh network whose weights have the gain 1.5: inputs tame it, but from states of zero Jacobians grow."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    weights = 1.5 * jax.random.normal(keys[0], (width, width)) / width**0.5
+    return Recurrence(tanh, weights.T, jax.random.normal(keys[1], (1, length, width)), jnp.zeros((1, width)))
+
+
+def in_order(recurrence: Recurrence) -> np.ndarray:
+    state, states = recurrence.start, []
+    for t in range(recurrence.size):
+        inputs = jax.tree.map(lambda leaf, t=t: leaf[:, t], recurrence.inputs)
+        state = recurrence.step(recurrence.weights, state, inputs)
+        states.append(state)
+    return np.stack(states, axis=1)
