@@ -62,15 +62,11 @@ def _kind_of(system: Any, leaf: Any) -> tuple[tuple[int, ...], Any]:
 
 def guess_of(guess: Any, expected: State) -> State:
     """`guess` in the dtypes of the system's states, if it has their structure and shapes."""
-    if str(jax.tree.structure(guess)) == str(jax.tree.structure(expected)):
-        found, wanted = (jax.tree.map(np.shape, state) for state in (guess, expected))
-        if found == wanted:
-            return jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), guess, expected)
-    else:
-        found, wanted = f"the structure {jax.tree.structure(guess)}", jax.tree.structure(expected)
-        if isinstance(guess, list | tuple):
-            raise FFCError(f"guess: it is a {type(guess).__name__}, and a state of this system {wanted}; give an array")
-        raise FFCError(f"guess: it has {found}; a state of this system has {wanted}")
+    found, wanted = _shapes(guess), _shapes(expected)
+    if found == wanted:
+        return jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), guess, expected)
+    if isinstance(guess, list) and not isinstance(expected, list):
+        raise FFCError(f"guess: it is a list; give a state of this system, with the shape {wanted}")
     raise FFCError(f"guess: it has the shape {found}; a state of this system has {wanted}")
 
 
