@@ -198,10 +198,10 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, sample, "draw samples by one solver")
     command.add_argument("--solver", required=True, choices=NAMES)
     command.add_argument("--out", required=True, type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
-    text = "with N > 1, --out names a folder, of a file each; the same command goes on where it was stopped"
+    text = "with N > 1, --out is a folder with a file for each batch; the same command continues a stopped run"
     command.add_argument("--batches", type=options.at_least(1), default=1, metavar="N", help=text)
     command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples, or the first ones, as a picture")
-    command.add_argument("--quiet", action="store_true", help="print errors alone")
+    command.add_argument("--quiet", action="store_true", help="print only errors")
     options.add_sampling(command)
 
     command = _command(commands, compare, "all solvers on the same noise: one table")
@@ -212,10 +212,10 @@ def _parser() -> argparse.ArgumentParser:
     text = "time all solvers of a preset that has run, in turn: one table"
     command = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=bench)
-    command.add_argument("--preset", default="quick", help="whose results to take (default: quick)")
-    command.add_argument("--tasks", nargs="+", metavar="TASK", help="some of its tasks (default: all)")
+    command.add_argument("--preset", default="quick", help="the preset (default: quick)")
+    command.add_argument("--tasks", nargs="+", metavar="TASK", help="tasks of the preset (default: all)")
     command.add_argument("--repeats", type=options.at_least(1), default=5, metavar="N", help="default: 5")
-    command.add_argument("--out", type=Path, metavar="OUT.npz", help="the record, every repeat in it")
+    command.add_argument("--out", type=Path, metavar="OUT.npz", help="write every repeat to this file")
     options.add_system(command)
 
     text = "keep the small records of a finished preset, for the repository"
@@ -236,10 +236,10 @@ def _command(commands, run, text: str) -> argparse.ArgumentParser:
     command.set_defaults(run=run)
     command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a .flax or .pth file")
     command.add_argument(
-        "--size", type=options.image_size, metavar="HxW[xC]", help="image size, where the checkpoint does not say"
+        "--size", type=options.image_size, metavar="HxW[xC]", help="image size, if the checkpoint does not say"
     )
     command.add_argument("--model", metavar="MODULE:CLASS", help="a model of your own, imported to read its weights")
-    command.add_argument("--trunc-lambda", type=float, metavar="λ", help="MADE's λ, where the checkpoint does not say")
+    command.add_argument("--trunc-lambda", type=float, metavar="λ", help="MADE's λ, if the checkpoint does not say")
     return command
 
 

@@ -28,11 +28,11 @@ class Parser(argparse.ArgumentParser):
 def add_sampling(command: argparse.ArgumentParser) -> None:
     """What to sample from, by which window or block, and where to begin."""
     command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
-    command.add_argument("--seed", type=seed, default=0, help="of the noise, without --noise: 0 (default) … 2**64 − 1")
-    command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}, or all)")
+    command.add_argument("--seed", type=seed, default=0, help="seed of noise, without --noise: 0 (default) … 2**64 − 1")
+    command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
     text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
     command.add_argument("--window", type=window, metavar="ROWS", help=text)
-    command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels in order in a block")
+    command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels of a block, solved in order")
     text = (
         "where iterations begin: zeros (default), black, mean, row_above (gs_jacobi), or samples drawn before, OUT.npz"
     )
