@@ -26,12 +26,12 @@ def model_class(kind: str) -> type[Model]:
 
 
 def is_known(kind: str) -> bool:
-    """Whether `model_class(kind)` runs no code that was not run before: one of the paper's, or imported already."""
+    """Whether `model_class(kind)` runs no new code: the model is the paper's, or imported already."""
     return kind in _KINDS or kind.partition(":")[0] in sys.modules
 
 
 def kind_of(model: Model) -> str:
-    """What `model_class` finds the class of a model by."""
+    """The `kind` by which `model_class` finds the class of a model."""
     place = f"{type(model).__module__}:{type(model).__qualname__}"
     return next((kind for kind, paper in _KINDS.items() if paper == place), place)
 

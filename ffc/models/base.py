@@ -54,7 +54,7 @@ class Model:
         raise NotImplementedError
 
     def test_loss(self, params: Params, images: jax.Array, labels: jax.Array | None) -> jax.Array:
-        """Mean loss of a batch by weights that `finish` has handed over, deterministic: a scalar in `unit`."""
+        """Mean loss of a batch by weights that `finish` returned, deterministic: a scalar in `unit`."""
         return self.loss(params, images, labels)
 
     def shapes(self) -> Params:
@@ -66,7 +66,7 @@ class Model:
         _compare(params, self.shapes(), ())
 
     def finish(self, params: Params, images: jax.Array) -> Params:
-        """What training hands over: `params`, with statistics of the training `images` where the model keeps any."""
+        """The weights after training: `params`, with statistics of the training `images` if the model keeps any."""
         return params
 
 
@@ -85,7 +85,7 @@ class Sampler(Model):
         raise NotImplementedError
 
     def system(self, params: Params, u: jax.Array) -> System:
-        """The triangular system whose solution are the samples; weights are prepared here, once."""
+        """The triangular system whose solution is the samples; weights are prepared here, once."""
         raise NotImplementedError
 
     def system_with(self, options: dict[str, str], params: Params, u: jax.Array) -> System:
@@ -111,7 +111,7 @@ class Sampler(Model):
 
     @property
     def black(self) -> float:
-        """What an entry of a state is where its image is black."""
+        """The value that an entry of a state has where its image is black."""
         raise NotImplementedError
 
     def pictures(self, samples: ArrayLike) -> jax.Array:
@@ -120,7 +120,7 @@ class Sampler(Model):
 
 
 class Normal(NamedTuple):
-    """In place of an array of fresh weights: its shape, and the deviation of its normal distribution around 0."""
+    """Stands for an array of fresh weights: its shape, and the standard deviation of its N(0, σ²)."""
 
     shape: tuple[int, ...]
     deviation: float
@@ -130,7 +130,7 @@ class Normal(NamedTuple):
 def draw(key: jax.Array, tree: Params) -> Params:
     """`tree` with float32 weights in place of each `Normal`.
 
-    They are pieces of one draw: a draw for each would take XLA seconds to compile.
+    They are pieces of one draw, because separate draws would take XLA seconds to compile.
     """
     nodes, structure = jax.tree.flatten(tree, is_leaf=lambda node: isinstance(node, Normal))
     sizes = [math.prod(node.shape) if isinstance(node, Normal) else 0 for node in nodes]

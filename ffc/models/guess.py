@@ -5,11 +5,11 @@ A guess decides how many iterations a solve needs, and no bit of what it certifi
 | name        | the first iteration begins at                                                         |
 |-------------|---------------------------------------------------------------------------------------|
 | `zeros`     | the system's own first guess: zeros, as in the paper                                  |
-| `black`     | black images: right for most of an image on a black ground                            |
+| `black`     | black images: right for most of an image on a black background                        |
 | `mean`      | what the model expects of each entry after zeros: a sweep without noise               |
-| `row_above` | zeros; but a row that a moving window meets begins as the row above it stands by then |
+| `row_above` | zeros; but a row that a moving window reaches begins as the row above it is then      |
 
-Any other state will do, too: that of images drawn before, say (`Sampler.state`).
+Any other state will do, too: the state of images drawn before, say (`Sampler.state`).
 """
 
 import jax

@@ -1,4 +1,4 @@
-"""A benchmark that cannot flatter: every solver and every sequential baseline in one process, warm, in turn.
+"""A fair benchmark: every solver and every sequential baseline in one process, warm, in turn.
 
 All answer the same question, with the weights, data, noise and solvers of a preset that has run. Baselines are
 compiled loops as the solvers are. Each program is compiled once, and its own memory analysis says what it
@@ -54,7 +54,7 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """A competitor: a compiled program, its arguments, and evaluations of the whole system in an iteration."""
+    """A method to be timed: a compiled program, its arguments, and evaluations of the whole system in an iteration."""
 
     solver: str
     baseline: bool

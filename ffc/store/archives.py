@@ -1,4 +1,4 @@
-"""Tar archives of strangers: what Python's reader would take on trust."""
+"""Tar archives from strangers: checks of what Python's reader would trust."""
 
 import tarfile
 from collections.abc import Iterator

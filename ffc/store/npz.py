@@ -1,6 +1,6 @@
-"""Reading `.npz` files: what a file claims is held against what it can hold before memory is taken, and nothing is run.
+"""Reading `.npz` files. A file's claims are checked before memory is taken, and no code of a file is run.
 
-Errors are `ValueError`, or what zipfile, zlib and numpy raise: who reads names the file.
+Errors are `ValueError`, or what zipfile, zlib and numpy raise. The caller adds the name of the file.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The tensors of PyTorch's files, read without running what a file contains or taking memory for what it claims."""
+"""The tensors of PyTorch's files. Reading runs no code of a file, and takes no memory for unchecked claims."""
 
 import io
 import zipfile
@@ -36,7 +36,7 @@ def read_tensors(content: bytes) -> dict[str, Any]:
 
 
 def _check_packing(content: bytes) -> None:
-    """PyTorch packs nothing; what is packed could unfold to any size."""
+    """PyTorch compresses nothing; what is compressed could expand to any size."""
     if zipfile.is_zipfile(io.BytesIO(content)):
         with zipfile.ZipFile(io.BytesIO(content)) as file:
             if sum(info.file_size for info in file.infolist()) > len(content):
@@ -77,7 +77,7 @@ def _tensors(node: Any, seen: set[int]) -> Iterator[Any]:
 
 
 def unwrapped(tree: Any) -> Any:
-    """The weights inside what training programs save beside them: a state of training, variables of Flax …
+    """The weights in a file that holds more, as training programs save it: a state of training, variables of Flax …
 
     Raises `FFCError` where there are several: weights and their average, say, give other samples.
     """

@@ -81,15 +81,15 @@ def _matmul_precision() -> str:
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:
-    """`write_whole` of what is at hand."""
+    """`write_whole` of bytes that are in memory."""
     write_whole(path, lambda file: file.write(content))
 
 
 def write_whole(path: str | os.PathLike, write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` with a temporary binary file beside `path`, then rename it to `path`.
 
-    Whatever interrupts it, `path` holds what it held before, or all of the new. A link stays one: the file that it
-    leads to is replaced, which keeps its permissions; a new file has those of the umask. A device or a pipe is
+    Whatever interrupts it, `path` holds what it held before, or all of the new. A link stays a link: the file that it
+    leads to is replaced, and keeps its permissions. A new file has those of the umask. A device or a pipe is
     written to. Raises `FFCError` where the disk is full, the folder cannot be written, or `path` is no file.
     """
     path = Path(path)

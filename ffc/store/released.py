@@ -39,10 +39,10 @@ def collect(
     A name is the end of a path: `mnist.flax`, `mnist_jacobi/report.npz`. Files are looked for in `source`: a
     folder, an archive, or the https address of one; without a source, in the authors' archive, which is
     downloaded. What is downloaded or unpacked lies in `folder`; `archive` says what was opened, with its
-    SHA-256. DenseNet-201 comes from torchvision unless the source holds it. `extra` files are taken along
-    from where the others are looked for: `{name: path}` of those that are there.
-    Raises `FFCError` where a local source does not serve, where the archive is not the one of `sha256`, and,
-    with `insist`, where one of `files` could not be had.
+    SHA-256. DenseNet-201 comes from torchvision unless the source holds it. `extra` files are looked for in
+    the same place: `{name: path}` of those that are there.
+    Raises `FFCError` if a local source cannot be used, if the archive is not the one of `sha256`, and,
+    with `insist`, if one of `files` could not be had.
     """
     wanted, along = sorted(set(files)), sorted(set(extra))
     found, archive, reason = _from_source(wanted, along, folder, source, sha256)

@@ -88,7 +88,7 @@ def folded(name: str, node: Affine, x: jax.Array) -> jax.Array:
 
 
 def by_batch(name: str, node: Params, x: jax.Array) -> jax.Array:
-    """By the batch's own statistics: in float32, whatever the network computes in."""
+    """Normalised by the batch's own statistics, in float32 whatever the network's type."""
     wide = x.astype(jnp.float32)
     mean, var = wide.mean((0, 1, 2)), wide.var((0, 1, 2))
     return ((wide - mean) / jnp.sqrt(var + _EPSILON) * node["weight"] + node["bias"]).astype(x.dtype)

@@ -183,7 +183,7 @@ class MADE(Sampler):
         return jnp.asarray(u, jnp.float32)
 
     def system(self, params: Params, u: jax.Array) -> MADESampling:
-        """The system of `MADESampling`. Outside `jit`: the masks decide in which order its units stand."""
+        """The system of `MADESampling`. Call it outside `jit`: the masks decide the order of its units."""
         seen = _last_seen(params["net"])[:2]
         one, two = (np.argsort(last, kind="stable") for last in seen)
         (w1, b1), (w2, b2), (w3, b3) = _prepare(params)

@@ -26,9 +26,9 @@ class Known(NamedTuple):
 class MADESampling(System):
     """x_i = clip(mean_i(x_<i) + exp(log_scale_i(x_<i))·u_i), a system of D scalars.
 
-    The units of a layer stand in the order of the last entry that each sees, so those that a run of entries
-    completes are a run themselves. A window evaluates the units that it completes, and nothing else: its work
-    falls with the square of its length. What the entries before it contribute is computed when it moves.
+    The units of a layer are sorted by the last entry that each sees. So the units that a run of entries
+    completes are a run, too. A window evaluates only the units that it completes: its work falls with the
+    square of its length. The contribution of the entries before the window is computed when it moves.
     """
 
     u: jax.Array  # [batch, D]
@@ -88,7 +88,7 @@ class MADESampling(System):
         return self._sample(mean, log_scale, _cut(self.u, begin, count)), known
 
     def _next(self, known: Known, x: jax.Array, entry: jax.Array) -> tuple[jax.Array, Known]:
-        """The next entry alone: the one before it enters the first layer, and what that completes the second."""
+        """The next entry alone. The entry before it enters the first layer; the units so completed enter the second."""
         (w1, _), (w2, b2), (w3, b3) = self.layers
         before = jnp.maximum(entry - 1, 0)
         first = known.first + jnp.where(entry > 0, _cut(x, before, 1), 0) * w1[before]

@@ -117,7 +117,7 @@ class PixelCNNPP(Sampler):
         """The system of `PixelSampling`.
 
         quantize "8bit": every entry is rounded to one of 256 levels inside the system, channel by channel, so
-        that evaluation orders agree bit for bit but for ties; "none": entries are real numbers, as the paper's.
+        that evaluation orders agree bit for bit except for ties; "none": entries are real numbers, as the paper's.
         coupling "gumbel": the paper's; "inverse_cdf": see `ffc.models.pixelcnnpp.coupling`.
         """
         height, width, channels = self.shape

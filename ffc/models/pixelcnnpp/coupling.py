@@ -2,8 +2,8 @@
 
 `Gumbel` is the paper's: its mixture uniforms choose a component by Gumbel-argmax, and a uniform for each
 channel draws the logistic of that component. `InverseCDF` inverts the cumulative of the whole mixture at the
-channel's uniform; the mixture uniforms lie idle. Both draw from the model's distribution. But the slightest
-change of the mixture can make Gumbel jump to another component, where an inverse CDF moves a little.
+channel's uniform, and does not use the mixture uniforms. Both draw from the model's distribution. But a
+tiny change of the mixture can make Gumbel jump to another component; an inverse CDF moves only a little.
 
 Channels follow one another. Once x_<c is drawn, component k has the weight
 

@@ -43,7 +43,7 @@ def forward_by_newton(
 ) -> Parallel:
     """DEER, or quasi-DEER (`diagonal`), over `x` [batch, T] from states of zero, as one device program.
 
-    Jacobi sweeps follow where it comes near. Where they miss the tolerance, the pass in order is returned.
+    If the result is near, Jacobi sweeps follow. If they miss the tolerance, the pass in order is returned.
     """
     states = hidden_states(params, x)
     method = QuasiNewton(diagonal=_diagonal) if diagonal else Newton(chunk=chunk, jacobian=_jacobian)

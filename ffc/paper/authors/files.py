@@ -1,4 +1,4 @@
-"""Reading the authors' raw files: nothing that they hold is run, and no more of one is held than is needed."""
+"""Reading the authors' raw files: no code in them is run, and only the part that is needed is held in memory."""
 
 import math
 from collections import deque

@@ -1,8 +1,8 @@
 """Sampling from MADE and PixelCNN++: every solver on the same noise (paper, sections 4.3 and 4.4).
 
-**Two clocks.** `seconds` is certified time: the solver stopped by itself, end to end. `oracle_seconds` is
-the authors' rule: the share of that time until the iterates were first within `ORACLE` of the last one,
-which only somebody who has the answer can know.
+**Two times.** `seconds` is certified time: the solver stopped by itself, end to end. `oracle_seconds` follows
+the authors' rule. It is the share of that time until the iterates were first within `ORACLE` of the last one.
+Only somebody who has the answer can know it.
 """
 
 from collections.abc import Sequence
@@ -102,14 +102,14 @@ def oracle_iterations(error_max: np.ndarray, threshold: float) -> int:
 
 
 def oracle_seconds(seconds: np.ndarray, length: int, oracle: int) -> np.floating:
-    """The median of `seconds` [R], as far as `oracle` of the `length` iterations have a share in it."""
+    """The median of `seconds` [R], times the share of `oracle` among the `length` iterations."""
     return np.median(seconds) / length * oracle
 
 
 def gather(parts: Sequence[Record]) -> Record:
     """The record of one run with all the repeats that `parts`, runs of the same job, have between them.
 
-    Raises `FFCError` where they differ in anything but times and memory: a bit of a sample, or the device.
+    Raises `FFCError` if they differ in more than times and memory: in a bit of a sample, or in the device.
     """
     first, *others = parts
     for part in others:

@@ -110,7 +110,7 @@ def is_beside(record: Record) -> bool:
 
 
 def of_kind(records: Mapping[str, Record], kind: str) -> list[Record]:
-    """The records of one kind of solver: ours, and what stands beside it."""
+    """The records of one kind of solver: ours, and the authors' beside it."""
     return in_order(record for record in records.values() if record.meta["kind"] == kind)
 
 
