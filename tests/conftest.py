@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import fcntl
 import gc
 import os
 import re
@@ -42,9 +43,22 @@ def forgotten():
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
-    """A copy of the project in which the tiny preset has run."""
-    folder = copy_to(tmp_path_factory.mktemp("finished"))
+def finished(tmp_path_factory, worker_id) -> Path:
+    """A copy of the project in which the tiny preset has run; all processes of pytest share it."""
+    if worker_id == "master":
+        return run_tiny(copy_to(tmp_path_factory.mktemp("finished")))
+    shared = tmp_path_factory.getbasetemp().parent
+    folder, done = shared / "finished", shared / "finished.done"
+    with open(shared / "finished.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            folder.mkdir()  # fails again in each process where the run has failed in one
+            run_tiny(copy_to(folder))
+            done.touch()
+    return folder
+
+
+def run_tiny(folder: Path) -> Path:
     run = snakemake(folder, "tiny")
     assert run.returncode == 0, run.stdout
     assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", run.stdout)

@@ -63,7 +63,7 @@ def mount() -> Callable:
         subprocess.run(["umount", folder], check=True)
 
 
-def test_a_full_disk(finished, tmp_path, mount, table):
+def test_a_full_disk(finished, tmp_path, mount, record_property):
     folder = copy_to(tmp_path)
     (folder / "results").mkdir()
     mount(folder / "results", "size=1m")
@@ -76,10 +76,10 @@ def test_a_full_disk(finished, tmp_path, mount, table):
     ballast.unlink()
     goes_on(folder, DATA)
     assert differ(DATA, finished, folder) == []
-    table.append(("a full disk", 1, "message; goes on"))
+    record_property("row", ("a full disk", 1, "message; goes on"))
 
 
-def test_a_folder_that_may_not_be_written_to(project, request, table):
+def test_a_folder_that_may_not_be_written_to(project, request, record_property):
     """Where permissions don't hold a process back, as they don't root, the disk is mounted to be read only."""
     results = project / "results"
     for file in (WEIGHTS, WEIGHTS.replace(".flax", ".json")):
@@ -98,7 +98,7 @@ def test_a_folder_that_may_not_be_written_to(project, request, table):
     assert f"{results}: may not be written to; change that (chmod u+w, or how its disk is mounted)" in printed
     subprocess.run(mend, check=True)
     goes_on(project, WEIGHTS)
-    table.append(("a results folder that may not be written to", 1, "message before any job starts; goes on"))
+    record_property("row", ("a results folder that may not be written to", 1, "message before any job starts; goes on"))
 
 
 #: The script of two solvers: one is killed as the system does when memory runs out, one asks for too much.
@@ -110,7 +110,7 @@ DYING = """
 """
 
 
-def test_a_job_that_is_killed_and_one_that_lacks_memory(finished, project, table):
+def test_a_job_that_is_killed_and_one_that_lacks_memory(finished, project, record_property):
     script = project / "workflow" / "scripts" / "solve.py"
     whole = script.read_text()
     script.write_text(whole.replace("with job(snakemake):\n", f"with job(snakemake):{DYING}"))
@@ -126,8 +126,8 @@ def test_a_job_that_is_killed_and_one_that_lacks_memory(finished, project, table
     script.write_text(whole)
     goes_on(project, JACOBI, WIDE)
     assert differ(JACOBI, finished, project) + differ(WIDE, finished, project) == []
-    table.append(("a job killed by signal 9", 1, "message; goes on"))
-    table.append(("a job out of memory", 1, "message; goes on"))
+    record_property("row", ("a job killed by signal 9", 1, "message; goes on"))
+    record_property("row", ("a job out of memory", 1, "message; goes on"))
 
 
 def test_an_array_that_xla_has_no_memory_for():
@@ -150,7 +150,7 @@ while not Path("go").exists():
 1 / 0"""
 
 
-def test_a_cell_that_raises_and_a_second_snakemake_meanwhile(finished, project, table):
+def test_a_cell_that_raises_and_a_second_snakemake_meanwhile(finished, project, record_property):
     notebook = project / "notebooks" / "summary.ipynb"
     whole = notebook.read_text()
     broken = json.loads(whole)
@@ -177,5 +177,5 @@ def test_a_cell_that_raises_and_a_second_snakemake_meanwhile(finished, project, 
     notebook.write_text(whole)
     goes_on(project, TABLE)
     assert differences(finished, project, "tiny") == []
-    table.append(("a cell of a notebook that raises", 1, "message; goes on"))
-    table.append(("two `snakemake` in one folder", 1, "message of the second; the first goes on"))
+    record_property("row", ("a cell of a notebook that raises", 1, "message; goes on"))
+    record_property("row", ("two `snakemake` in one folder", 1, "message of the second; the first goes on"))

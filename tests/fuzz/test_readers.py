@@ -77,7 +77,7 @@ def damaged(name: str, reader: Reader, content: bytes, number: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_malformed_file_is_refused_by_name_or_read(name, tmp_path, monkeypatch, pytestconfig, table):
+def test_a_malformed_file_is_refused_by_name_or_read(name, tmp_path, monkeypatch, pytestconfig, record_property):
     reader = READERS[name]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.localtime", lambda *_: time.gmtime(10**9))  # zip files tell the time
@@ -102,7 +102,7 @@ def test_a_malformed_file_is_refused_by_name_or_read(name, tmp_path, monkeypatch
         assert peak[0] <= 2 * allowed, f"{what}: {peak[0]:,} bytes where a sound file takes {allowed:,.0f}"
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # libraries in C take memory of their own
     assert grown < 2**18, f"{name}: the process grew by {grown:,} KiB"
-    table.append((name, inputs, accepted, inputs - accepted, f"{worst:.2f}×", f"{1000 * slowest:.0f} ms"))
+    record_property("row", (name, inputs, accepted, inputs - accepted, f"{worst:.2f}×", f"{1000 * slowest:.0f} ms"))
 
 
 @pytest.mark.parametrize("name", READERS)
