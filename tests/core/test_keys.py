@@ -43,7 +43,7 @@ from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.models.rnn import network
 from ffc.training import TrainSettings, train
 drawn = [network.init(key_of(2), 3, 0.1)]
-for model in MADE((4, 4, 1), hidden=(8, 8)), PixelCNNPP((4, 4, 1), filters=2, resnets=1, mixtures=1):
+for model in PixelCNNPP((4, 4, 1), filters=2, resnets=1, mixtures=1), MADE((4, 4, 1), hidden=(8, 8)):
     drawn += [model.init(key_of(0)), model.noise(key_of(2**32 + 5), 3)]
 images = (np.arange(8 * 16) % 256).astype(np.uint8).reshape(8, 4, 4, 1)
 with tempfile.TemporaryDirectory() as folder:

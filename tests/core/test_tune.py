@@ -8,7 +8,7 @@ import zoo
 from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.core import measure, tune
 from ffc.core.named import solver_by_name
-from ffc.models.pixelcnnpp import PixelCNNPP
+from ffc.models.made import MADE
 
 N = 12
 
@@ -79,12 +79,11 @@ def test_a_race_without_candidates_is_refused(system):
 
 @pytest.mark.parametrize(("name", "window"), [("auto", None), ("gs_jacobi", "auto")])
 def test_what_is_chosen_by_name_gives_the_answer(name, window):
-    model = PixelCNNPP((4, 4, 1), filters=4, resnets=1, mixtures=3)
-    noise = model.noise(jax.random.key(1), 2)
-    system = model.system(model.init(jax.random.key(0)), noise, quantize="8bit")
+    model = MADE((4, 4, 1), hidden=(16, 16))
+    system = model.system(model.init(jax.random.key(0)), model.noise(jax.random.key(1), 2))
     solver = solver_by_name(name, system, window)
     if window:
         assert solver in tune.windows(system)
     solution = solve(system, solver)
     assert solution.exact
-    np.testing.assert_array_equal(solution.value, solve(system, Sequential(cached=True)).value)
+    np.testing.assert_allclose(solution.value, solve(system, Sequential(cached=True)).value, atol=1e-5)
