@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from ffc.core import arguments, loop, stages
+from ffc.core import arguments, gradients, loop, stages
 from ffc.core.errors import FFCError
 from ffc.core.history import Trace
 from ffc.core.solution import Solution, Status
-from ffc.core.solvers import Schedule, Solver
+from ffc.core.solvers import Jacobi, Schedule, Solver
 from ffc.core.system import State, System
 
 
@@ -43,6 +43,10 @@ class RowAbove:
     """
 
 
+#: Linear systems are evaluated in whole sweeps, of which none settles more than one over all blocks.
+_ADJOINT = Jacobi()
+
+
 def solve(
     system: System,
     solver: Solver,
@@ -50,6 +54,7 @@ def solve(
     trace: Trace | None = None,
     guess: State | RowAbove | None = None,
     retire: bool = False,
+    adjoint: Solver = _ADJOINT,
 ) -> Solution:
     """Solve `system` by the schedule of `solver`, as one device program.
 
@@ -61,6 +66,10 @@ def solve(
     a program for each size of batch, for systems that can `select_samples`, and not inside `jit`. Sums may then
     run in another order, so that last bits differ. Raises `FFCError` where an argument is not what it
     should be, the solver does not fit the size of the system, or the guess the shape of its states.
+
+    `value` is differentiable, in forward and in reverse mode, by the floating-point arrays of `system`
+    (`ffc.core.gradients`); the linear systems for that are solved by the schedule of `adjoint`, in whole sweeps. Raises
+    `FFCError` where a `discrete` system is differentiated.
     """
     states = arguments.state_of(system)
     schedule = arguments.schedule_of(solver, system.size)
@@ -72,7 +81,9 @@ def solve(
     if retire:
         arguments.check_outside_jit(system, "retire")
     how = loop.How(schedule, isinstance(stop, Tolerance), row_above and _moves_by_rows(system, schedule, states))
-    end = (stages.run if retire else _run)(how, system, first, trace, limits)
+    if adjoint is not _ADJOINT:  # that one fits
+        arguments.schedule_of(adjoint, system.size)
+    end = stages.run(how, system, first, trace, limits) if retire else _run(how, adjoint, system, first, trace, limits)
     return Solution(
         value=end.x,
         status_codes=jnp.where(end.status == Status.RUNNING, Status.ITERATION_LIMIT, end.status),
@@ -84,10 +95,14 @@ def solve(
     )
 
 
-@functools.partial(jax.jit, static_argnames="how")
-def _run(how: loop.How, system: System, guess: State | None, trace: Trace | None, limits: loop.Limits) -> loop.Carry:
-    first = loop.start(how, system, guess, trace)
-    return loop.finish(system, loop.advance(how, system, first, trace, limits), first.x, trace)
+@functools.partial(jax.jit, static_argnames=("how", "adjoint"))
+def _run(
+    how: loop.How, adjoint: Solver, system: System, guess: State | None, trace: Trace | None, limits: loop.Limits
+) -> loop.Carry:
+    still, guess, trace, limits = jax.lax.stop_gradient((system, guess, trace, limits))
+    first = loop.start(how, still, guess, trace)
+    end = loop.finish(still, loop.advance(how, still, first, trace, limits), first.x, trace)
+    return end._replace(x=gradients.differentiable(adjoint, system, end))
 
 
 def _limits(stop: Exact | Tolerance, size: int, states: State) -> loop.Limits:

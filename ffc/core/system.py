@@ -51,6 +51,13 @@ class System:
         """One Jacobi update, all blocks at once: `x'[i] = f_i(x[<i])`. No bit of block i may depend on `x[>=i]`."""
         raise NotImplementedError(f"{type(self).__name__} has no sweep()")
 
+    @property
+    def discrete(self) -> bool:
+        """Whether values are rounded or whole numbers, so that they have no derivative; unless told, by their dtype."""
+        return any(
+            not jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in jax.tree.leaves(jax.eval_shape(self.initial))
+        )
+
     def supports_window(self, count: int, stride: int) -> bool:
         """Whether `window` can evaluate `count` blocks, `stride` apart, for less than a whole sweep."""
         return False

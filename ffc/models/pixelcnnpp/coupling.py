@@ -30,6 +30,11 @@ class Coupling:
         """[batch, height, width, channels] of the images."""
         raise NotImplementedError
 
+    @property
+    def discrete(self) -> bool:
+        """Whether pixels lie on a coarser grid than that of float32."""
+        raise NotImplementedError
+
     def at(self, region: Region) -> "Coupling":
         """The noise of a region of the images."""
         return jax.tree.map(lambda noise: cut(noise, region), self)
@@ -65,6 +70,10 @@ class Gumbel(Coupling):
     @property
     def shape(self) -> tuple[int, ...]:
         return self.logistic.shape
+
+    @property
+    def discrete(self) -> bool:
+        return self.steps is not None
 
     def with_median_noise(self) -> "Gumbel":
         return replace(self, gumbel=jnp.zeros_like(self.gumbel), logistic=jnp.zeros_like(self.logistic))
@@ -117,6 +126,10 @@ class InverseCDF(Coupling):
     @property
     def shape(self) -> tuple[int, ...]:
         return self.uniform.shape
+
+    @property
+    def discrete(self) -> bool:
+        return self.steps < mixture.FINE
 
     def with_median_noise(self) -> "InverseCDF":
         return replace(self, uniform=jnp.full_like(self.uniform, 0.5))

@@ -7,6 +7,8 @@ A grid of `steps` steps has the levels −1, −1 + 2/steps … 1. A component's
 logistic between the edges half a step to either side; at −1 and 1 it includes the tail beyond.
 """
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -71,6 +73,7 @@ def log_mass(x: jax.Array, mean: jax.Array, log_scale: jax.Array, steps: int) ->
     return jnp.where(x < -1 + half, -jax.nn.softplus(-upper), jnp.where(x > 1 - half, -jax.nn.softplus(lower), inside))
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
 def quantile(
     log_weights: jax.Array, mean: jax.Array, log_scale: jax.Array, uniform: jax.Array, steps: int
 ) -> jax.Array:
@@ -79,20 +82,38 @@ def quantile(
     P(≤ x) = Σ_k weight_k · σ((x + 1/steps − mean_k) / scale_k), over arrays [..., mixtures]; the weights may
     lack a common factor. It rises with x, so a binary search counts the edges at which it is less than
     `uniform`: `steps.bit_length()` evaluations, 8 for 256 levels, and nothing that could fail to converge.
-    """
-    weights, inverse = jax.nn.softmax(log_weights), jnp.exp(-log_scale)
-    bits = steps.bit_length()
 
-    def cumulative(edge):
-        return jnp.sum(weights * jax.nn.sigmoid(inverse * (edge - mean)), axis=-1)
+    On a grid as fine as float32, the derivative is that of the equation P(≤ x) = `uniform`; 0 at −1 and 1, where x
+    rests, and on coarser grids.
+    """
+    below = _cumulative(log_weights, mean, log_scale)
+    bits = steps.bit_length()
 
     def search(i, index):
         ahead = index + (1 << (bits - 1) >> i)
         edge = (2 * ahead - 1 - steps) * (1 / steps)
-        return jnp.where((ahead <= steps) & (cumulative(edge[..., None]) < uniform), ahead, index)
+        return jnp.where((ahead <= steps) & (below(edge[..., None]) < uniform), ahead, index)
 
     index = jax.lax.fori_loop(0, bits, search, jnp.zeros(uniform.shape, jnp.int32))
-    return jnp.where(jnp.isnan(cumulative(0.0)), jnp.nan, level(index, steps))
+    return jnp.where(jnp.isnan(below(0.0)), jnp.nan, level(index, steps))
+
+
+@quantile.defjvp
+def _quantile_jvp(steps: int, primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    *logistics, uniform = primals
+    *changes, uniform_change = tangents
+    x = quantile(*logistics, uniform, steps)
+    edge = (x + 1 / steps)[..., None]
+    rise = jax.jvp(lambda *logistics: _cumulative(*logistics)(edge), logistics, changes)[1]
+    density = jax.jvp(_cumulative(*logistics), (edge,), (jnp.ones_like(edge),))[1]
+    moves = (jnp.abs(x) < 1) & (steps >= FINE)
+    return x, jnp.where(moves, (uniform_change - rise) / jnp.where(moves, density, 1), 0)
+
+
+def _cumulative(log_weights: jax.Array, mean: jax.Array, log_scale: jax.Array) -> Callable[..., jax.Array]:
+    """Of the whole mixture: from edges [..., 1] or a number to the mass below, [...]."""
+    weights, inverse = jax.nn.softmax(log_weights), jnp.exp(-log_scale)
+    return lambda edge: jnp.sum(weights * jax.nn.sigmoid(inverse * (edge - mean)), axis=-1)
 
 
 def level(index: jax.Array, steps: int) -> jax.Array:

@@ -34,6 +34,10 @@ class PixelSampling(System):
         """Windows are of whole rows, or lie in one."""
         return self._extent[1]
 
+    @property
+    def discrete(self) -> bool:
+        return self.coupling.discrete
+
     def initial(self) -> State:
         batch, _, _, channels = self.coupling.shape
         dtype = jnp.result_type(*jax.tree.leaves((self.layers, self.coupling)))
