@@ -51,7 +51,7 @@ def _state_of(tree: Any, kinds: tuple[tuple[tuple[int, ...], Any], ...]) -> Stat
 def _kind_of(system: Any, leaf: Any) -> tuple[tuple[int, ...], Any]:
     """Shape and dtype of a leaf of `system`."""
     if hasattr(leaf, "dtype"):
-        return leaf.shape, leaf.dtype
+        return np.shape(leaf), leaf.dtype
     if isinstance(leaf, int | float | complex):
         return (), jnp.result_type(leaf)
     raise FFCError(

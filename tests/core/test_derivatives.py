@@ -332,6 +332,20 @@ def test_a_system_that_says_it_rounds_is_refused():
         jax.grad(lambda u: jnp.sum(solve(Rounding(u), Jacobi()).value))(chain().u)
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Searching(Chain):
+    def sweep(self, x):
+        y = super().sweep(x)
+        return jax.lax.while_loop(lambda y: jnp.any(y > 0.1), lambda y: y / 2, y)
+
+
+def test_a_sweep_that_jax_cannot_transpose_is_named():
+    assert solve(Searching(chain().u), Jacobi()).exact
+    with pytest.raises(FFCError, match="sweep of Searching cannot be differentiated .Reverse-mode differentiation does"):
+        jax.grad(lambda u: jnp.sum(solve(Searching(u), Jacobi()).value))(chain().u)
+
+
 def test_samples_that_leave_the_batch_cannot_be_differentiated():
     with pytest.raises(FFCError, match="retire: not inside jit, vmap or grad"):
         jax.grad(lambda u: jnp.sum(solve(Chain(u), Jacobi(), retire=True).value))(chain().u)

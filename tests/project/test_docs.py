@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
-EXAMPLES = [*sorted((ROOT / "docs" / "examples").glob("*.md")), ROOT / "docs" / "recurrences.md"]
+DOCS = ROOT / "docs"
+EXAMPLES = [*sorted((DOCS / "examples").glob("*.md")), DOCS / "recurrences.md", DOCS / "gradients.md"]
 
 
 @pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.stem)
