@@ -53,7 +53,7 @@ def _solution(adjoint: Solver, system: System, x: State, lost: jax.Array) -> Sta
 def _solution_jvp(adjoint: Solver, primals: tuple, tangents: tuple) -> tuple[State, State]:
     system, *_, lost = primals
     x = _solution(adjoint, *primals)
-    if system.discrete:
+    if system.discrete or not all(jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in jax.tree.leaves(x)):
         raise FFCError(
             f"system: the values of {type(system).__name__} are rounded or whole numbers, which have no derivative; "
             "solve jax.lax.stop_gradient(system), or a system that does not round"

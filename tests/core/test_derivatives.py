@@ -342,7 +342,7 @@ class Searching(Chain):
 
 def test_a_sweep_that_jax_cannot_transpose_is_named():
     assert solve(Searching(chain().u), Jacobi()).exact
-    with pytest.raises(FFCError, match="sweep of Searching cannot be differentiated .Reverse-mode differentiation does"):
+    with pytest.raises(FFCError, match=r"sweep of Searching cannot be differentiated \(Reverse-mode"):
         jax.grad(lambda u: jnp.sum(solve(Searching(u), Jacobi()).value))(chain().u)
 
 
