@@ -80,7 +80,12 @@ def solve(
         arguments.check_trace(trace, states)
     if retire:
         arguments.check_outside_jit(system, "retire")
-    how = loop.How(schedule, isinstance(stop, Tolerance), row_above and _moves_by_rows(system, schedule, states))
+    how = loop.How(
+        schedule,
+        tolerant=isinstance(stop, Tolerance),
+        row_above=row_above and _moves_by_rows(system, schedule, states),
+        classes=hash(jax.tree.structure(system)),
+    )
     if adjoint is not _ADJOINT:  # that one fits
         arguments.schedule_of(adjoint, system.size)
     end = stages.run(how, system, first, trace, limits) if retire else _run(how, adjoint, system, first, trace, limits)

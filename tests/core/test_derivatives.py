@@ -1,6 +1,6 @@
 """Derivatives through a solve are those of the sequential evaluation, whichever solver found the solution."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -8,104 +8,11 @@ import numpy as np
 import pytest
 import zoo
 from jax.sharding import PartitionSpec
+from smooth import Chain, Leaves, by_sweeps, chain_in_order, gru, gru_in_order
 
 from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, System, Tolerance, Trace, solve
 from ffc.models.made import MADE
 from ffc.recurrence import Recurrence
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Chain(System):
-    """x_i = tanh(u_i + 0.5 x_{i−1}), the README's example."""
-
-    u: jax.Array  # [batch, N]
-
-    @property
-    def size(self):
-        return self.u.shape[1]
-
-    def initial(self):
-        return jnp.zeros_like(self.u)
-
-    def sweep(self, x):
-        return jnp.tanh(self.u + 0.5 * jnp.pad(x, ((0, 0), (1, 0)))[:, :-1])
-
-
-def chain_in_order(system):
-    def one(x, u):
-        x = jnp.tanh(u + 0.5 * x)
-        return x, x
-
-    return jax.lax.scan(one, jnp.zeros_like(system.u[:, 0]), system.u.T)[1].T
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class GRU(System):
-    """A gated recurrent unit over `tokens`; a block is the state after one of them."""
-
-    weights: dict[str, jax.Array]  # leaves in a dict
-    tokens: jax.Array  # [batch, T] whole numbers: an array without a derivative
-    key: jax.Array  # of no use; an array that is no number
-    scale: float = field(metadata={"static": True}, default=1.0)
-
-    @property
-    def size(self):
-        return self.tokens.shape[1]
-
-    def initial(self):
-        return jnp.zeros((*self.tokens.shape, len(self.weights["state"])), self.weights["state"].dtype)
-
-    def step(self, state, token):
-        a, b = self.weights["table"][token], self.scale * state @ self.weights["state"]
-        (a_update, a_reset, a_new), (b_update, b_reset, b_new) = (jnp.split(z, 3, axis=-1) for z in (a, b))
-        update, reset = jax.nn.sigmoid(a_update + b_update), jax.nn.sigmoid(a_reset + b_reset)
-        return update * state + (1 - update) * jnp.tanh(a_new + reset * b_new)
-
-    def sweep(self, x):
-        return self.step(jnp.pad(x, ((0, 0), (1, 0), (0, 0)))[:, :-1], self.tokens)
-
-
-def gru(hidden=3, length=10):
-    draw = np.random.default_rng(0)
-    weights = {name: jnp.float32(draw.normal(0, 0.5, (hidden, 3 * hidden))) for name in ("state", "table")}
-    return GRU(weights, jnp.asarray(draw.integers(0, hidden, (2, length)), jnp.int32), jax.random.key(0))
-
-
-def gru_in_order(system):
-    def one(state, token):
-        state = system.step(state, token)
-        return state, state
-
-    return jnp.swapaxes(jax.lax.scan(one, system.initial()[:, 0], system.tokens.T)[1], 0, 1)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Leaves(System):
-    """A state of two arrays; blocks of the second see those of the first. 0 and 1 hold three numbers, 2 and 3 one."""
-
-    u: jax.Array  # [batch]
-
-    size = 4
-
-    def initial(self):
-        return {"a": jnp.zeros((len(self.u), 2, 3), self.u.dtype), "b": (jnp.zeros((len(self.u), 2), self.u.dtype),)}
-
-    def sweep(self, x):
-        a, (b,) = x["a"], x["b"]
-        first = jnp.sin(self.u[:, None] * jnp.arange(1, 4, dtype=self.u.dtype))
-        third = a[:, 0, 1] * a[:, 1, 2]
-        return {
-            "a": jnp.stack([first, jnp.cos(a[:, 0] * self.u[:, None])], axis=1),
-            "b": (jnp.stack([third, jnp.exp(b[:, 0]) * a[:, 0, 0] + a[:, 1, 1]], axis=1),),
-        }
-
-
-def by_sweeps(system):
-    """The solution by sweeps, that JAX differentiates one by one: N reach it, and N more its derivatives there."""
-    return jax.lax.scan(lambda x, _: (system.sweep(x), None), system.initial(), length=2 * system.size)[0]
 
 
 def made():
@@ -356,3 +263,16 @@ def test_a_solver_of_adjoints_that_does_not_fit_is_refused():
         solve(chain(), Jacobi(), adjoint=JacobiGS(3))
     with pytest.raises(FFCError, match="solver: 'jacobi' is no solver"):
         solve(chain(), Jacobi(), adjoint="jacobi")
+
+
+def test_classes_with_the_same_fields_are_solved_each_by_its_own_sweep():
+    """JAX may hold the structures of their objects equal, and take a program of one for the other."""
+    u, systems = jnp.ones((1, 3)), []
+    for i in range(40):
+
+        def sweep(self, x, i=i):
+            return 0 * self.u + i
+
+        build = type(f"Constant{i}", (Chain,), {"sweep": sweep})
+        systems.append(jax.tree_util.register_dataclass(dataclass(frozen=True)(build)))
+    assert [int(solve(system(u), Sequential()).value[0, 0]) for system in systems] == list(range(40))
