@@ -1,6 +1,7 @@
 """What `solve` and `check` are given, looked at before anything runs: each mistake is one sentence that names it."""
 
 import functools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 
 from ffc.core.errors import FFCError
 from ffc.core.history import Trace
+from ffc.core.keys import key_of
 from ffc.core.solvers import Schedule
 from ffc.core.system import State, System
 
@@ -82,6 +84,24 @@ def check_tolerance(expected: State) -> None:
     """`FFCError` where "within a tolerance" has no meaning for the states of a system."""
     if any(leaf.dtype == jnp.bool_ for leaf in jax.tree.leaves(expected)):
         raise FFCError("stop: a tolerance means nothing for truth values, which are the same or not; give Exact()")
+
+
+def check_example(system: System, expected: State) -> None:
+    """`FFCError` unless `example` gives states of the system."""
+    found = jax.eval_shape(lambda system: system.example(key_of(0)), system)
+    if (described := _described(found)) != (wanted := _described(expected)):
+        raise FFCError(f"system: example of {_name(system)} gives {described}; a state has {wanted}: let them agree")
+
+
+def blocks_of(blocks: Iterable[int] | None, size: int) -> Sequence[int]:
+    """The numbers of `blocks` in a system of `size` blocks; None: all."""
+    if blocks is None:
+        return range(size)
+    numbers = tuple(blocks)
+    for number in numbers:
+        if number not in range(size):
+            raise FFCError(f"blocks: {number!r} is no block of this system; give numbers from 0 to {size - 1}")
+    return numbers
 
 
 def check_outside_jit(system: System, argument: str) -> None:

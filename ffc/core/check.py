@@ -1,4 +1,7 @@
-"""Whether a system is what the certificate takes for granted: triangular, deterministic, each sample on its own."""
+"""Whether a system is what the certificate takes for granted: triangular, deterministic, each sample on its own.
+
+And whether its windows are parts of its sweep (`ffc.core.check_windows`).
+"""
 
 from collections.abc import Iterable
 
@@ -6,57 +9,85 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ffc.core import arguments
+from ffc.core.check_windows import Sweep, check_windows
 from ffc.core.errors import FFCError
-from ffc.core.system import State, System, batch_size, block_agreement, select_blocks
+from ffc.core.examples import Examples
+from ffc.core.system import State, System, block_agreement, select_blocks
 
 
-def check(system: System, blocks: Iterable[int] | None = None, seed: int = 0) -> None:
-    """`FFCError`, naming the first block at fault, where sweeps show that `system` is not triangular.
+def check(
+    system: System,
+    blocks: Iterable[int] | None = None,
+    seed: int = 0,
+    windows: Iterable[tuple[int, int]] | None = None,
+) -> None:
+    """`FFCError`, naming the first block at fault, where `system` is shown not to be triangular, or its windows wrong.
 
     Changes the blocks from i on of two states, for every i of `blocks` (all, unless told): block i must keep its
-    bits. Sweeps the same state twice, in programs compiled apart, and beside other samples: it must, too. That
-    takes 2·N sweeps, and is evidence, no proof: what shows in no such state is not found.
+    bits. Sweeps the same state twice, in programs compiled apart, and beside other samples: it must, too. States
+    are `initial()` and what `System.example` draws by `seed`. That takes 2·(N + batch) sweeps.
+
+    `windows` are pairs (count, stride) of `System.window`: all that a solver may ask for, unless told, where these
+    are no more than 20; else the narrowest, the widest, that of a row, and others drawn by `seed`. Each follows a
+    prefix from block 0 to the end, by one cache, while the blocks behind change: what it gives must be that of a
+    sweep, to the bit for whole numbers and truth values, else to half of the digits of the sample's largest value.
+    Blocks that are ties are left out. That takes N sweeps or so for a window of one block, and 2·N / count for others.
+
+    It is evidence, no proof: what shows in no such state is not found.
     """
-    draw = np.random.default_rng(seed)
+    states = arguments.state_of(system)
+    arguments.check_outside_jit(system, "check")
+    arguments.check_example(system, states)
+    cuts = arguments.blocks_of(blocks, system.size)
+    examples = Examples(system, seed)
     first = jax.tree.map(jnp.asarray, system.initial())
-    cuts = range(system.size) if blocks is None else tuple(blocks)
-    sweep, anew = _program(system), _program(system)
-    for x in (sweep(first), _changed(draw, first)):
-        values = sweep(x)
-        for again in (sweep, anew):
-            _compare(values, again(x), "two sweeps of the same state differ: sweep must not count, nor draw at random")
-        for sample in range(batch_size(x)):
-            kept = jnp.zeros((batch_size(x), system.size), bool).at[sample].set(True)
-            other = sweep(select_blocks(kept, x, _changed(draw, x)))
-            _compare(values, other, "it changes with other samples: each must be computed from its own state", kept)
-        for i in cuts:
-            before = jnp.broadcast_to(jnp.arange(system.size) < i, (batch_size(x), system.size))
-            other = sweep(select_blocks(before, x, _changed(draw, x)))
-            settled = jnp.broadcast_to(jnp.arange(system.size) <= i, before.shape)
-            _compare(values, other, f"it changes with blocks from {i} on: block i must depend on x[<i] alone", settled)
+    # In less than full precision, as some devices multiply matrices, windows and sweeps would differ by more.
+    with jax.default_matmul_precision("highest"):
+        sweep, anew = _program(system), _program(system)
+        for x in (first, examples.unlike(first)):
+            _check_sweep(sweep, anew, examples, x, cuts)
+        check_windows(system, sweep, examples, first, windows, seed)
 
 
-def _program(system: System):
+def _check_sweep(sweep: Sweep, anew: Sweep, examples: Examples, x: State, cuts: Iterable[int]) -> None:
+    """`FFCError` where sweeps from `x` show that they are not what the certificate takes them for."""
+    values = sweep(x)
+    samples, blocks = (np.arange(length) for length in np.shape(_agreement(x, x)))
+    for again in (sweep, anew):
+        _compare(values, again(x), "two sweeps of the same state differ: sweep must not count, nor draw at random")
+    hint = examples.hint
+    for sample in samples:
+        alone = np.broadcast_to(samples[:, None] == sample, (len(samples), len(blocks)))
+        other = sweep(_select(alone, x, examples.unlike(x)))
+        problem = f"it changes with other samples: each must be computed from its own state{hint}"
+        _compare(values, other, problem, alone)
+    for i in cuts:
+        before, settled = (np.broadcast_to(mask, (len(samples), len(blocks))) for mask in (blocks < i, blocks <= i))
+        other = sweep(_select(before, x, examples.unlike(x)))
+        problem = f"it changes with blocks from {i} on: block i must depend on x[<i] alone{hint}"
+        _compare(values, other, problem, settled)
+
+
+def _program(system: System) -> Sweep:
     """`sweep`, compiled anew."""
     program = jax.jit(lambda system, x: system.sweep(x))
     return lambda x: program(system, x)
 
 
-def _changed(draw: np.random.Generator, x: State) -> State:
-    """`x` with every number changed by about its own size, or by about one."""
-
-    def leaf(values):
-        noise = draw.normal(size=values.shape) * (1 + np.abs(np.asarray(values, np.float64)))
-        return jnp.asarray(np.asarray(values, np.float64) + noise, values.dtype)
-
-    return jax.tree.map(leaf, x)
+_select = jax.jit(select_blocks)
 
 
-def _compare(x: State, y: State, problem: str, where: jax.Array | None = None) -> None:
-    """`FFCError` unless the blocks `where` [batch, N] agree; what is no number in both does."""
-    x, y = (jax.tree.map(jnp.nan_to_num, state) for state in (x, y))
-    differ = ~block_agreement(x, y) & (True if where is None else where)
+@jax.jit
+def _agreement(x: State, y: State) -> jax.Array:
+    """`block_agreement`, where what is no number in both agrees."""
+    return block_agreement(*(jax.tree.map(lambda leaf: jnp.nan_to_num(leaf, nan=0.1234), state) for state in (x, y)))
+
+
+def _compare(x: State, y: State, problem: str, where: np.ndarray | bool = True) -> None:
+    """`FFCError` unless the blocks `where` (of the shape [batch, N], or one that broadcasts) agree."""
+    differ = ~np.asarray(_agreement(x, y)) & where
     if differ.any():
-        block = int(np.flatnonzero(np.asarray(differ).any(axis=0))[0])
-        sample = int(np.flatnonzero(np.asarray(differ)[:, block])[0])
+        block = int(np.flatnonzero(differ.any(axis=0))[0])
+        sample = int(np.flatnonzero(differ[:, block])[0])
         raise FFCError(f"block {block} of sample {sample}: {problem}; mend the system's sweep")

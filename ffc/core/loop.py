@@ -129,7 +129,7 @@ def _cached(how: How, system: System) -> bool:
 
 def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> _Seen:
     schedule = how.schedule
-    start = _window_start(system, schedule, c)
+    start = window_start(system, schedule.window, c.prefix, c.status == Status.RUNNING)
     index = start[:, None] + indices(schedule.window)
     solved = index < c.prefix[:, None]
     hold = solved | (c.status != Status.RUNNING)[:, None]
@@ -155,11 +155,11 @@ def _near(limits: Limits, before: State, after: State) -> jax.Array:
     return block_distance(before, after) <= limits.tolerance + limits.relative * block_size(after)
 
 
-def _window_start(system: System, schedule: Schedule, c: Carry) -> jax.Array:
-    """[batch] where each sample's window begins: at its prefix or a little before, inside the system."""
-    prefix, row, width = c.prefix, system.row_length, schedule.window
+def window_start(system: System, width: int, prefix: jax.Array, running: jax.Array) -> jax.Array:
+    """[batch] where each sample's window of `width` begins: at its prefix or a little before, inside the system."""
+    row = system.row_length
     if system.lockstep:
-        slowest = jnp.min(jnp.where(c.status == Status.RUNNING, prefix, system.size))
+        slowest = jnp.min(jnp.where(running, prefix, system.size))
         start = jnp.full_like(prefix, slowest) // ((width + 1) // 2) * ((width + 1) // 2)
     elif width % row == 0:
         start = prefix // row * row

@@ -58,6 +58,15 @@ class System:
             not jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in jax.tree.leaves(jax.eval_shape(self.initial))
         )
 
+    def example(self, key: jax.Array) -> State:
+        """A random state whose blocks have values that they may take: what `ffc.check` tries a system on.
+
+        As it is, `initial()` with all numbers moved by about their own size, or by about one, and truth values at
+        random. Where a block takes certain values alone (the tokens of a vocabulary, say), draw among them here. As
+        many blocks as can should differ between two keys.
+        """
+        return _moved(key, self.initial())
+
     def supports_window(self, count: int, stride: int) -> bool:
         """Whether `window` can evaluate `count` blocks, `stride` apart, for less than a whole sweep."""
         return False
@@ -154,6 +163,28 @@ def l2_distance(x: State, y: State) -> jax.Array:
     """[batch] Euclidean norm of `x − y` over all blocks, as floating-point numbers."""
     squares = jax.tree.map(lambda a, b: jnp.sum(_difference(a, b) ** 2, axis=tuple(range(1, a.ndim))), x, y)
     return jnp.sqrt(sum(jax.tree.leaves(squares)))
+
+
+def _moved(key: jax.Array, x: State) -> State:
+    """`x` with all numbers moved by about their own size, or by about one."""
+    leaves, tree = jax.tree.flatten(x)
+    keys = jax.random.split(key, len(leaves)) if len(leaves) > 1 else [key]
+    return jax.tree.unflatten(tree, [_moved_leaf(*pair) for pair in zip(keys, map(jnp.asarray, leaves), strict=True)])
+
+
+def _moved_leaf(key: jax.Array, values: jax.Array) -> jax.Array:
+    dtype = values.dtype
+    if dtype == jnp.bool_:
+        return jax.random.bits(key, values.shape, jnp.uint8) < 128
+    if jnp.issubdtype(dtype, jnp.complexfloating):
+        one, two = jax.random.split(key)
+        return jax.lax.complex(_moved_leaf(one, values.real), _moved_leaf(two, values.imag))
+    noise = jax.random.normal(key, values.shape, jnp.float32)
+    if jnp.issubdtype(dtype, jnp.integer):  # by 4 on average, for steps below one half would be lost
+        most = float(2 ** min(jnp.iinfo(dtype).bits - 2, 24))
+        steps = jnp.clip(jnp.round(4 * noise * (1 + jnp.abs(values.astype(jnp.float32)))), -most, most)
+        return values + (jnp.abs(steps) if jnp.issubdtype(dtype, jnp.unsignedinteger) else steps).astype(dtype)
+    return values + noise.astype(dtype) * (1 + jnp.abs(values))
 
 
 def _expand(mask: jax.Array, ndim: int) -> jax.Array:

@@ -129,4 +129,4 @@ def test_relative_tolerance_is_of_the_largest_entry_of_a_state():
 
 
 def test_it_is_triangular():
-    check(gated(), blocks=(0, 1, LENGTH - 1))
+    check(gated(), blocks=(0, 1, LENGTH - 1), windows=[(1, 1), (5, 1)])

@@ -107,7 +107,7 @@ class Gumbel(Coupling):
     def _round(self, x: jax.Array) -> jax.Array:
         if self.steps is None:
             return x
-        return mixture.level(jnp.clip(jnp.round((x + 1) * (self.steps / 2)), 0, self.steps), self.steps)
+        return mixture.level(jnp.clip(jnp.round((x + 1) * (self.steps / 2)), 0, self.steps), self.steps, x.dtype)
 
 
 @jax.tree_util.register_dataclass

@@ -9,7 +9,7 @@ logistic between the edges half a step to either side; at −1 and 1 it includes
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -91,11 +91,11 @@ def quantile(
 
     def search(i, index):
         ahead = index + (1 << (bits - 1) >> i)
-        edge = (2 * ahead - 1 - steps) * (1 / steps)
+        edge = (2 * ahead - 1 - steps).astype(uniform.dtype) * (1 / steps)
         return jnp.where((ahead <= steps) & (below(edge[..., None]) < uniform), ahead, index)
 
     index = jax.lax.fori_loop(0, bits, search, jnp.zeros(uniform.shape, jnp.int32))
-    return jnp.where(jnp.isnan(below(0.0)), jnp.nan, level(index, steps))
+    return jnp.where(jnp.isnan(below(0.0)), jnp.nan, level(index, steps, uniform.dtype))
 
 
 @quantile.defjvp
@@ -116,6 +116,6 @@ def _cumulative(log_weights: jax.Array, mean: jax.Array, log_scale: jax.Array) -
     return lambda edge: jnp.sum(weights * jax.nn.sigmoid(inverse * (edge - mean)), axis=-1)
 
 
-def level(index: jax.Array, steps: int) -> jax.Array:
+def level(index: jax.Array, steps: int, dtype: Any = jnp.float32) -> jax.Array:
     """The level of number `index`, 0 … steps: a product rounded once, so that every program gets the same bits."""
-    return (2 * index - steps) * (1 / steps)
+    return (2 * index - steps).astype(dtype) * (1 / steps)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from ffc.core.system import Cache, State, System
-from ffc.models.pixelcnnpp import network
+from ffc.models.pixelcnnpp import mixture, network
 from ffc.models.pixelcnnpp.coupling import Coupling
 from ffc.models.pixelcnnpp.layers import Whole
 from ffc.models.pixelcnnpp.weights import Params
@@ -42,6 +42,12 @@ class PixelSampling(System):
         batch, _, _, channels = self.coupling.shape
         dtype = jnp.result_type(*jax.tree.leaves((self.layers, self.coupling)))
         return jnp.zeros((batch, self.size, channels), dtype)
+
+    def example(self, key: jax.Array) -> State:
+        """Pixels of 8 bits, each level as likely."""
+        x = self.initial()
+        index = jax.random.randint(key, x.shape, 0, mixture.EIGHT_BIT + 1, jnp.int32)
+        return mixture.level(index, mixture.EIGHT_BIT, x.dtype)
 
     def sweep(self, x: State) -> State:
         return self.coupling.pixels(self._outputs_everywhere(x)).reshape(x.shape)

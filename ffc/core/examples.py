@@ -1,0 +1,54 @@
+"""Random states of a system, to try it on."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ffc.core.errors import FFCError
+from ffc.core.keys import key_of
+from ffc.core.system import State, System, block_agreement, select_blocks
+
+#: Draws in which a block should come to another value: of two that are as likely, all but one block in 65,536 does.
+_TRIES = 16
+
+
+class Examples:
+    """What `System.example` draws, one after the other."""
+
+    def __init__(self, system: System, seed: int):
+        self._system, self._seeds = system, np.random.default_rng(seed)
+
+    @property
+    def hint(self) -> str:
+        """What may be amiss in place of the system: whole numbers that nobody said which ones they may be."""
+        states = jax.tree.leaves(jax.eval_shape(lambda system: system.initial(), self._system))
+        given = type(self._system).example is not System.example
+        whole = any(jnp.issubdtype(leaf.dtype, jnp.integer) for leaf in states)
+        return " (if its numbers are tokens, let example draw them)" if whole and not given else ""
+
+    def draw(self) -> State:
+        return _draw(self._system, key_of(int(self._seeds.integers(2**63))))
+
+    def unlike(self, x: State) -> State:
+        """A state of which every block differs from that of `x`, where the block has more than one value.
+
+        Raises `FFCError` where none differs.
+        """
+        y = self.draw()
+        for _ in range(_TRIES):
+            same = _agreement(x, y)
+            if not same.any():
+                return y
+            y = _select(same, self.draw(), y)
+        if _agreement(x, y).all():
+            name = type(self._system).__name__
+            raise FFCError(f"system: example of {name} gives one state alone; let it draw blocks at random by its key")
+        return y
+
+
+_agreement, _select = jax.jit(block_agreement), jax.jit(select_blocks)
+
+
+@jax.jit
+def _draw(system: System, key: jax.Array) -> State:
+    return system.example(key)
