@@ -1,7 +1,8 @@
 """What `solve` and `check` are given, looked at before anything runs: each mistake is one sentence that names it."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ from ffc.core.errors import FFCError
 from ffc.core.history import Trace
 from ffc.core.keys import key_of
 from ffc.core.solvers import Schedule
-from ffc.core.system import State, System
+from ffc.core.system import Cache, State, System
 
 
 def schedule_of(solver: Any, size: int) -> Schedule:
@@ -42,12 +43,68 @@ def state_of(system: Any) -> State:
 def _state_of(tree: Any, kinds: tuple[tuple[tuple[int, ...], Any], ...]) -> State:
     """The same of a system with leaves of these shapes and dtypes: found once, as a solve may take microseconds."""
     system = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*kind) for kind in kinds])
-    first = jax.eval_shape(lambda system: system.initial(), system)
+    first = _shape_of(system, "initial", lambda system: system.initial())
     _check_state(system, first)
-    swept = jax.eval_shape(lambda system: system.sweep(system.initial()), system)
+    swept = _shape_of(system, "sweep", lambda system: system.sweep(system.initial()))
     if (expected := _described(first)) != (found := _described(swept)):
         raise FFCError(f"system: sweep of {_name(system)} returns {found}; initial returns {expected}: let them agree")
     return first
+
+
+def _shape_of(system: System, method: str, call: Callable[[System], Any]) -> Any:
+    """The shapes of what `call` makes of `system`, or `FFCError` that names `method` where JAX cannot trace it."""
+    with _named(system, method):
+        return jax.eval_shape(call, system)
+
+
+@contextmanager
+def _named(system: System, method: str) -> Iterator[None]:
+    """What fails inside becomes `FFCError` that names `method`."""
+    try:
+        yield
+    except FFCError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise FFCError(
+            f"system: {method} of {_name(system)} fails ({reason}); let it compute by jax.numpy alone, without asking "
+            "what its numbers are"
+        ) from error
+
+
+def check_windows_of(system: System, schedule: Schedule, states: State) -> None:
+    """`FFCError` where `schedule` would ask for windows of a state of several arrays."""
+    if schedule.cached and not hasattr(states, "shape") and system.supports_window(schedule.count, schedule.block):
+        raise FFCError(
+            f"system: {_name(system)} supports windows, and its state is {_described(states)}; let it be one array"
+        )
+
+
+def window_of(
+    system: System, cache: Cache, x: jax.Array, start: jax.Array, count: int, stride: int
+) -> tuple[jax.Array, Cache]:
+    """`System.window`, or `FFCError` where it fails, or does not return the values and the cache that it should."""
+    with _named(system, "window"):
+        returned = system.window(cache, x, start, count, stride)
+    name = _name(system)
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise FFCError(f"system: window of {name} returns {type(returned).__name__}; let it return (values, cache)")
+    wanted = jax.ShapeDtypeStruct((x.shape[0], count, *x.shape[2:]), x.dtype)
+    (values, before), (found, after) = (tuple(map(_described, pair)) for pair in ((wanted, cache), returned))
+    if found != values:
+        raise FFCError(f"system: window of {name} returns {found} for {count} blocks; let it return {values}")
+    if after != before:
+        raise FFCError(f"system: window of {name} makes {after} of the cache {before}: let them agree")
+    return returned
+
+
+def check_limit(name: str, value: Any, whole: bool = False) -> None:
+    """`FFCError` unless `value` is a number of at least 0, whole or real, that may be traced."""
+    kind, wanted = (jnp.integer, "whole number") if whole else (jnp.number, "number")
+    known = isinstance(value, int | float | np.generic | np.ndarray | jax.Array) and np.shape(value) == ()
+    known = known and jnp.issubdtype(jnp.result_type(value), kind) and not jnp.iscomplexobj(value)
+    if not known or (not isinstance(value, jax.core.Tracer) and not value >= 0):
+        raise FFCError(f"stop: {name} is {value!r}; give a {wanted} from 0 on")
 
 
 def _kind_of(system: Any, leaf: Any) -> tuple[tuple[int, ...], Any]:
@@ -76,6 +133,8 @@ def check_trace(trace: Trace, expected: State) -> None:
     """`FFCError` unless the reference of `trace` is a state of the system."""
     if not isinstance(trace, Trace):
         raise FFCError(f"trace: {trace!r} is no Trace; give Trace(reference, length)")
+    if not isinstance(trace.length, int) or trace.length < 0:
+        raise FFCError(f"trace: its length is {trace.length!r}; give the number of iterations to keep, 0 or more")
     if (found := _shapes(trace.reference)) != (wanted := _shapes(expected)):
         raise FFCError(f"trace: its reference has the shape {found}; a state of this system has {wanted}")
 
@@ -104,9 +163,16 @@ def blocks_of(blocks: Iterable[int] | None, size: int) -> Sequence[int]:
     return numbers
 
 
-def check_outside_jit(system: System, argument: str) -> None:
-    """`FFCError` where the arrays of `system` are being traced."""
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(system)):
+def check_retire(system: System, *arrays: Any) -> None:
+    """`FFCError` where samples cannot leave the batch: for tracing, or as the system has no way to."""
+    check_outside_jit((system, arrays), "retire")
+    if type(system).select_samples is System.select_samples:
+        raise FFCError(f"retire: {_name(system)} has no select_samples(index); write it, or leave retire out")
+
+
+def check_outside_jit(arrays: Any, argument: str) -> None:
+    """`FFCError` where `arrays` are being traced."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arrays)):
         raise FFCError(
             f"{argument}: not inside jit, vmap or grad: it runs programs of several sizes; leave it out there"
         )
@@ -121,10 +187,10 @@ def _check_state(system: System, state: State) -> None:
             f"system: initial of {_name(system)} has the shape {_shapes(state)}; the leaves of a state are "
             "[batch, blocks, ...], with one batch"
         )
-    blocks = sum(leaf.shape[1] for leaf in leaves)
-    if blocks != system.size:
+    blocks, size = sum(leaf.shape[1] for leaf in leaves), getattr(system, "size", None)
+    if not isinstance(size, int | np.integer) or blocks != size:
         raise FFCError(
-            f"system: the size of {_name(system)} is {system.size}, but initial returns {blocks} blocks "
+            f"system: the size of {_name(system)} is {size!r}, but initial returns {blocks} blocks "
             f"(shape {_shapes(state)}); let size be the second axis of a state"
         )
 
@@ -134,7 +200,7 @@ def _shapes(state: State) -> Any:
 
 
 def _described(state: State) -> str:
-    return str(jax.tree.map(lambda leaf: f"{leaf.dtype}{list(leaf.shape)}", state))
+    return str(jax.tree.map(lambda leaf: f"{jnp.result_type(leaf)}{list(np.shape(leaf))}", state))
 
 
 def _name(system: Any) -> str:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ffc.core.arguments import window_of
 from ffc.core.errors import FFCError
 from ffc.core.examples import Examples
 from ffc.core.loop import window_start
@@ -139,7 +140,7 @@ def _look(
     system: System, cache: Cache, x: jax.Array, start: jax.Array, swept: jax.Array, count: int, stride: int
 ) -> tuple[jax.Array, jax.Array, Cache]:
     """A window from `start` [batch] on: where it is not what was `swept` [batch, N], and the next state and cache."""
-    values, cache = system.window(cache, x, start, count, stride)
+    values, cache = window_of(system, cache, x, start, count, stride)
     index = start[:, None] + stride * indices(count)
     after = jax.vmap(lambda row, at, new: row.at[at].set(new))(x, index, values)
     inside = jax.vmap(lambda row, at: row.at[at].set(True))(jnp.zeros(x.shape[:2], bool), index)

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from ffc.core import history
+from ffc.core.arguments import window_of
 from ffc.core.history import History, Trace
 from ffc.core.solution import Status
 from ffc.core.solvers import Schedule
@@ -200,7 +201,7 @@ def _window_steps(system: System, schedule: Schedule, x, cache, start, hold) -> 
 
     def step(j, carry):
         y, cache = carry
-        values, cache = system.window(cache, y, start + jnp.asarray(j, start.dtype), count, block)
+        values, cache = window_of(system, cache, y, start + jnp.asarray(j, start.dtype), count, block)
         kept = _take(y, start, schedule.window)
         here = (indices(schedule.window) % block == j) & ~hold
         spread = jnp.repeat(values, block, axis=1)

@@ -73,13 +73,14 @@ def solve(
     """
     states = arguments.state_of(system)
     schedule = arguments.schedule_of(solver, system.size)
+    arguments.check_windows_of(system, schedule, states)
     limits = _limits(stop, system.size, states)
     row_above = isinstance(guess, RowAbove)
     first = None if guess is None or row_above else arguments.guess_of(guess, states)
     if trace is not None:
         arguments.check_trace(trace, states)
     if retire:
-        arguments.check_outside_jit(system, "retire")
+        arguments.check_retire(system, first, trace)
     how = loop.How(
         schedule,
         tolerant=isinstance(stop, Tolerance),
@@ -115,10 +116,14 @@ def _limits(stop: Exact | Tolerance, size: int, states: State) -> loop.Limits:
     if not isinstance(stop, Exact | Tolerance):
         raise FFCError(f"stop: {stop!r} is no stopping rule; give Exact(max_iterations) or Tolerance(tolerance)")
     most = stop.max_iterations
+    if most is not None:
+        arguments.check_limit("max_iterations", most, whole=True)
     iterations = size if most is None else min(most, size) if isinstance(most, int) else jnp.minimum(most, size)
     if isinstance(stop, Exact):
         return loop.Limits(iterations)
     arguments.check_tolerance(states)
+    arguments.check_limit("tolerance", stop.tolerance)
+    arguments.check_limit("relative", stop.relative)
     return loop.Limits(iterations, stop.tolerance, stop.relative)
 
 

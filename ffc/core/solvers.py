@@ -16,6 +16,7 @@ A solver knows nothing of models. `cached=True` lets the system evaluate only th
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 
 from ffc.core.errors import FFCError
 
@@ -60,11 +61,12 @@ class GSJacobi:
     cached: bool = True
 
     def schedule(self, size: int) -> Schedule:
-        if not 1 <= self.window <= size:
+        if not isinstance(self.window, Integral) or not 1 <= self.window <= size:
             raise FFCError(
-                f"GSJacobi: window is {self.window} blocks; it must lie in 1 … {size}, the size of the system"
+                f"GSJacobi: window is {self.window} blocks; it must be a whole number in 1 … {size}, the size of the "
+                "system"
             )
-        return Schedule(window=self.window, block=1, cached=self.cached)
+        return Schedule(window=int(self.window), block=1, cached=self.cached)
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ class JacobiGS:
     cached: bool = True
 
     def schedule(self, size: int) -> Schedule:
-        if self.block < 1 or size % self.block:
+        if not isinstance(self.block, Integral) or self.block < 1 or size % self.block:
             raise FFCError(f"JacobiGS: block is {self.block}; it must be a divisor of {size}, the size of the system")
-        return Schedule(window=size, block=self.block, cached=self.cached)
+        return Schedule(window=size, block=int(self.block), cached=self.cached)
 
 
 Solver = Sequential | Jacobi | GSJacobi | JacobiGS

@@ -24,7 +24,7 @@ def run(how: loop.How, system: System, guess: State | None, trace: Trace | None,
     first = whole = part = _start(how, system, guess, trace)
     rest, curves, alive = system, trace, np.arange(len(first.status))
     while True:
-        part = _advance(how, rest, part, curves, limits, spare=_half(len(alive)) % len(alive))
+        part = _advance(how, rest, part, curves, limits, spare=_half(len(alive)) % max(1, len(alive)))
         whole = _put(whole, part, alive)
         running = np.asarray(part.status) == Status.RUNNING
         if not running.any() or np.asarray(part.iterations).max(initial=0) >= limits.iterations:

@@ -10,12 +10,13 @@ from functools import partial
 
 import jax.numpy as jnp
 
+from ffc.core import arguments
 from ffc.core.errors import FFCError
 from ffc.core.measure import seconds, timed
 from ffc.core.solution import Solution
 from ffc.core.solve import Exact, RowAbove, solve
 from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential, Solver
-from ffc.core.system import State, System
+from ffc.core.system import State, System, batch_size
 
 #: Iterations that tell how long one takes.
 _PROBE = 4
@@ -41,12 +42,15 @@ def race(
     """A trial of each candidate, the fastest first.
 
     Each runs for about the time in which the first candidate is certain to settle this `share` of the blocks,
-    and is compiled once. Raises `FFCError` where there is no candidate, or one does not fit the system.
+    and is compiled once. Raises `FFCError` where there is no candidate, one does not fit the system, or nothing is to
+    be solved.
     """
     if not candidates:
         raise FFCError("race: no candidates; name one solver at least")
-    steps = candidates[0].schedule(system.size).block
-    budget = share * system.size / steps * _seconds_of_one(system, candidates[0], guess)
+    if _is_empty(system):
+        raise FFCError("race: the system has no blocks or no samples; any solver solves it at once")
+    schedules = [arguments.schedule_of(solver, system.size) for solver in candidates]
+    budget = share * system.size / schedules[0].block * _seconds_of_one(system, candidates[0], guess)
     trials = []
     for solver in candidates:
         iterations = max(1, round(budget / _seconds_of_one(system, solver, guess)))
@@ -56,30 +60,43 @@ def race(
 
 
 def fastest(system: System, candidates: Sequence[Solver], guess: State | RowAbove | None = None) -> Solver:
-    """The winner of a `race`; without one where there is a single candidate."""
-    return candidates[0] if len(candidates) == 1 else race(system, candidates, guess)[0].solver
+    """The winner of a `race`; without one where there is a single candidate, or nothing to solve."""
+    return candidates[0] if len(candidates) == 1 or _is_empty(system) else race(system, candidates, guess)[0].solver
 
 
 def windows(system: System) -> list[Solver]:
-    """GS-Jacobi with windows of a quarter and half of a row, and of 1, 2, 4 … rows, less than the whole system."""
-    rows = system.size // system.row_length
-    parts = [GSJacobi(system.row_length // part) for part in (4, 2) if system.row_length >= 2 * part]
-    wide = [GSJacobi((1 << i) * system.row_length) for i in range(max(1, (rows - 1).bit_length()))]
-    return [*(part for part in parts if _pays(system, part)), *wide]
+    """GS-Jacobi with windows of a quarter and half of a row, and of 1, 2, 4 … rows, less than the whole system.
+
+    A system that is shorter than two rows has one window of them all.
+    """
+    size, row = system.size, system.row_length
+    parts = [row // part for part in (4, 2) if row >= 2 * part]
+    wide = [(1 << i) * row for i in range(max(1, (size - 1).bit_length())) if (1 << i) * row < size] or [max(1, size)]
+    return [*(GSJacobi(part) for part in parts if _pays(system, GSJacobi(part))), *map(GSJacobi, wide)]
 
 
 def candidates(system: System) -> list[Solver]:
-    """Every kind of solver that the system can gain by; the cached sequential one first.
+    """Every kind of solver that the system can gain by, each once; the cached sequential one first.
 
     A window that costs a whole sweep proves no more than Jacobi does, and is left out.
     """
-    others = [*windows(system), JacobiGS(system.row_length)]
-    return [Sequential(cached=True), Jacobi(), *(solver for solver in others if _pays(system, solver))]
+    others = [solver for solver in (*windows(system), JacobiGS(system.row_length)) if _pays(system, solver)]
+    return [Sequential(cached=True), Jacobi(), *others]
 
 
 def _pays(system: System, solver: Solver) -> bool:
-    schedule = solver.schedule(system.size)
-    return schedule.count < system.size and system.supports_window(schedule.count, schedule.block)
+    """Whether the size allows it, it is neither Jacobi nor sequential, and the system has windows for it."""
+    size = system.size
+    if isinstance(solver, GSJacobi) and solver.window > size:
+        return False
+    if isinstance(solver, JacobiGS) and size % solver.block:
+        return False
+    schedule = solver.schedule(size)
+    return 1 < schedule.count < size and system.supports_window(schedule.count, schedule.block)
+
+
+def _is_empty(system: System) -> bool:
+    return system.size == 0 or batch_size(arguments.state_of(system)) == 0
 
 
 def _run(system: System, solver: Solver, guess, iterations: int) -> Solution:

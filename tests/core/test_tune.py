@@ -7,6 +7,7 @@ import zoo
 
 from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.core import measure, tune
+from ffc.core.arguments import schedule_of
 from ffc.core.named import solver_by_name
 from ffc.models.made import MADE
 
@@ -70,6 +71,28 @@ def test_candidates_are_those_that_a_system_can_gain_by(system):
     assert tune.candidates(without) == [Sequential(cached=True), Jacobi()]
     assert tune.windows(zoo.whole_numbers(1, size=3, row_length=3)) == [GSJacobi(3)]  # a single row
     assert tune.windows(zoo.whole_numbers(1, row_length=6)) == [GSJacobi(3), GSJacobi(6)]  # half a row
+
+
+@pytest.mark.parametrize(("size", "row"), [(10, 4), (6, 1), (8, 8), (6, 12), (1, 1), (7, 2), (0, 1)])
+def test_no_candidate_is_one_that_the_size_forbids_or_another_by_another_name(size, row):
+    system = zoo.unconnected(size=size, row_length=row)
+    schedules = [schedule_of(solver, size) for solver in tune.candidates(system)]
+    behaviour = {(1, 1) if schedule.count == 1 else (schedule.window, schedule.block) for schedule in schedules}
+    assert len(behaviour) == len(schedules) or size <= 1
+    for solver in tune.windows(system):
+        assert solve(system, solver).exact
+
+
+def test_a_race_with_nothing_to_solve_is_refused_and_any_solver_wins():
+    for system in (zoo.unconnected(batch=0), zoo.unconnected(size=0)):
+        with pytest.raises(FFCError, match="no blocks or no samples"):
+            tune.race(system, tune.candidates(system))
+        assert tune.fastest(system, tune.candidates(system)) == Sequential(cached=True)
+
+
+def test_what_is_no_solver_does_not_race(system):
+    with pytest.raises(FFCError, match="'jacobi' is no solver"):
+        tune.race(system, [Jacobi(), "jacobi"])
 
 
 def test_a_race_without_candidates_is_refused(system):
