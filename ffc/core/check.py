@@ -34,6 +34,10 @@ def check(
     sweep, to the bit for whole numbers and truth values, else to half of the digits of the sample's largest value.
     Blocks that are ties are left out. That takes N sweeps or so for a window of one block, and 2·N / count for others.
 
+    Small systems take their time for compiling: `sweep` twice, and each window. Measured on two busy cores, in
+    seconds of a processor: 12 blocks with 17 windows 1.7, and 0.2 once compiled; MADE's 784 entries 4.7 without
+    windows (1,582 sweeps), and 41 with 20 of them (3,365 sweeps, 1,771 windows). `blocks` and `windows` bound it.
+
     It is evidence, no proof: what shows in no such state is not found.
     """
     states = arguments.state_of(system)

@@ -22,7 +22,8 @@ class System:
 
     A subclass is a frozen dataclass registered as a pytree (`jax.tree_util.register_dataclass`): its arrays are
     the prepared weights and the noise, so that one compilation serves every draw. It must give `initial` and
-    `sweep`; `supports_window`, `init_cache` and `window` are worth writing where part of a sweep costs less than all.
+    `sweep`; `supports_window`, `init_cache` and `window` are worth writing where part of a sweep costs less than all,
+    and `example` where blocks take certain values alone. `ffc.check` tries all of them.
     """
 
     if TYPE_CHECKING:  # a field or a property, as the subclass likes
@@ -80,8 +81,10 @@ class System:
 
         Only for systems whose state is one array. `start` [batch] int32 is each sample's own; `count` and
         `stride` are static and such that `supports_window(count, stride)` holds. With stride 1, the blocks before
-        `start` are solved and were inside an earlier window. With a larger stride, `start` runs through
-        0 … stride−1 in turn, the same for every sample, and `x` holds this iteration's newer values.
+        `start` are solved and were inside an earlier window; all others may have changed since. Where `count` is 1,
+        samples that still run begin at the same block. With a larger stride, `start` runs through 0 … stride−1 in
+        turn, the same for every sample, and `x` holds this iteration's newer values. A run of `stride` blocks must
+        see those of its own; of the other runs it may see those with which the iteration began.
         """
         raise NotImplementedError(f"{type(self).__name__} has no window()")
 

@@ -119,6 +119,25 @@ def small_system(name, coupling, batch=2, extent=(12, 16), seed=0):
     return checkpoint.model.system(checkpoint.params, noise, quantize="8bit", coupling=coupling)
 
 
+@pytest.mark.parametrize("eight_bit", [True, False])
+@pytest.mark.parametrize("cls", [Gumbel, InverseCDF])
+def test_a_coupling_keeps_its_dtype_and_its_bits_where_64_bits_are_enabled(cls, eight_bit):
+    draws = np.random.default_rng(0)
+    outputs, *uniforms = draws.normal(size=(50, 30)), *(draws.uniform(0.01, 0.99, (50, 3)) for _ in range(2))
+
+    def pixels(dtype):
+        noise, values = cls.of(*(jnp.asarray(u, dtype) for u in uniforms), eight_bit), jnp.asarray(outputs, dtype)
+        return jax.jit(lambda noise, values: (noise.pixels(values), noise.ties(values, 1e-5)))(noise, values)
+
+    here = pixels(jnp.float32)
+    with jax.enable_x64(True):
+        there, wide = pixels(jnp.float32), pixels(jnp.float64)
+    assert wide[0].dtype == jnp.float64
+    for one, two in zip(here, there, strict=True):
+        assert one.dtype == two.dtype
+        np.testing.assert_array_equal(one, two)
+
+
 _ties = jax.jit(lambda system, x: system.ties(x))
 
 

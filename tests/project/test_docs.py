@@ -12,7 +12,8 @@ import pytest
 from places import ROOT
 
 DOCS = ROOT / "docs"
-EXAMPLES = [*sorted((DOCS / "examples").glob("*.md")), DOCS / "recurrences.md", DOCS / "gradients.md"]
+PAGES = ("gradients", "modes", "recurrences")
+EXAMPLES = [*sorted((DOCS / "examples").glob("*.md")), *(DOCS / f"{name}.md" for name in PAGES)]
 
 
 @pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.stem)
