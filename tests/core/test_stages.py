@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zoo
 
-from ffc import Exact, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, Trace, solve
+from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, Trace, solve
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
 
@@ -70,8 +70,8 @@ def test_the_batch_halves_while_samples_finish():
     np.testing.assert_array_equal(solution.iterations, solve(chains, Jacobi()).iterations)
 
 
-def test_a_system_without_take_is_named():
-    with pytest.raises(NotImplementedError, match=r"Tanh has no select_samples\(\)"):
+def test_a_system_whose_samples_cannot_be_selected_is_named():
+    with pytest.raises(FFCError, match=r"Tanh has no select_samples\(index\); write it, or leave retire out"):
         solve(zoo.tanh(0), Jacobi(), retire=True)
 
 
