@@ -3,12 +3,16 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from ffc.core.history import History
 from ffc.core.system import State
+
+#: What is said of samples that plain sweeps have not looked at.
+NOT_VERIFIED = "not verified"
 
 
 class Status(IntEnum):
@@ -37,6 +41,27 @@ def describe(counts: Counter[Status]) -> str:
     return "; ".join(f"{count} of {total} samples {status.message}" for status, count in counts.items())
 
 
+class Verification(NamedTuple):
+    """What whole sweeps made of a solution (`ffc.core.verify`)."""
+
+    proven: jax.Array  # [batch] bool: the value is the plain sequential answer, bit for bit
+    corrected: jax.Array  # [batch] blocks that the sweeps changed: there the solver's windows disagree with them
+    sweeps: jax.Array  # [batch] how many there were
+
+
+def describe_verification(proven: Counter[bool], corrected: Counter[int], residual: float) -> str:
+    """What plain sweeps said: samples proven or not, samples by blocks that were wrong, and the largest residual."""
+    total, found = proven.total(), []
+    if proven[True]:
+        found.append(f"{proven[True]} of {total} samples proven to be the plain sequential answer")
+    if wrong := total - corrected[0]:
+        blocks = sum(blocks * samples for blocks, samples in corrected.items())
+        found.append(f"{wrong} of them corrected, as plain sweeps disagreed with the solver in {blocks} blocks")
+    if proven[False]:
+        found.append(f"{proven[False]} of {total} samples measured: a plain sweep moves them by {residual:.2g} at most")
+    return "; ".join(found)
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Solution:
@@ -53,6 +78,9 @@ class Solution:
     #: Evaluations of the system, one after the other, in an iteration.
     steps_per_iteration: int = field(metadata={"static": True})
     history: History | None = None
+    #: [batch] how far a plain sweep moves `value` at most, in the real dtype of the state; None: not verified.
+    residual: jax.Array | None = None
+    verification: Verification | None = None
 
     @property
     def status(self) -> list[Status]:
@@ -70,7 +98,14 @@ class Solution:
 
     @property
     def message(self) -> str:
-        return describe(Counter(self.status))
+        return f"{describe(Counter(self.status))}; {self._verified}"
+
+    @property
+    def _verified(self) -> str:
+        if self.verification is None:
+            return NOT_VERIFIED
+        proven, corrected = (Counter(np.ravel(array).tolist()) for array in self.verification[:2])
+        return describe_verification(proven, corrected, float(np.max(np.asarray(self.residual), initial=0)))
 
     def block_until_ready(self) -> "Solution":
         jax.block_until_ready((self.value, self.status_codes))

@@ -12,6 +12,7 @@ from ffc.core.history import Trace
 from ffc.core.solution import Solution, Status
 from ffc.core.solvers import Jacobi, Schedule, Solver
 from ffc.core.system import State, System
+from ffc.core.verify import verified
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def solve(
     guess: State | RowAbove | None = None,
     retire: bool = False,
     adjoint: Solver = _ADJOINT,
+    verify: bool = False,
 ) -> Solution:
     """Solve `system` by the schedule of `solver`, as one device program.
 
@@ -64,8 +66,10 @@ def solve(
     on where it begins. With `trace`, error curves of `trace.length` iterations are
     kept; after a sample's end they stay level. With `retire`, finished samples leave the batch (`ffc.core.stages`):
     a program for each size of batch, for systems that can `select_samples`, and not inside `jit`. Sums may then
-    run in another order, so that last bits differ. Raises `FFCError` where an argument is not what it
-    should be, the solver does not fit the size of the system, or the guess the shape of its states.
+    run in another order, so that last bits differ. With `verify`, plain sweeps have the last word: they lead discrete
+    values on to the plain sequential ones, and measure the residual of others (`ffc.core.verify`). Raises `FFCError`
+    where an argument is not what it should be, the solver does not fit the size of the system, or the guess the shape
+    of its states.
 
     `value` is differentiable, in forward and in reverse mode, by the floating-point arrays of `system`
     (`ffc.core.gradients`); the linear systems for that are solved by the schedule of `adjoint`, in whole sweeps. Raises
@@ -90,7 +94,7 @@ def solve(
     if adjoint is not _ADJOINT:  # that one fits
         arguments.schedule_of(adjoint, system.size)
     end = stages.run(how, system, first, trace, limits) if retire else _run(how, adjoint, system, first, trace, limits)
-    return Solution(
+    solution = Solution(
         value=end.x,
         status_codes=jnp.where(end.status == Status.RUNNING, Status.ITERATION_LIMIT, end.status),
         iterations=end.iterations,
@@ -99,6 +103,7 @@ def solve(
         steps_per_iteration=schedule.block,
         history=end.history,
     )
+    return verified(system, solution) if verify else solution
 
 
 @functools.partial(jax.jit, static_argnames=("how", "adjoint"))

@@ -54,7 +54,10 @@ class System:
 
     @property
     def discrete(self) -> bool:
-        """Whether values are rounded or whole numbers, so that they have no derivative; unless told, by their dtype."""
+        """Whether values are rounded or whole numbers, unless told, by their dtype: static.
+
+        Such values have no derivative, and a verification goes on until a sweep changes none (`ffc.core.verify`).
+        """
         return any(
             not jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in jax.tree.leaves(jax.eval_shape(self.initial))
         )

@@ -23,6 +23,8 @@ class WholeNumbers(System):
     has_windows: bool = field(metadata={"static": True}, default=True)
     row_length: int = field(metadata={"static": True}, default=1)
 
+    discrete = True
+
     @property
     def size(self):
         return self.u.shape[1]

@@ -1,0 +1,99 @@
+"""A second certificate, by the plain function: whole sweeps from the state that was found.
+
+A window or a cache is somebody's code, and may be wrong; where it is right, its sums still run in another order
+than a sweep's. A sweep that leaves all blocks as they were but the last proves, as in the loop, that its outcome is
+*the* plain sequential answer, whatever was evaluated on the way. Where values are discrete, sweeps go on until one
+does; each settles one more block, so that N suffice. Real numbers would not settle much earlier: there one
+sweep measures how far they are.
+
+"Plain" means: by the sweeps of this program, for this batch. A program for another batch, or another device, may
+round otherwise.
+"""
+
+import functools
+from dataclasses import replace
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ffc.core.solution import Solution, Status, Verification
+from ffc.core.system import State, System, block_agreement, block_distance, block_finite, prefix_length
+
+
+def verified(system: System, solution: Solution) -> Solution:
+    """`solution` with its `residual` and `verification`; blocks of discrete values corrected where they were wrong.
+
+    Sweeps go on for samples that the loop certified. What it left off at a limit, within a tolerance or at
+    a value that is not finite stays as it is, and is measured. So is what a plain sweep makes infinite or NaN.
+    """
+    still, found = jax.lax.stop_gradient((system, solution.value))
+    classes = hash(jax.tree.structure(system))
+    corrected, residual, verification = _verified(classes, still, found, solution.status_codes)
+    # Real numbers stay as they were found, with their derivatives.
+    value = corrected if system.discrete else solution.value
+    return replace(solution, value=value, residual=residual, verification=verification)
+
+
+def facts(solution: Solution) -> dict[str, jax.Array]:
+    """What records keep of a verification, [batch] each: `residual`, `proven`, `corrected` and `sweeps`; or nothing."""
+    if solution.verification is None or solution.residual is None:
+        return {}
+    return {"residual": solution.residual, **solution.verification._asdict()}
+
+
+class _Carry(NamedTuple):
+    x: State
+    k: jax.Array  # sweeps so far
+    going: jax.Array  # [batch] bool: another sweep follows
+    proven: jax.Array  # [batch] bool
+    residual: jax.Array  # [batch] by the first sweep
+    sweeps: jax.Array  # [batch]
+
+
+@functools.partial(jax.jit, static_argnames="classes")
+def _verified(classes: int, system: System, found: State, status: jax.Array) -> tuple[State, jax.Array, Verification]:
+    """`classes` tells systems apart that JAX might take for one, as in `ffc.core.loop.How`."""
+    going = (status == Status.CERTIFIED) & system.discrete
+    first = _Carry(
+        x=found,
+        k=jnp.int32(0),
+        going=going,
+        proven=going & False,
+        residual=_largest(found, found),
+        sweeps=jnp.zeros_like(status),
+    )
+
+    def running(c: _Carry) -> jax.Array:
+        return (c.k == 0) | (jnp.any(c.going) & (c.k < system.size))
+
+    def body(c: _Carry) -> _Carry:
+        y = system.sweep(c.x)
+        finite = jnp.all(block_finite(y), axis=1)
+        going = c.going & finite
+        # Where the outcome is taken over, its last block was computed from blocks that stayed as they were.
+        settled = finite & (prefix_length(block_agreement(c.x, y)) + going >= system.size)
+        return _Carry(
+            x=_choose(going, y, c.x),
+            k=c.k + 1,
+            going=going & ~settled,
+            proven=c.proven | settled,
+            residual=jnp.where(c.k == 0, _largest(c.x, y), c.residual),
+            sweeps=c.sweeps + (c.going | (c.k == 0)),
+        )
+
+    end = jax.lax.while_loop(running, body, first)
+    value = _choose(end.proven, end.x, found)
+    corrected = jnp.sum(end.proven[:, None] & ~block_agreement(found, value), axis=1, dtype=jnp.int32)
+    residual = jnp.where(end.proven, 0, end.residual)
+    return value, residual, Verification(end.proven, corrected, end.sweeps)
+
+
+def _largest(x: State, y: State) -> jax.Array:
+    """[batch] largest absolute difference."""
+    return jnp.max(block_distance(x, y), axis=1, initial=0)
+
+
+def _choose(samples: jax.Array, x: State, y: State) -> State:
+    """The samples [batch] of `x`, and the others of `y`."""
+    return jax.tree.map(lambda a, b: jnp.where(samples.reshape(-1, *[1] * (a.ndim - 1)), a, b), x, y)
