@@ -58,18 +58,22 @@ def sample(arguments: argparse.Namespace) -> int:
     from ffc.cli.stream import fetch, outcome
     from ffc.core.measure import timed_repeats
     from ffc.core.solve import solve
+    from ffc.core.verify import verified
     from ffc.store.records import Record, provenance
 
     checkpoint, system = given.load(arguments)
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess)
     solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), repeats=1)
+    if arguments.verify:  # untimed
+        solution = verified(system, solution)
     arrays = fetch(outcome(model, system, solution)) | {"seconds": seconds[0]}
     noise = {"file": arguments.noise.name} if arguments.noise else {"seed": arguments.seed}
     settings = {
         "solver": repr(solver),
         "system": options.system_options(arguments),
         "guess": arguments.guess,
+        "verify": arguments.verify,
         "noise": noise,
         "size": solution.size,
         "checkpoint": checkpoint.meta,
@@ -94,7 +98,7 @@ def _sample_many(arguments: argparse.Namespace) -> int:
         raise FFCError(f"{arguments.out}: {arguments.batches} batches are a file each; name a folder for them")
     for path in filter(None, (arguments.out / stream.SUMMARY, arguments.image)):
         check_writable(path)
-    words = {name: getattr(arguments, name) for name in ("solver", "window", "block", "guess", "seed")}
+    words = {name: getattr(arguments, name) for name in ("solver", "window", "block", "guess", "seed", "verify")}
     system, batch = options.system_options(arguments), arguments.batch or options.BATCH
     source = stream.Source(given.sampler(arguments), **words, system=system, batch=batch)
     drawn = stream.draw(source, arguments.out, arguments.batches, arguments.quiet)
@@ -111,16 +115,21 @@ def compare(arguments: argparse.Namespace) -> int:
     from ffc.core.measure import timed_repeats
     from ffc.core.solve import solve
     from ffc.core.system import batch_size, count_ties
+    from ffc.core.verify import facts, verified
 
     checkpoint, system = given.load(arguments)
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     solvers = {name: solver_by_name(name, system, arguments.window, arguments.block, guess) for name in FIXED}
     batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
     print(f"{checkpoint.meta['file']}: {batch}; seconds are warm, for the whole batch")
-    print(_row("solver", "iterations", "certified", "max |diff|", "seconds", "× sequential", "× cached"))
-    answer, ties, spent, exact = None, None, {}, True
+    print(_row("solver", "iterations", "certified", "max |diff|", "residual", "seconds", "× sequential", "× cached"))
+    answer, ties, spent, exact, proven, corrected = None, None, {}, True, True, []
     for name, solver in solvers.items():
         solution, seconds = timed_repeats(partial(solve, system, solver, guess=guess), repeats=1)
+        solution = verified(system, solution) if arguments.verify else solution
+        found = {fact: np.asarray(array) for fact, array in facts(solution).items()}
+        proven = proven and bool(found) and bool(found["proven"].all())
+        corrected += [f"{blocks} of {name}" for blocks in [found.get("corrected", np.zeros(1)).sum()] if blocks]
         samples = np.asarray(model.samples(solution.value))
         if answer is None:
             answer, ties = samples, np.asarray(count_ties(system, solution.value))
@@ -131,12 +140,15 @@ def compare(arguments: argparse.Namespace) -> int:
                 np.asarray(solution.iterations).max(),
                 f"{np.asarray(solution.certified).min()}/{system.size}",
                 f"{np.abs(samples - answer).max():.1e}",
+                f"{found['residual'].max():.1e}" if found else "–",
                 f"{seconds[0]:.4g}",
                 *(f"{spent[base] / seconds[0]:.2f}" if base in spent else "–" for base in ("sequential", "cached")),
             ),
             flush=True,
         )
-    if ties is not None and ties.any():
+    if corrected:
+        print(f"blocks that plain sweeps corrected: {', '.join(corrected)}")
+    if ties is not None and ties.any() and not proven:
         print(f"ties: {', '.join(map(str, ties))} blocks of the samples; from its first on, solvers may differ")
     return DONE if exact else NOT_EXACT
 

@@ -37,6 +37,8 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
         "where iterations begin: zeros (default), black, mean, row_above (gs_jacobi), or samples drawn before, OUT.npz"
     )
     command.add_argument("--guess", default="zeros", metavar="GUESS", help=text)
+    text = "leave out the plain sweeps that check samples, and correct 8-bit ones"
+    command.add_argument("--no-verify", dest="verify", action="store_false", help=text)
     add_system(command)
 
 

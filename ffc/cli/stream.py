@@ -1,7 +1,7 @@
 """Many batches of samples, drawn on all devices, each written to a folder as soon as it is there.
 
     settings.json       what all batches have in common
-    batch_000000.npz    a `Record` of batch 0: samples, iterations, certified, status, ties
+    batch_000000.npz    a `Record` of batch 0: samples, iterations, certified, status, ties, residual …
     summary.json        what became of all samples; written last
 
 The noise of a batch comes from the seed and the batch's index, and whole batches go to one device each. So a batch
@@ -31,9 +31,10 @@ from tqdm import tqdm
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
 from ffc.core.named import entry_of, solver_by_name
-from ffc.core.solution import Solution, Status, describe
+from ffc.core.solution import NOT_VERIFIED, Solution, Status, describe, describe_verification
 from ffc.core.solve import solve
 from ffc.core.system import System, count_ties
+from ffc.core.verify import facts
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
 from ffc.store.checkpoints import Checkpoint
@@ -55,6 +56,7 @@ class Source:
     guess: str
     seed: int
     batch: int
+    verify: bool = True
 
     @property
     def model(self) -> Sampler:
@@ -82,7 +84,7 @@ class Source:
         system = self.system_of(index, params)
         guess = guess_by_name(self.guess, self.model, system)
         solver = solver_by_name(chosen["solver"], system, chosen.get("window"), chosen.get("block"))
-        return outcome(self.model, system, solve(system, solver, guess=guess))
+        return outcome(self.model, system, solve(system, solver, guess=guess, verify=self.verify))
 
 
 #: Settings of JAX that may change the last bits; random numbers depend on none (`ffc.core.keys`).
@@ -112,6 +114,7 @@ def outcome(model: Sampler, system: System, solution: Solution) -> dict[str, jax
         "certified": solution.certified,
         "status": solution.status_codes,
         "ties": count_ties(system, solution.value),
+        **facts(solution),
     }
 
 
@@ -126,6 +129,7 @@ class Drawn:
     """How all samples of a folder ended, and how long the new ones took, compilation included."""
 
     status: Counter[Status]
+    verification: str
     new: int
     seconds: float
 
@@ -137,7 +141,7 @@ class Drawn:
     @property
     def message(self) -> str:
         pace = f"{self.new} drawn in {self.seconds:.3g} s, {self.new / self.seconds:.3g} samples/s"
-        return f"{describe(self.status)}; {pace if self.new else 'none had to be drawn'}"
+        return f"{describe(self.status)}; {self.verification}; {pace if self.new else 'none had to be drawn'}"
 
 
 def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> Drawn:
@@ -156,7 +160,7 @@ def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> Dra
         with tqdm(**samples, disable=quiet or None, file=sys.stderr) as bar:
             _deal(source, settings, folder, missing, lambda: bar.update(source.batch))
         seconds = time.perf_counter() - began
-        return Drawn(_summarise(folder, batches), new, seconds)
+        return Drawn(*_summarise(folder, batches), new, seconds)
 
 
 def first_samples(folder: Path, count: int = 100) -> np.ndarray:
@@ -262,18 +266,25 @@ def _one_behind(items: Iterable[Item]) -> Iterator[Item]:
     yield from waiting
 
 
-def _summarise(folder: Path, batches: int) -> Counter[Status]:
-    """Read all batches, write the summary, and return how their samples ended."""
-    counts: dict[str, Counter] = {"status": Counter(), "iterations": Counter(), "ties": Counter()}
+def _summarise(folder: Path, batches: int) -> tuple[Counter[Status], str]:
+    """Read all batches, write the summary, and return how their samples ended and what plain sweeps said of them."""
+    counts: dict[str, Counter] = {name: Counter() for name in ("status", "iterations", "ties", "proven", "corrected")}
+    residual = 0.0
     for index in range(batches):
-        record = _read(folder / BATCH.format(index))
-        for name, counter in counts.items():
-            counter.update(record[name].tolist())
+        arrays = _read(folder / BATCH.format(index)).arrays
+        for name in counts.keys() & arrays.keys():
+            counts[name].update(arrays[name].tolist())
+        residual = float(np.max(arrays.get("residual", 0), initial=residual))
     status = Counter({Status[name.upper()]: count for name, count in counts["status"].items()})
-    told = {name: {str(value): counter[value] for value in sorted(counter)} for name, counter in counts.items()}
+    verified = bool(counts["proven"])
+    told: dict[str, Any] = {
+        name: {str(value): counter[value] for value in sorted(counter)} for name, counter in counts.items() if counter
+    }
+    if verified:
+        told["residual"] = residual if np.isfinite(residual) else str(residual)  # JSON has no word for it
     summary = {"batches": batches, "samples": status.total(), **told}
     write_bytes(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
-    return status
+    return status, describe_verification(counts["proven"], counts["corrected"], residual) if verified else NOT_VERIFIED
 
 
 def _read(path: Path) -> Record:

@@ -48,6 +48,7 @@ COLUMNS = {
     "oracle_seconds": "oracle seconds",
     "oracle_over_plain": "oracle × plain",
     "max_difference": "max difference",
+    "residual": "residual",
     "certified": "certified",
     "peak_memory": "peak memory (GiB)",
     "paper_iterations": "paper: iterations",
@@ -75,6 +76,8 @@ NOTES = """\
 - *× plain*, *× best sequential*: how many times faster than plain sequential evaluation, and than the fastest
   sequential one, cached or not. *oracle × plain* compares as the paper does.
 - *max difference*: the largest to the sequential answer. *certified*: every sample is proven to be the solution.
+- *residual*: how far a plain sweep moves the samples at most, measured apart from the times; 8-bit samples are led on
+  until a sweep moves none.
 - *peak memory*: of the device, over a solver's whole job; where the device tells it.
 - rnn: seconds of a whole training run, difference of the trained weights; a truncated Jacobi is not exact, and
   certifies nothing. densenet: mean over images; *oracle* is the authors' estimate, slowest layer × iterations
@@ -170,6 +173,7 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
             **_ratios(seconds, name, "over_plain", "over_best"),
             "oracle_over_plain": _ratio(_first(oracle, _PLAIN), oracle[name]),
             "peak_memory": _gib(record.meta.get("peak_memory_bytes")),
+            "residual": _largest(record, "residual"),
             "paper_iterations": PAPER.get((task, name), (None, None))[0],
             "paper_seconds": paper.get(name),
             **_ratios(paper, name, "paper_over_plain", "paper_over_best"),
@@ -191,7 +195,7 @@ def _rnn(record: Record) -> Row:
     return {
         "iterations": min(iterations, record.meta["size"]),
         "oracle_seconds": None,
-        "max_difference": _difference(record),
+        "max_difference": _largest(record, "max_difference"),
         "certified": "no" if iterations < record.meta["size"] else "yes",
     }
 
@@ -204,7 +208,7 @@ def _densenet(record: Record) -> Row:
     return {
         "iterations": int(record["iterations"].max()) if "iterations" in record.arrays else None,
         "oracle_seconds": float(record["estimate_smallest5"].mean()),
-        "max_difference": _difference(record),
+        "max_difference": _largest(record, "max_difference"),
         "certified": _certified(record),
     }
 
@@ -213,7 +217,7 @@ def _sampling(record: Record) -> Row:
     return {
         "iterations": int(record["evaluations"]),
         "oracle_seconds": float(record["oracle_seconds"]),
-        "max_difference": _difference(record),
+        "max_difference": _largest(record, "max_difference"),
         "certified": _certified(record),
     }
 
@@ -226,8 +230,8 @@ def _certified(record: Record) -> str:
     return "yes" if np.all(certified == record.meta["size"]) else "no"
 
 
-def _difference(record: Record) -> float | None:
-    return float(np.max(record["max_difference"])) if "max_difference" in record.arrays else None
+def _largest(record: Record, name: str) -> float | None:
+    return float(np.max(record[name])) if name in record.arrays else None
 
 
 def _verdict(task: str, rows: list[Row]) -> str:
@@ -262,9 +266,9 @@ def _ratio(base: float | None, mine: float | None) -> float | None:
 
 
 def _columns(rows: list[Row]) -> dict[str, str]:
-    """`COLUMNS`, without the peaks of memory where no device told them."""
-    told = any(row["peak_memory"] for row in rows)
-    return {key: name for key, name in COLUMNS.items() if told or key != "peak_memory"}
+    """`COLUMNS`, without the peaks of memory where no device told them, and residuals where none was measured."""
+    untold = {key for key in ("peak_memory", "residual") if all(row[key] is None for row in rows)}
+    return {key: name for key, name in COLUMNS.items() if key not in untold}
 
 
 def _gib(size: int | None) -> float | None:

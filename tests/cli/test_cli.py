@@ -64,6 +64,8 @@ def test_sample_writes_the_same_samples_by_every_solver(made, noise, tmp_path, s
         assert np.all(file["iterations"] <= BLOCKS)
         assert file["status"].tolist() == ["certified"] * 3
         assert file["seconds"] > 0
+        assert file["residual"].shape == (3,)
+        assert np.all(file["residual"] < 1e-5)
         meta = json.loads(str(file["__meta__"]))
     assert meta["noise"] == {"file": "noise.npz"}
     assert meta["checkpoint"]["data"] == "test"
@@ -128,7 +130,16 @@ def test_compare_prints_a_row_for_each_solver(made, noise, capsys):
     assert run("compare", made, "--noise", noise) == cli.DONE
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[0] for row in rows] == list(FIXED)
-    assert all(row[2] == f"{BLOCKS}/{BLOCKS}" and float(row[3]) < 1e-5 for row in rows)
+    assert all(row[2] == f"{BLOCKS}/{BLOCKS}" and float(row[3]) < 1e-5 and float(row[4]) < 1e-5 for row in rows)
+
+
+def test_verification_can_be_left_out(made, noise, tmp_path, capsys):
+    words = ("sample", made, "--solver", "jacobi", "--noise", noise, "--out", tmp_path / "out.npz")
+    for more, told in (((), "3 of 3 samples proven to be the plain"), (("--no-verify",), "; not verified;")):
+        assert run(*words, *more) == cli.DONE
+        assert told in capsys.readouterr().out
+        with np.load(tmp_path / "out.npz") as file:
+            assert ("residual" in file) == (not more)
 
 
 def test_inspect_says_what_a_checkpoint_is(made, capsys):
@@ -235,7 +246,7 @@ def test_quiet_prints_nothing_where_all_is_well(made, tmp_path, capsys):
     [
         ("sam", {"sample"}),
         ("sample --solver ja", {"jacobi", "jacobi_gs"}),
-        ("compare --no", {"--noise"}),
+        ("compare --no", {"--noise", "--no-verify"}),
         ("inspect made.f", {"made.flax"}),
     ],
 )

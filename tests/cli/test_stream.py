@@ -76,6 +76,9 @@ def test_the_summary_counts_all_samples(undisturbed):
     assert (summary["batches"], summary["samples"]) == (BATCHES, BATCHES * BATCH)
     assert summary["status"] == {"certified": BATCHES * BATCH}
     assert sum(summary["iterations"].values()) == BATCHES * BATCH
+    assert sum(summary["proven"].values()) == BATCHES * BATCH
+    assert summary["corrected"] == {"0": BATCHES * BATCH}
+    assert 0 <= summary["residual"] < 1e-5
     assert max(map(int, summary["iterations"])) <= BLOCKS
 
 

@@ -40,6 +40,7 @@ def sampling(task, solver, iterations, seconds, steps=1, options=None, differenc
         "iterations": np.full(BATCH, iterations),
         "certified": np.full(BATCH, SIZE),
         "max_difference": np.full(BATCH, difference),
+        "residual": np.array([0.0, 1e-7, 2e-7]),
         "seconds": seconds * np.array([1.0, 3.0, 0.5]),
         "evaluations": np.array(iterations * steps),
         "steps_per_iteration": np.array(steps),

@@ -75,6 +75,9 @@ def test_every_solver_gives_the_sequential_answer_and_knows_it(sampled, sequenti
     np.testing.assert_allclose(sampled["samples"], reference["samples"], atol=1e-4)
     apart = np.abs(sampled["samples"] - reference["samples"]).max(axis=1)
     np.testing.assert_array_equal(sampled["max_difference"], apart)
+    assert sampled["residual"].shape == (3,)
+    assert np.all(sampled["residual"] < 1e-4)
+    assert sampled["corrected"].tolist() == [0] * 3
     assert sampled["status"].tolist() == ["certified"] * 3
     assert sampled["certified"].tolist() == [16] * 3
     assert sampled["iterations"].max() <= 16
@@ -263,6 +266,7 @@ def test_densenet_ends_with_the_feedforward_logits(classified):
     np.testing.assert_allclose(jacobi["error_l2"][:, -1], 0, atol=1e-5)
     assert (jacobi["error_l2"][:, 0] > 1e-3).all()
     assert (jacobi["max_difference"] < 1e-5).all()
+    assert (jacobi["residual"] < 1e-5).all()
     assert jacobi["status"].tolist() == ["certified"] * 2
     assert jacobi["certified"].tolist() == [5, 5]
     change = np.linalg.norm(jacobi["outputs"][:, 2] - jacobi["outputs"][:, 1], axis=1)

@@ -45,6 +45,7 @@ def test_every_way_is_timed_at_every_size_and_certified(record):
     assert record["seconds"].shape == (20, 2)
     assert record["certified"].all()
     assert record["max_difference"].max() == 0  # 8-bit images, no ties
+    assert record["residual"].tolist() == [0] * 20
     cached = record["way"] == "cached"
     assert record["iterations"][cached].tolist() == [64, 144, 64, 64, 64]
     assert (record["iterations"] <= record["iterations"][cached].repeat(len(scaling.WAYS))).all()

@@ -14,6 +14,7 @@ from ffc.core.solution import Solution
 from ffc.core.solve import solve
 from ffc.core.solvers import Jacobi
 from ffc.core.system import State
+from ffc.core.verify import verified
 from ffc.models import Params, densenet
 from ffc.models.densenet import DenseFeatures, DenseNet
 from ffc.paper.experiments.job import Job
@@ -47,9 +48,9 @@ def _jacobi(job: Job) -> Record:
 
     `outputs` [M, L + 1, classes]; `error_l2` [M, L + 1] to the feedforward logits; `change` from the logits
     before; `top5_difference` and `smallest5_difference` [M, L + 1] (see below); `iterations`, `certified`,
-    `status`, `max_difference` [M]; `seconds` [M, R] of a solve that stopped by itself, from image to logits.
-    Estimated seconds [M], the slowest layer's × iterations, with the layers' times of the feedforward
-    record: `estimate_certified`, and `estimate_smallest5`, by the authors' measure of being done.
+    `status`, `max_difference`, `residual` (`ffc.core.verify`, untimed) [M]; `seconds` [M, R] of a solve that stopped by
+    itself, from image to logits. Estimated seconds [M], the slowest layer's × iterations, with the layers' times of the
+    feedforward record: `estimate_certified`, and `estimate_smallest5`, by the authors' measure of being done.
     """
     checkpoint, images, reference = job.load_checkpoint(), images_of(job), job.load_reference()
     truth = reference["logits"]
@@ -62,6 +63,7 @@ def _jacobi(job: Job) -> Record:
         "certified": np.concatenate([solution.certified for _, solution, *_ in runs]),
         "status": np.array([solution.status[0].name.lower() for _, solution, *_ in runs]),
         "max_difference": np.abs(np.concatenate([logits for *_, logits, _ in runs]) - truth).max(axis=1),
+        "residual": np.concatenate([solution.residual for _, solution, *_ in runs]),
         "seconds": np.stack([took for *_, took in runs]),
         "estimate_certified": reference["layer_seconds"].max(axis=1) * iterations,
     }
@@ -128,7 +130,7 @@ def _solve_image(system: DenseFeatures, repeats: int) -> tuple[np.ndarray, Solut
         return solution, _logits(system, solution.value)
 
     (solution, logits), took = timed_repeats(answer, repeats)
-    return np.asarray(_outputs(system)), solution, np.asarray(logits), took
+    return np.asarray(_outputs(system)), verified(system, solution), np.asarray(logits), took
 
 
 @jax.jit

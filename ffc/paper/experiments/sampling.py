@@ -17,6 +17,7 @@ from ffc.core.named import AUTO, entry_of, solver_by_name
 from ffc.core.solve import RowAbove, solve
 from ffc.core.solvers import Solver
 from ffc.core.system import State, System, count_ties
+from ffc.core.verify import facts, verified
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
 from ffc.paper.experiments.job import Job
@@ -35,9 +36,10 @@ def run(job: Job) -> Record:
     """Sample a batch by one solver.
 
     Arrays, for a batch of B samples, K iterations (of the slowest sample) and R repeats:
-    `samples` as the model produces them; `pictures` [B, h, w, c] and `snapshots` [S, B, h, w, c] uint8, at
+    `samples` as the model produces them, verified; `pictures` [B, h, w, c] and `snapshots` [S, B, h, w, c] uint8, at
     `snapshot_iterations` [S]; `iterations`, `certified`, `status`, `ties` (blocks that rounding errors could
-    have decided otherwise) and `max_difference` (to the sequential answer) [B]; `seconds` [R];
+    have decided otherwise), `max_difference` (to the sequential answer), and `residual`, `proven`, `corrected` and
+    `sweeps` of a verification that is not timed (`ffc.core.verify`) [B]; `seconds` [R];
     `evaluations`, `steps_per_iteration`, `oracle_iterations`, `oracle_seconds`; and `error_l2`, `error_max`
     (to this solver's own answer), `change` (from the iterate before) [K + 1, B], row k after k iterations.
     """
@@ -54,18 +56,19 @@ def run(job: Job) -> Record:
     # error that never vanished would hide where the solver ended. `max_difference` says how far apart they are.
     trace = Trace(solution.value, length, (*SHOWN, length))
     history = cast(History, solve(system, solver, trace=trace, guess=guess).history)
-    samples = np.asarray(model.samples(solution.value))
+    checked = verified(system, solution)
+    samples = np.asarray(model.samples(checked.value))
     reference = samples if job.reference is None else job.load_reference()["samples"]
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
     arrays = {
         "samples": samples,
-        "pictures": pictures(model, solution.value),
+        "pictures": pictures(model, checked.value),
         "snapshots": np.stack([pictures(model, state) for state in history.snapshots]),
         "snapshot_iterations": np.array((*SHOWN, length)),
         "iterations": iterations,
         "certified": np.asarray(solution.certified),
         "status": np.array([status.name.lower() for status in solution.status]),
-        "ties": np.asarray(count_ties(system, solution.value)),
+        "ties": np.asarray(count_ties(system, checked.value)),
         "max_difference": _largest(samples - reference),
         "seconds": seconds,
         "evaluations": solution.evaluations,
@@ -75,6 +78,7 @@ def run(job: Job) -> Record:
         "error_l2": np.asarray(history.l2),
         "error_max": np.asarray(history.largest),
         "change": np.asarray(history.change),
+        **{name: np.asarray(array) for name, array in facts(checked).items()},
     }
     chosen = {"chosen": entry_of(solver, system)} if AUTO in (job.kind, job.options.get("window")) else {}
     return job.record(arrays, size=solution.size, checkpoint=checkpoint.meta, **chosen)

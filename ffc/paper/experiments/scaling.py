@@ -20,6 +20,7 @@ from ffc.core.measure import interleaved
 from ffc.core.solve import RowAbove, solve
 from ffc.core.solvers import GSJacobi, Jacobi, Sequential, Solver
 from ffc.core.system import System
+from ffc.core.verify import verified
 from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.models.pixelcnnpp.widen import widen
 from ffc.paper.experiments.job import Job
@@ -40,7 +41,8 @@ def run(settings: dict[str, Any], *, checkpoint: Path, task: str, seed: int, rep
 
     `settings["system"]` are options of the sampling system. Arrays, an entry for each point and way: `axis` ("size",
     "batch" or "filters"), `at` (its value), `way`, `seconds` [entries, repeats], `iterations`, `certified` (whether
-    all samples are), `max_difference` to the cached sequential answer, and `chosen`, whether a short
+    all samples are), `max_difference` to the cached sequential answer, the largest `residual` by a plain sweep
+    (`ffc.core.verify`; untimed), and `chosen`, whether a short
     race (`ffc.core.tune`) picked it. Raises `FFCError` where the weights are not PixelCNN++'s, or a size does not fit.
     """
     job = Job(task, settings | {"solvers": {"scaling": {}}}, "scaling", seed, repeats, checkpoint=checkpoint)
@@ -87,6 +89,7 @@ def _measured(job: Job, loaded: Checkpoint, size: int, batch: int, filters: int)
             "iterations": int(np.max(solution.iterations)),
             "certified": solution.exact,
             "max_difference": float(np.abs(np.asarray(solution.value) - truth).max()),
+            "residual": float(np.max(np.asarray(verified(system, solution).residual))),
             "chosen": solvers[name] == chosen,
         }
         for name, solution in solutions.items()
