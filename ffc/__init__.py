@@ -1,6 +1,7 @@
 """Sequential neural computation, solved in parallel and exactly."""
 
 from ffc.core.check import check
+from ffc.core.drafts import Draft, Evaluated
 from ffc.core.errors import FFCError
 from ffc.core.history import Trace
 from ffc.core.solution import Solution, Status
@@ -10,6 +11,8 @@ from ffc.core.system import System
 
 __version__ = "0.1.0"
 __all__ = [
+    "Draft",
+    "Evaluated",
     "Exact",
     "FFCError",
     "GSJacobi",

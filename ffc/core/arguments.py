@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.history import Trace
 from ffc.core.keys import key_of
 from ffc.core.solvers import Schedule
-from ffc.core.system import Cache, State, System
+from ffc.core.system import Cache, State, System, described
 
 
 def schedule_of(solver: Any, size: int) -> Schedule:
@@ -24,6 +25,23 @@ def schedule_of(solver: Any, size: int) -> Schedule:
     if size == 0:
         return Schedule(window=0, block=1, cached=False)
     return solver.schedule(size)
+
+
+def draft_of(solver: Any, schedule: Schedule) -> Draft | None:
+    """The draft of `solver`, if it has one; `FFCError` where it is none, or of no use."""
+    draft = getattr(solver, "draft", None)
+    if draft is None:
+        return None
+    if isinstance(draft, type) or not isinstance(draft, Draft):
+        raise FFCError(f"draft: {draft!r} is no Draft; give an object of a subclass of ffc.Draft")
+    if any(leaf is draft for leaf in jax.tree.leaves(draft)):
+        raise FFCError(
+            f"draft: JAX does not know the class {_name(draft)}; write @jax.tree_util.register_dataclass above "
+            "its @dataclass(frozen=True)"
+        )
+    if schedule.block > 1:
+        raise FFCError(f"draft: {_name(solver)} evaluates blocks in order, and takes none; give Jacobi or GSJacobi")
+    return draft
 
 
 def state_of(system: Any) -> State:
@@ -46,7 +64,7 @@ def _state_of(tree: Any, kinds: tuple[tuple[tuple[int, ...], Any], ...]) -> Stat
     first = _shape_of(system, "initial", lambda system: system.initial())
     _check_state(system, first)
     swept = _shape_of(system, "sweep", lambda system: system.sweep(system.initial()))
-    if (expected := _described(first)) != (found := _described(swept)):
+    if (expected := described(first)) != (found := described(swept)):
         raise FFCError(f"system: sweep of {_name(system)} returns {found}; initial returns {expected}: let them agree")
     return first
 
@@ -76,7 +94,7 @@ def check_windows_of(system: System, schedule: Schedule, states: State) -> None:
     """`FFCError` where `schedule` would ask for windows of a state of several arrays."""
     if schedule.cached and not hasattr(states, "shape") and system.supports_window(schedule.count, schedule.block):
         raise FFCError(
-            f"system: {_name(system)} supports windows, and its state is {_described(states)}; let it be one array"
+            f"system: {_name(system)} supports windows, and its state is {described(states)}; let it be one array"
         )
 
 
@@ -148,7 +166,7 @@ def check_tolerance(expected: State) -> None:
 def check_example(system: System, expected: State) -> None:
     """`FFCError` unless `example` gives states of the system."""
     found = jax.eval_shape(lambda system: system.example(key_of(0)), system)
-    if (described := _described(found)) != (wanted := _described(expected)):
+    if (described := described(found)) != (wanted := described(expected)):
         raise FFCError(f"system: example of {_name(system)} gives {described}; a state has {wanted}: let them agree")
 
 
@@ -197,10 +215,6 @@ def _check_state(system: System, state: State) -> None:
 
 def _shapes(state: State) -> Any:
     return jax.tree.map(lambda leaf: tuple(np.shape(leaf)), state)
-
-
-def _described(state: State) -> str:
-    return str(jax.tree.map(lambda leaf: f"{jnp.result_type(leaf)}{list(np.shape(leaf))}", state))
 
 
 def _name(system: Any) -> str:

@@ -9,6 +9,10 @@ that p lies in. The certified prefix so grows with every iteration, and N iterat
 
 The certificate speaks of the function that was evaluated: a window and a whole sweep may differ in the
 last bits, and so may their solutions.
+
+**Drafts** (`ffc.core.drafts`) replace blocks behind the certified prefix between two iterations. The certificate
+holds for any values there. If a draft makes the system overflow, the sample begins anew behind its prefix, and
+goes on without drafts.
 """
 
 import functools
@@ -17,9 +21,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ffc.core import history
+from ffc.core import drafts, history
 from ffc.core.arguments import window_of
+from ffc.core.drafts import Draft, Evaluated
 from ffc.core.history import History, Trace
+from ffc.core.mesh import varying
 from ffc.core.solution import Status
 from ffc.core.solvers import Schedule
 from ffc.core.system import (
@@ -27,12 +33,15 @@ from ffc.core.system import (
     System,
     batch_size,
     block_agreement,
+    block_count,
     block_distance,
     block_finite,
     block_size,
     indices,
     prefix_length,
+    put_blocks,
     select_blocks,
+    take_blocks,
 )
 
 
@@ -42,7 +51,7 @@ class How(NamedTuple):
     schedule: Schedule
     tolerant: bool  # blocks that move by little are accepted
     row_above: bool  # rows that a window meets begin as the row before them
-    classes: int  # hash of the system's structure: JAX may take two dataclasses with the same fields for one
+    classes: int  # hash of the structure of system and draft: JAX may take two dataclasses with the same fields for one
 
 
 class Limits(NamedTuple):
@@ -64,9 +73,10 @@ class Carry(NamedTuple):
     status: jax.Array  # [batch]
     iterations: jax.Array  # [batch] those that a sample took part in: all, as long as it runs
     history: History | None
+    drafting: jax.Array | None = None  # [batch] whether the solver's draft is still taken; None where it has none
 
 
-def start(how: How, system: System, guess: State | None, trace: Trace | None) -> Carry:
+def start(how: How, system: System, guess: State | None, trace: Trace | None, draft: Draft | None = None) -> Carry:
     """Before the first iteration: at `guess`, or at the system's own first guess."""
     x = system.initial() if guess is None else guess
     zeros = jnp.zeros(batch_size(x), jnp.int32)
@@ -80,20 +90,31 @@ def start(how: How, system: System, guess: State | None, trace: Trace | None) ->
         status=zeros + done,
         iterations=zeros,
         history=None if trace is None else history.start(x, trace),
+        drafting=None if draft is None else zeros == 0,
     )
-    return _varying(carry, (system, guess, trace))
+    return varying(carry, (system, guess, trace, draft))
 
 
 def advance(
-    how: How, system: System, c: Carry, trace: Trace | None, limits: Limits, spare: jax.Array | int = 0
+    how: How,
+    system: System,
+    c: Carry,
+    trace: Trace | None,
+    limits: Limits,
+    draft: Draft | None = None,
+    spare: jax.Array | int = 0,
 ) -> Carry:
     """Iterations until at most `spare` samples still run, or as many were done as `limits` allow."""
 
     def running(c: Carry):
-        return (jnp.sum(c.status == Status.RUNNING) > spare) & (jnp.max(c.iterations, initial=0) < limits.iterations)
+        runs = c.status == Status.RUNNING
+        return (jnp.sum(runs) > spare) & (jnp.max(c.iterations, initial=0, where=runs) < limits.iterations)
 
     def body(c: Carry) -> Carry:
-        after = _judge(system.size, how.schedule, c, _look_through_window(how, limits, system, c))
+        seen = _look_through_window(how, limits, system, c)
+        after = _judge(system.size, how.schedule, c, seen)
+        if draft is not None:
+            after = _redraft(system, how.schedule, draft, c, seen, after)
         if c.history is not None and trace is not None:
             after = after._replace(
                 history=history.extend(c.history, jnp.max(after.iterations, initial=0), c.x, after.x, trace)
@@ -122,6 +143,7 @@ class _Seen(NamedTuple):
     same: jax.Array  # [batch, window] unchanged, bit for bit
     near: jax.Array  # [batch, window] unchanged, or within the tolerance
     finite: jax.Array  # [batch, window]
+    evaluated: Evaluated  # what a draft goes on from
 
 
 def _cached(how: How, system: System) -> bool:
@@ -137,19 +159,18 @@ def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> 
     if how.row_above:
         c = c._replace(x=_copy_row_above(system.row_length, c, index))
     if _cached(how, system):
-        before = _take(c.x, start, schedule.window)
-        x, cache = _window_steps(system, schedule, c.x, c.cache, start, hold)
-        after = _take(x, start, schedule.window)
-        pick = _whole
+        x, outputs, cache = _window_steps(system, schedule, c, start, hold)
+        before, after = (take_blocks(state, start, schedule.window) for state in (c.x, x))
+        begin, pick = start, _whole
     else:
-        before, cache = c.x, c.cache
-        x = after = _sweep_steps(system, schedule, c.x, start, c.prefix, c.status)
-        pick = (
-            _whole if schedule.window == system.size else functools.partial(jnp.take_along_axis, indices=index, axis=1)
-        )
+        x, outputs = _sweep_steps(system, schedule, c, start)
+        before, after, cache = c.x, x, c.cache
+        begin, pick = jnp.zeros_like(start), functools.partial(jnp.take_along_axis, indices=index, axis=1)
+        pick = _whole if schedule.window == system.size else pick
     same = pick(block_agreement(before, after))
     near = pick(_near(limits, before, after)) if how.tolerant else same
-    return _Seen(x, cache, start, solved, same, near, pick(block_finite(after)))
+    evaluated = Evaluated(c.x, begin, before, after, outputs, first=begin)
+    return _Seen(x, cache, start, solved, same, near, pick(block_finite(after)), evaluated)
 
 
 def _near(limits: Limits, before: State, after: State) -> jax.Array:
@@ -178,36 +199,45 @@ def _copy_row_above(length: int, c: Carry, index: jax.Array) -> State:
 
     def leaf(x):
         source = jnp.where(new, last + (index - last) % length, index)
-        return _put(x, jax.vmap(lambda row, at: row[at])(x, source), index[:, 0])
+        return put_blocks(x, jax.vmap(lambda row, at: row[at])(x, source), index[:, 0])
 
     return jax.tree.map(leaf, c.x)
 
 
-def _sweep_steps(system: System, schedule: Schedule, x: State, start, prefix, status) -> State:
-    """An iteration by whole sweeps: step j keeps the j-th block of every run in the window."""
+def _sweep_steps(system: System, schedule: Schedule, c: Carry, start: jax.Array) -> tuple[State, Any]:
+    """An iteration by whole sweeps: step j keeps the j-th block of every run in the window. Outputs, too."""
     offset = indices(system.size) - start[:, None]
-    inside = (offset >= 0) & (offset < schedule.window) & (offset + start[:, None] >= prefix[:, None])
-    inside &= (status == Status.RUNNING)[:, None]
+    inside = (offset >= 0) & (offset < schedule.window) & (offset + start[:, None] >= c.prefix[:, None])
+    inside &= (c.status == Status.RUNNING)[:, None]
+    if c.drafting is not None:
+        values, outputs = system.sweep_outputs(c.x)
+        return select_blocks(inside, values, c.x), outputs
 
     def step(j, y):
         return select_blocks(inside & (offset % schedule.block == j), system.sweep(y), y)
 
-    return step(0, x) if schedule.block == 1 else jax.lax.fori_loop(0, schedule.block, step, x)
+    return step(0, c.x) if schedule.block == 1 else jax.lax.fori_loop(0, schedule.block, step, c.x), ()
 
 
-def _window_steps(system: System, schedule: Schedule, x, cache, start, hold) -> tuple[State, Any]:
-    """An iteration by the system's own windows: step j evaluates the j-th block of every run."""
+def _window_steps(
+    system: System, schedule: Schedule, c: Carry, start: jax.Array, hold: jax.Array
+) -> tuple[State, Any, Any]:
+    """An iteration by the system's own windows: step j evaluates the j-th block of every run. Outputs and cache."""
     count, block = schedule.count, schedule.block
+    if c.drafting is not None:
+        values, outputs, cache = system.window_outputs(c.cache, c.x, start, count)
+        return put_blocks(c.x, select_blocks(hold, take_blocks(c.x, start, count), values), start), outputs, cache
 
     def step(j, carry):
         y, cache = carry
         values, cache = window_of(system, cache, y, start + jnp.asarray(j, start.dtype), count, block)
-        kept = _take(y, start, schedule.window)
+        kept = take_blocks(y, start, schedule.window)
         here = (indices(schedule.window) % block == j) & ~hold
         spread = jnp.repeat(values, block, axis=1)
-        return _put(y, select_blocks(here, spread, kept), start), cache
+        return put_blocks(y, select_blocks(here, spread, kept), start), cache
 
-    return step(0, (x, cache)) if block == 1 else jax.lax.fori_loop(0, block, step, (x, cache))
+    x, cache = step(0, (c.x, c.cache)) if block == 1 else jax.lax.fori_loop(0, block, step, (c.x, c.cache))
+    return x, (), cache
 
 
 def _judge(size: int, schedule: Schedule, c: Carry, seen: _Seen) -> Carry:
@@ -217,13 +247,15 @@ def _judge(size: int, schedule: Schedule, c: Carry, seen: _Seen) -> Carry:
 
     def reach(agrees):
         runs = prefix_length(agrees) // schedule.block + 1
-        return jnp.minimum(seen.start + jnp.minimum(runs * schedule.block, schedule.window), sound)
+        return seen.start + jnp.minimum(runs * schedule.block, schedule.window)
 
-    prefix = jnp.maximum(c.prefix, reach(seen.near | seen.solved))
+    accepted = reach(seen.near | seen.solved)
+    prefix = jnp.maximum(c.prefix, jnp.minimum(accepted, sound))
     # Blocks accepted within a tolerance are not evaluated again: beyond them nothing is proven any more.
-    proven = jnp.maximum(c.certified, reach(seen.same | seen.solved))
+    proven = jnp.maximum(c.certified, jnp.minimum(reach(seen.same | seen.solved), sound))
     certified = jnp.where(c.prefix == c.certified, proven, c.certified)
-    broken = sound < seen.start + schedule.window
+    # Behind what was evaluated from accepted blocks alone, a draft may be to blame.
+    broken = sound < (seen.start + schedule.window if c.drafting is None else accepted)
     status = jnp.select(
         [broken, certified == size, prefix == size],
         [Status.NOT_FINITE, Status.CERTIFIED, Status.WITHIN_TOLERANCE],
@@ -238,34 +270,30 @@ def _judge(size: int, schedule: Schedule, c: Carry, seen: _Seen) -> Carry:
         status=jnp.where(running, status, c.status),
         iterations=c.iterations + running,
         history=c.history,
+        drafting=c.drafting,
     )
 
 
-def _varying(carry: Carry, data: Any) -> Carry:
-    """Inside `shard_map`, a carry that varies over all axes of the mesh that `data` varies over."""
-    axes = frozenset().union(*map(_axes, jax.tree.leaves((data, carry))))
+def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, seen: _Seen, after: Carry) -> Carry:
+    """`after` with the draft's values behind the prefix; a sample that the draft has spoiled begins there anew."""
+    drafting = (c.status == Status.RUNNING) & jnp.asarray(c.drafting)
+    begin = seen.evaluated.start
+    index = begin[:, None] + indices(block_count(seen.evaluated.after))
+    behind = (index >= after.prefix[:, None]) & (index < seen.start[:, None] + schedule.window)
+    evaluated = seen.evaluated._replace(first=after.prefix - 1 - begin)
+    values = drafts.values(draft, system, evaluated, behind & drafting[:, None])
+    x = jax.tree.map(lambda leaf, new: put_blocks(leaf, new, begin), after.x, values)
+    spoiled = drafting & (after.status == Status.NOT_FINITE)
 
-    def leaf(value: jax.Array) -> jax.Array:
-        missing = tuple(axes - _axes(value))
-        return jax.lax.pcast(value, missing, to="varying") if missing else value
+    def anew(x):
+        return select_blocks(spoiled[:, None] & (indices(system.size) >= after.prefix[:, None]), system.initial(), x)
 
-    return jax.tree.map(leaf, carry)
-
-
-def _axes(value: Any) -> frozenset[str]:
-    return getattr(getattr(jax.typeof(value), "manual_axis_type", None), "varying", frozenset())
-
-
-def _take(x: jax.Array, start: jax.Array, width: int) -> jax.Array:
-    if width == x.shape[1]:
-        return x
-    return jax.vmap(lambda row, s: jax.lax.dynamic_slice_in_dim(row, s, width))(x, start)
-
-
-def _put(x: jax.Array, values: jax.Array, start: jax.Array) -> jax.Array:
-    if values.shape[1] == x.shape[1]:
-        return values
-    return jax.vmap(lambda row, new, s: jax.lax.dynamic_update_slice_in_dim(row, new, s, axis=0))(x, values, start)
+    return after._replace(
+        x=jax.lax.cond(jnp.any(spoiled), anew, lambda x: x, x),
+        status=jnp.where(spoiled, Status.RUNNING, after.status).astype(after.status.dtype),
+        iterations=jnp.where(spoiled, c.iterations, after.iterations),
+        drafting=jnp.asarray(c.drafting) & ~spoiled,
+    )
 
 
 def _whole(mask: jax.Array) -> jax.Array:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from ffc.core import arguments, gradients, loop, stages
+from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.history import Trace
 from ffc.core.solution import Solution, Status
@@ -85,15 +86,17 @@ def solve(
         arguments.check_trace(trace, states)
     if retire:
         arguments.check_retire(system, first, trace)
+    draft = arguments.draft_of(solver, schedule)
     how = loop.How(
         schedule,
         tolerant=isinstance(stop, Tolerance),
         row_above=row_above and _moves_by_rows(system, schedule, states),
-        classes=hash(jax.tree.structure(system)),
+        classes=hash(jax.tree.structure((system, draft))),
     )
     if adjoint is not _ADJOINT:  # that one fits
         arguments.schedule_of(adjoint, system.size)
-    end = stages.run(how, system, first, trace, limits) if retire else _run(how, adjoint, system, first, trace, limits)
+    run = stages.run if retire else functools.partial(_run, adjoint=adjoint)
+    end = run(how, system, first, trace, limits, draft)
     solution = Solution(
         value=end.x,
         status_codes=jnp.where(end.status == Status.RUNNING, Status.ITERATION_LIMIT, end.status),
@@ -108,11 +111,17 @@ def solve(
 
 @functools.partial(jax.jit, static_argnames=("how", "adjoint"))
 def _run(
-    how: loop.How, adjoint: Solver, system: System, guess: State | None, trace: Trace | None, limits: loop.Limits
+    how: loop.How,
+    system: System,
+    guess: State | None,
+    trace: Trace | None,
+    limits: loop.Limits,
+    draft: Draft | None,
+    adjoint: Solver,
 ) -> loop.Carry:
-    still, guess, trace, limits = jax.lax.stop_gradient((system, guess, trace, limits))
-    first = loop.start(how, still, guess, trace)
-    end = loop.finish(still, loop.advance(how, still, first, trace, limits), first.x, trace)
+    still, guess, trace, limits, draft = jax.lax.stop_gradient((system, guess, trace, limits, draft))
+    first = loop.start(how, still, guess, trace, draft)
+    end = loop.finish(still, loop.advance(how, still, first, trace, limits, draft), first.x, trace)
     return end._replace(x=gradients.differentiable(adjoint, system, end))
 
 

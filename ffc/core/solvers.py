@@ -13,11 +13,15 @@ of all runs at once, then the second of all runs, and so on, each seeing the new
 
 A solver knows nothing of models. `cached=True` lets the system evaluate only the blocks asked for
 (`System.window`); `cached=False` evaluates a whole sweep at every step and keeps those blocks.
+
+The second axis is the *draft* (`ffc.core.drafts`): what becomes of the blocks behind the first one that changed.
+Without one they are what was evaluated. Jacobi and GSJacobi take one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Integral
 
+from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 
 
@@ -46,19 +50,32 @@ class Sequential:
 
 
 @dataclass(frozen=True)
-class Jacobi:
+class _Drafting:
+    """A solver that takes a draft, and names it where it has one."""
+
+    def __repr__(self) -> str:
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = [f"{name}={value!r}" for name, value in given.items() if name != "draft" or value is not None]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Jacobi(_Drafting):
     """Every block at once from the previous iterate (paper, algorithm 1)."""
+
+    draft: Draft | None = None
 
     def schedule(self, size: int) -> Schedule:
         return Schedule(window=size, block=1, cached=False)
 
 
-@dataclass(frozen=True)
-class GSJacobi:
+@dataclass(frozen=True, repr=False)
+class GSJacobi(_Drafting):
     """Jacobi inside a window of `window` blocks, which follows the solved prefix (paper, algorithm 3)."""
 
     window: int
     cached: bool = True
+    draft: Draft | None = None
 
     def schedule(self, size: int) -> Schedule:
         if not isinstance(self.window, Integral) or not 1 <= self.window <= size:

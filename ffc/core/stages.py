@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from ffc.core import loop
+from ffc.core.drafts import Draft
 from ffc.core.history import Trace
 from ffc.core.solution import Status
 from ffc.core.system import State, System
@@ -19,15 +20,22 @@ _advance = partial(jax.jit, static_argnums=0)(loop.advance)
 _finish = jax.jit(loop.finish)
 
 
-def run(how: loop.How, system: System, guess: State | None, trace: Trace | None, limits: loop.Limits) -> loop.Carry:
+def run(
+    how: loop.How,
+    system: System,
+    guess: State | None,
+    trace: Trace | None,
+    limits: loop.Limits,
+    draft: Draft | None = None,
+) -> loop.Carry:
     """What `loop.start`, `advance` and `finish` come to, in stages of halving batches."""
-    first = whole = part = _start(how, system, guess, trace)
+    first = whole = part = _start(how, system, guess, trace, draft)
     rest, curves, alive = system, trace, np.arange(len(first.status))
     while True:
-        part = _advance(how, rest, part, curves, limits, spare=_half(len(alive)) % max(1, len(alive)))
+        part = _advance(how, rest, part, curves, limits, draft, spare=_half(len(alive)) % max(1, len(alive)))
         whole = _put(whole, part, alive)
         running = np.asarray(part.status) == Status.RUNNING
-        if not running.any() or np.asarray(part.iterations).max(initial=0) >= limits.iterations:
+        if not running.any() or np.asarray(part.iterations)[running].max() >= limits.iterations:
             return _finish(system, whole, first.x, trace)
         kept = _kept(running)
         part, alive = _take(part, kept), alive[kept]

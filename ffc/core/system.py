@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+if TYPE_CHECKING:
+    from ffc.core.drafts import Draft
+
 State = Any
 Cache = Any
 
@@ -91,6 +94,19 @@ class System:
         """
         raise NotImplementedError(f"{type(self).__name__} has no window()")
 
+    def sweep_outputs(self, x: State) -> tuple[State, Any]:
+        """`sweep(x)`, and what a draft may ask for: what was found on the way, leaves [batch, N, ...]."""
+        return self.sweep(x), ()
+
+    def window_outputs(self, cache: Cache, x: State, start: jax.Array, count: int) -> tuple[jax.Array, Any, Cache]:
+        """`window` with stride 1, and between its values and its cache the outputs, leaves [batch, count, ...]."""
+        values, cache = self.window(cache, x, start, count, 1)
+        return values, (), cache
+
+    def draft(self) -> "Draft | None":
+        """What a solver may draft this system by (`ffc.core.drafts`), found for its weights; None where it has none."""
+        return None
+
     def select_samples(self, index: jax.Array) -> "System":
         """The system of the samples `index` [n] alone, so that finished samples can leave the batch."""
         raise NotImplementedError(f"{type(self).__name__} has no select_samples()")
@@ -165,6 +181,11 @@ def batch_size(x: State) -> int:
     return jax.tree.leaves(x)[0].shape[0]
 
 
+def block_count(x: State) -> int:
+    """The number of blocks in a state, or in a window of one."""
+    return sum(leaf.shape[1] for leaf in jax.tree.leaves(x))
+
+
 def l2_distance(x: State, y: State) -> jax.Array:
     """[batch] Euclidean norm of `x − y` over all blocks, as floating-point numbers."""
     squares = jax.tree.map(lambda a, b: jnp.sum(_difference(a, b) ** 2, axis=tuple(range(1, a.ndim))), x, y)
@@ -191,6 +212,25 @@ def _moved_leaf(key: jax.Array, values: jax.Array) -> jax.Array:
         steps = jnp.clip(jnp.round(4 * noise * (1 + jnp.abs(values.astype(jnp.float32)))), -most, most)
         return values + (jnp.abs(steps) if jnp.issubdtype(dtype, jnp.unsignedinteger) else steps).astype(dtype)
     return values + noise.astype(dtype) * (1 + jnp.abs(values))
+
+
+def described(state: State) -> str:
+    """Dtypes and shapes of a state, for a message."""
+    return str(jax.tree.map(lambda leaf: f"{jnp.result_type(leaf)}{list(jnp.shape(leaf))}", state))
+
+
+def take_blocks(x: jax.Array, start: jax.Array, width: int) -> jax.Array:
+    """[batch, width, ...]: the blocks of `x` from each sample's `start` [batch] on."""
+    if width == x.shape[1]:
+        return x
+    return jax.vmap(lambda row, s: jax.lax.dynamic_slice_in_dim(row, s, width))(x, start)
+
+
+def put_blocks(x: jax.Array, values: jax.Array, start: jax.Array) -> jax.Array:
+    """`x` with `values` [batch, width, ...] from each sample's `start` [batch] on."""
+    if values.shape[1] == x.shape[1]:
+        return values
+    return jax.vmap(lambda row, new, s: jax.lax.dynamic_update_slice_in_dim(row, new, s, axis=0))(x, values, start)
 
 
 def _expand(mask: jax.Array, ndim: int) -> jax.Array:
