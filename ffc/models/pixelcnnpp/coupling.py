@@ -47,6 +47,10 @@ class Coupling:
         """Pixels [..., channels] in [−1, 1] for the network's outputs [..., outputs]."""
         raise NotImplementedError
 
+    def near(self, outputs: jax.Array, pixels: jax.Array) -> jax.Array:
+        """`pixels(outputs)` for a draft: it may be wrong where that is far from `pixels`, found for other outputs."""
+        return self.pixels(outputs)
+
     def ties(self, outputs: jax.Array, tolerance: float) -> jax.Array:
         """[...] bool: rounding errors of `tolerance` in the outputs could give the pixel another value."""
         raise NotImplementedError
@@ -137,6 +141,11 @@ class InverseCDF(Coupling):
     def pixels(self, outputs: jax.Array) -> jax.Array:
         return jnp.stack([x for x, _ in self._channels(outputs)], axis=-1)
 
+    def near(self, outputs: jax.Array, pixels: jax.Array) -> jax.Array:
+        if self.steps != mixture.EIGHT_BIT:
+            return self.pixels(outputs)
+        return jnp.stack([x for x, _ in self._channels(outputs, pixels)], axis=-1)
+
     def ties(self, outputs: jax.Array, tolerance: float) -> jax.Array:
         """Moving a channel's means and cumulative by `tolerance` to and fro moves it by a level or more."""
         tied = jnp.zeros(outputs.shape[:-1], bool)
@@ -148,15 +157,20 @@ class InverseCDF(Coupling):
             tied |= high - low > 1 / mixture.EIGHT_BIT
         return tied
 
-    def _channels(self, outputs: jax.Array) -> Iterator[tuple[jax.Array, tuple[jax.Array, ...]]]:
-        """Each channel's value, and what it is the quantile of."""
+    def _channels(
+        self, outputs: jax.Array, near: jax.Array | None = None
+    ) -> Iterator[tuple[jax.Array, tuple[jax.Array, ...]]]:
+        """Each channel's value, and what it is the quantile of; looked for around the pixels `near` if given."""
         whole = mixture.read(outputs, self.shape[-1])
         log_weights = whole.logits
         before: list[jax.Array] = []
         for channel in range(self.shape[-1]):
             mean, log_scale = whole.mean(channel, before), whole.log_scales[channel]
             distribution = (log_weights, mean, log_scale, self.uniform[..., channel])
-            x = mixture.quantile(*distribution, self.steps)
+            if near is None:
+                x = mixture.quantile(*distribution, self.steps)
+            else:
+                x = mixture.quantile_near(*distribution, self.steps, near[..., channel])
             yield x, distribution
             before.append(x[..., None])
             log_weights = log_weights + mixture.log_mass(before[-1], mean, log_scale, self.steps)

@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
+from ffc.core.solve import solve
+from ffc.core.solvers import Sequential
 from ffc.core.system import Cache, State, System
 from ffc.models.pixelcnnpp import mixture, network
 from ffc.models.pixelcnnpp.coupling import Coupling
+from ffc.models.pixelcnnpp.drafts import NEIGHBOURS, ROWS, LinearOutputs, constants
 from ffc.models.pixelcnnpp.layers import Whole
 from ffc.models.pixelcnnpp.weights import Params
 from ffc.models.pixelcnnpp.windows import Names, Window, padded
@@ -69,16 +72,50 @@ class PixelSampling(System):
     def init_cache(self, x: State) -> Cache:
         """Zeros for every feature: a window recomputes all that it reads below its first row. And no row so far."""
 
-        def walk():
-            names = Names(*self._extent)
-            network.outputs(names, self.layers, x.reshape(self.coupling.shape))
-            return names.shapes
-
-        features = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(walk))
+        image = x.reshape(self.coupling.shape)
+        shapes = jax.eval_shape(self.features, image)
+        features = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
         return features | {"row": jnp.full(len(x), -1, jnp.int32)}
+
+    def sweep_outputs(self, x: State) -> tuple[State, tuple[jax.Array, Coupling]]:
+        outputs = self._outputs_everywhere(x)
+        return self.coupling.pixels(outputs).reshape(x.shape), _by_block((outputs, self.coupling), x.shape[1])
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         """Some rows, pixels of one row, or a column of all rows: where all samples stand, or each on its own."""
+        outputs, coupling, kept = self._window(cache, x, start, count, stride)
+        return coupling.pixels(outputs).reshape(x.shape[0], count, x.shape[2]), kept
+
+    def window_outputs(
+        self, cache: Cache, x: State, start: jax.Array, count: int
+    ) -> tuple[jax.Array, tuple[jax.Array, Coupling], Cache]:
+        """The outputs are the network's, and the noise that makes pixels of them."""
+        outputs, coupling, kept = self._window(cache, x, start, count, 1)
+        values = coupling.pixels(outputs).reshape(x.shape[0], count, x.shape[2])
+        return values, _by_block((outputs, coupling), count), kept
+
+    def draft(self) -> LinearOutputs:
+        """Averaged over six rows of an image that other noise gives: the first sample's, upside down."""
+        height, width = self._extent
+        noise = jax.tree.map(lambda noise: jnp.flip(noise[:1], axis=1), self.coupling)
+        image = solve(replace(self, coupling=noise), Sequential(cached=True)).value
+        rows = jnp.linspace(1, height - 1, min(ROWS, height - 1)).astype(jnp.int32)
+        return constants(self, image.reshape(noise.shape), rows, min(NEIGHBOURS, width - 1))
+
+    def features(self, image: jax.Array) -> dict[str, jax.Array]:
+        """All that windows keep, for whole images [batch, height, width, channels]."""
+        names = Names(*self._extent)
+        network.outputs(names, self.layers, image)
+        return names.shapes
+
+    def row_outputs(self, features: dict[str, jax.Array], image: jax.Array, row: jax.Array) -> jax.Array:
+        """The network's outputs [batch, columns, outputs] in a row, with `features` for all that lies above it."""
+        height, width = self._extent
+        ops = Window(height, width, features | {"x": padded(network.with_ones(image))}, row, 1, 0, width)
+        return self._outputs(ops, always=False)[:, 0]
+
+    def _window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int):
+        """The network's outputs in a window, the noise there, and the next cache."""
         height, width = self._extent
         image = padded(network.with_ones(x.reshape(self.coupling.shape)))
         if count == 1 or stride > 1 or len(x) == 1:
@@ -94,9 +131,8 @@ class PixelSampling(System):
             cache = self._vertical(new, cache, image, row, rows) | {"row": jnp.full(len(x), row, jnp.int32)}
             ops = Window(height, width, cache | {"x": image}, row, rows, column, columns)
             outputs = self._outputs(ops, always=False)
-        values = self.coupling.at(ops.region(0)).pixels(outputs)
         kept = {name: array for name, array in ops.kept.items() if name != "x"}
-        return values.reshape(x.shape[0], count, x.shape[2]), kept
+        return outputs, self.coupling.at(ops.region(0)), kept
 
     @property
     def _extent(self) -> tuple[int, int]:
@@ -121,3 +157,8 @@ class PixelSampling(System):
             return {name: ops.kept[name] for name in stack}
 
         return cache | jax.lax.cond(new, evaluate, lambda stack: stack, stack)
+
+
+def _by_block(tree, count: int):
+    """Leaves [batch, rows, columns, ...] as [batch, rows · columns, ...]."""
+    return jax.tree.map(lambda leaf: leaf.reshape(len(leaf), count, *leaf.shape[3:]), tree)

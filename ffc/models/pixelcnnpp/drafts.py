@@ -1,0 +1,82 @@
+"""Linear drafts: how the network's outputs for a pixel change with the pixels to its left.
+
+    outputs'_i = outputs_i + Σ_{k = 1 … K} M_k (x'_{i−k} − x_{i−k}),     x'_i = couple(outputs'_i, noise_i)
+
+Only the network is linearised; noise, argmax, quantile, channel order and rounding act exactly. The matrices M_k are
+constants of the weights: the Jacobian of the outputs by pixels of the same row, averaged over rows of an image.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+
+from ffc.core.drafts import Draft, Evaluated
+from ffc.core.errors import FFCError
+from ffc.core.system import State, System, indices
+
+if TYPE_CHECKING:
+    from ffc.models.pixelcnnpp.system import PixelSampling
+
+#: Pixels to the left that a draft looks at, and rows that its matrices are averaged over.
+NEIGHBOURS, ROWS = 4, 6
+_LEVEL = 1 / 127.5
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False, repr=False)
+class LinearOutputs(Draft):
+    """The draft of `PixelSampling` for windows in a row or of whole rows: rows go on side by side."""
+
+    left: jax.Array  # [K, channels, outputs]: M_k, transposed
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(neighbours={len(self.left)})"
+
+    def redraft(self, system: System, seen: Evaluated) -> State:
+        if not isinstance(seen.outputs, tuple) or len(seen.outputs) != 2:
+            raise FFCError(f"draft: {type(self).__name__} is one for PixelCNN++, not for {type(system).__name__}")
+        batch, count, channels = seen.after.shape
+        columns = min(count, system.row_length)
+
+        def by_column(leaf):
+            """[columns, batch · rows, ...]"""
+            return jnp.moveaxis(leaf.reshape(batch * count // columns, columns, *leaf.shape[2:]), 1, 0)
+
+        def step(changes, pixel):
+            """The next pixel of every row; `changes` [rows, K, channels] of those to its left, the nearest first."""
+            settled, x, y, (outputs, coupling) = pixel
+            moved = jnp.einsum("nkc,kco->no", changes, self.left)
+            drafted = jnp.where(settled[:, None], y, coupling.near(outputs + moved, y))
+            return jnp.concatenate([(drafted - x)[:, None], changes[:, :-1]], axis=1), drafted
+
+        settled = indices(count) <= seen.first[:, None]
+        rows = jax.tree.map(by_column, (settled, seen.before, seen.after, seen.outputs))
+        none = jnp.zeros((batch * count // columns, len(self.left), channels), seen.after.dtype)
+        _, drafted = jax.lax.scan(step, none, rows, unroll=4)
+        return jnp.moveaxis(drafted, 0, 1).reshape(seen.after.shape)
+
+
+@partial(jax.jit, static_argnames="neighbours")
+def constants(system: "PixelSampling", image: jax.Array, rows: jax.Array, neighbours: int) -> LinearOutputs:
+    """The draft of the network of `system`, averaged over `rows` of an `image` [1, height, width, channels].
+
+    Every 2·`neighbours`-th pixel of a row is moved by a level at once, channel by channel: what is farther away is
+    hardly felt, so that each of the outputs tells of one of them.
+    """
+    features, (width, channels), apart = system.features(image), image.shape[2:], 2 * neighbours
+    columns = indices(width)
+
+    def change(case):
+        """[columns, outputs]: how the outputs of a row change with a channel of the pixels moved."""
+        row, channel, phase = case
+        moved = jnp.where(columns % apart == phase, _LEVEL, 0)[:, None] * (indices(channels) == channel)
+        there, here = (system.row_outputs(features, image.at[:, row].add(by), row)[0] for by in (moved, 0 * moved))
+        return (there - here) / _LEVEL
+
+    cases = jnp.stack(jnp.meshgrid(rows, indices(channels), indices(apart), indexing="ij"), axis=-1)
+    changes = jax.lax.map(change, cases.reshape(-1, 3)).reshape(*cases.shape[:-1], width, -1).mean(axis=0)
+    left = [changes[:, (columns[k:] - k) % apart, columns[k:]].mean(axis=1) for k in range(1, neighbours + 1)]
+    return LinearOutputs(jnp.stack(left))
