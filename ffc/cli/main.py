@@ -20,6 +20,8 @@ from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
 from ffc.core.named import FIXED, NAMES, solver_by_name
 
+#: What a batch is drawn by, of the words of a command.
+WORDS = ("solver", "window", "block", "guess", "draft", "together", "seed", "verify")
 #: Exit codes.
 DONE, NOT_EXACT, ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -63,7 +65,8 @@ def sample(arguments: argparse.Namespace) -> int:
 
     checkpoint, system = given.load(arguments)
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
-    solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess)
+    draft, together = arguments.draft, arguments.together
+    solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess, draft, together)
     solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), repeats=1)
     if arguments.verify:  # untimed
         solution = verified(system, solution)
@@ -98,7 +101,7 @@ def _sample_many(arguments: argparse.Namespace) -> int:
         raise FFCError(f"{arguments.out}: {arguments.batches} batches are a file each; name a folder for them")
     for path in filter(None, (arguments.out / stream.SUMMARY, arguments.image)):
         check_writable(path)
-    words = {name: getattr(arguments, name) for name in ("solver", "window", "block", "guess", "seed", "verify")}
+    words = {name: getattr(arguments, name) for name in WORDS}
     system, batch = options.system_options(arguments), arguments.batch or options.BATCH
     source = stream.Source(given.sampler(arguments), **words, system=system, batch=batch)
     drawn = stream.draw(source, arguments.out, arguments.batches, arguments.quiet)
@@ -120,6 +123,11 @@ def compare(arguments: argparse.Namespace) -> int:
     checkpoint, system = given.load(arguments)
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     solvers = {name: solver_by_name(name, system, arguments.window, arguments.block, guess) for name in FIXED}
+    if arguments.draft:
+        together = arguments.together
+        solvers["drafted"] = solver_by_name("gs_jacobi", system, arguments.window, None, guess, True, together)
+    elif arguments.together:
+        raise FFCError("--together: in this table it belongs to --draft; give both, or leave it out")
     batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
     print(f"{checkpoint.meta['file']}: {batch}; seconds are warm, for the whole batch")
     print(_row("solver", "iterations", "certified", "max |diff|", "residual", "seconds", "× sequential", "× cached"))

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from ffc.core.errors import FFCError
 from ffc.core.keys import SEEDS
-from ffc.core.named import AUTO, BLOCKS
+from ffc.core.named import AUTO, BLOCKS, DRAFTED
 
 #: Samples that are drawn unless told.
 BATCH = 4
@@ -36,6 +36,10 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     text = (
         "where iterations begin: zeros (default), black, mean, row_above (gs_jacobi), or samples drawn before, OUT.npz"
     )
+    command.add_argument(
+        "--draft", action="store_true", help="gs_jacobi, jacobi: draft what an iteration leaves open (PixelCNN++, 8bit)"
+    )
+    command.add_argument("--together", action="store_true", help="gs_jacobi: windows wait for the slowest sample")
     command.add_argument("--guess", default="zeros", metavar="GUESS", help=text)
     text = "leave out the plain sweeps that check samples, and correct 8-bit ones"
     command.add_argument("--no-verify", dest="verify", action="store_false", help=text)
@@ -84,6 +88,10 @@ def check_solver(arguments: argparse.Namespace) -> None:
     for option, solver in (("window", "gs_jacobi"), ("block", "jacobi_gs")):
         if getattr(arguments, option) is not None and arguments.solver != solver:
             raise FFCError(f"--{option} belongs to --solver {solver}, not {arguments.solver}; leave it out")
+    for option, solvers in (("draft", DRAFTED), ("together", ("gs_jacobi",))):
+        if getattr(arguments, option) and arguments.solver not in solvers:
+            belongs = " and ".join(solvers)
+            raise FFCError(f"--{option} belongs to --solver {belongs}, not {arguments.solver}; leave it out")
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:

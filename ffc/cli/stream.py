@@ -28,9 +28,10 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
-from ffc.core.named import entry_of, solver_by_name
+from ffc.core.named import entry_of, own_draft, solver_by_name
 from ffc.core.solution import NOT_VERIFIED, Solution, Status, describe, describe_verification
 from ffc.core.solve import solve
 from ffc.core.system import System, count_ties
@@ -54,6 +55,8 @@ class Source:
     block: int | None
     system: dict[str, str]
     guess: str
+    draft: bool
+    together: bool
     seed: int
     batch: int
     verify: bool = True
@@ -74,16 +77,22 @@ class Source:
         return self.model.system_with(self.system, params, noise)
 
     def choose(self) -> dict[str, Any]:
-        """The solver, its window and its block; a race on batch 0 decides those that are `auto`."""
+        """The solver and its options; a race on batch 0 decides those that are `auto`."""
         system = self.system_of(0, self.checkpoint.params)
         guess = guess_by_name(self.guess, self.model, system)
-        return entry_of(solver_by_name(self.solver, system, self.window, self.block, guess), system)
+        options = (self.window, self.block, guess, self.draft, self.together)
+        return entry_of(solver_by_name(self.solver, system, *options), system)
 
-    def dispatch(self, index: int, params: Any, chosen: dict[str, Any]) -> dict[str, jax.Array]:
+    def own_draft(self, params: Any, chosen: dict[str, Any]) -> Draft | None:
+        """The draft of all batches, if the `chosen` solver has one: that of batch 0."""
+        return own_draft(self.system_of(0, params)) if chosen.get("draft") else None
+
+    def dispatch(self, index: int, params: Any, chosen: dict[str, Any], draft: Draft | None) -> dict[str, jax.Array]:
         """Have the device draw batch `index`, without waiting for it."""
         system = self.system_of(index, params)
         guess = guess_by_name(self.guess, self.model, system)
-        solver = solver_by_name(chosen["solver"], system, chosen.get("window"), chosen.get("block"))
+        options = {name: value for name, value in chosen.items() if name != "solver"} | {"draft": draft or False}
+        solver = solver_by_name(chosen["solver"], system, **options)
         return outcome(self.model, system, solve(system, solver, guess=guess, verify=self.verify))
 
 
@@ -233,7 +242,9 @@ def _deal(
     def work(device: jax.Device) -> None:
         with jax.default_device(device):
             params = jax.device_put(source.checkpoint.params, device)
-            begun = ((index, source.dispatch(index, params, settings["chosen"])) for index in _taken(missing))
+            chosen = settings["chosen"]
+            draft = source.own_draft(params, chosen)
+            begun = ((index, source.dispatch(index, params, chosen, draft)) for index in _taken(missing))
             for index, result in _one_behind(begun):  # the device is at the next while this one is written
                 Record(fetch(result), common | {"index": index}).save(folder / BATCH.format(index))
                 with lock:

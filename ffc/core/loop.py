@@ -152,7 +152,7 @@ def _cached(how: How, system: System) -> bool:
 
 def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> _Seen:
     schedule = how.schedule
-    start = window_start(system, schedule.window, c.prefix, c.status == Status.RUNNING)
+    start = window_start(system, schedule.window, c.prefix, c.status == Status.RUNNING, schedule.together)
     index = start[:, None] + indices(schedule.window)
     solved = index < c.prefix[:, None]
     hold = solved | (c.status != Status.RUNNING)[:, None]
@@ -161,12 +161,12 @@ def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> 
     if _cached(how, system):
         x, outputs, cache = _window_steps(system, schedule, c, start, hold)
         before, after = (take_blocks(state, start, schedule.window) for state in (c.x, x))
-        begin, pick = start, _whole
+        begin, pick = start, jnp.asarray
     else:
         x, outputs = _sweep_steps(system, schedule, c, start)
         before, after, cache = c.x, x, c.cache
         begin, pick = jnp.zeros_like(start), functools.partial(jnp.take_along_axis, indices=index, axis=1)
-        pick = _whole if schedule.window == system.size else pick
+        pick = jnp.asarray if schedule.window == system.size else pick
     same = pick(block_agreement(before, after))
     near = pick(_near(limits, before, after)) if how.tolerant else same
     evaluated = Evaluated(c.x, begin, before, after, outputs, first=begin)
@@ -177,12 +177,15 @@ def _near(limits: Limits, before: State, after: State) -> jax.Array:
     return block_distance(before, after) <= limits.tolerance + limits.relative * block_size(after)
 
 
-def window_start(system: System, width: int, prefix: jax.Array, running: jax.Array) -> jax.Array:
+def window_start(
+    system: System, width: int, prefix: jax.Array, running: jax.Array, together: bool = False
+) -> jax.Array:
     """[batch] where each sample's window of `width` begins: at its prefix or a little before, inside the system."""
     row = system.row_length
+    if system.lockstep or together:
+        prefix = jnp.full_like(prefix, jnp.min(jnp.where(running, prefix, system.size)))
     if system.lockstep:
-        slowest = jnp.min(jnp.where(running, prefix, system.size))
-        start = jnp.full_like(prefix, slowest) // ((width + 1) // 2) * ((width + 1) // 2)
+        start = prefix // ((width + 1) // 2) * ((width + 1) // 2)
     elif width % row == 0:
         start = prefix // row * row
     elif width < row:
@@ -294,7 +297,3 @@ def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, seen: _
         iterations=jnp.where(spoiled, c.iterations, after.iterations),
         drafting=jnp.asarray(c.drafting) & ~spoiled,
     )
-
-
-def _whole(mask: jax.Array) -> jax.Array:
-    return mask

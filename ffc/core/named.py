@@ -1,9 +1,11 @@
 """Solvers by the names that presets and the command line use."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from ffc.core import tune
+from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.solve import RowAbove
 from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential, Solver
@@ -14,6 +16,8 @@ FIXED = ("sequential", "cached", "jacobi", "gs_jacobi", "jacobi_gs")
 #: Those, and the one that a short race on the system decides.
 AUTO = "auto"
 NAMES = (*FIXED, AUTO)
+#: Those that take a draft.
+DRAFTED = ("jacobi", "gs_jacobi")
 #: A window that is given in blocks, not in rows.
 BLOCKS = re.compile(r"([1-9][0-9]*) blocks")
 
@@ -24,45 +28,72 @@ def solver_by_name(
     window: int | str | None = None,
     block: int | None = None,
     guess: State | RowAbove | None = None,
+    draft: Draft | bool = False,
+    together: bool = False,
 ) -> Solver:
     """The solver `name`, fitted to `system`.
 
-    `window` counts rows (of an image; half of them unless given), or blocks: "8 blocks" (pixels, or entries of
-    MADE). `block` counts blocks (a row unless given). The solver "auto" and the window "auto" are
-    decided by `ffc.core.tune.race`, which runs the system from `guess`. Raises `FFCError` where the name, window or
-    block does not fit.
+    `window` counts rows (of an image; half of them unless given, one with a draft), or blocks: "8 blocks" (pixels, or
+    entries of MADE). `block` counts blocks (a row unless given). `draft` is one, or True for the system's own.
+    The solver "auto" and the window "auto" are decided by `ffc.core.tune.race`, which runs the system from `guess`.
+    Raises `FFCError` where the name, window, block or draft does not fit.
     """
     if block is not None and (block < 1 or system.size % block):
         raise FFCError(
             f"block: {block} does not divide the system's {system.size} blocks; a row has {system.row_length}"
         )
+    if name not in NAMES:
+        raise FFCError(f"solver {name!r}: expected one of {', '.join(NAMES)}")
+    if together and name != "gs_jacobi":
+        raise FFCError(f"together: {name} has no windows that move; give gs_jacobi, or leave it out")
+    own = _draft(draft, name, system)
     if name == AUTO:
         return tune.fastest(system, tune.candidates(system), guess)
+    if name == "gs_jacobi" and window == AUTO:
+        raced = tune.windows(system) if own is None else tune.drafted(system, own)
+        return tune.fastest(system, [replace(solver, together=together or solver.together) for solver in raced], guess)
     if name == "gs_jacobi":
-        if window == AUTO:
-            return tune.fastest(system, tune.windows(system), guess)
-        return GSJacobi(_window_in_blocks(window, system))
+        rows = 1 if window is None and own is not None else window
+        return GSJacobi(_window_in_blocks(rows, system), draft=own, together=together)
     solvers: dict[str, Solver] = {
         "sequential": Sequential(),
         "cached": Sequential(cached=True),
-        "jacobi": Jacobi(),
+        "jacobi": Jacobi(draft=own),
         "jacobi_gs": JacobiGS(block or system.row_length),
     }
-    if name not in solvers:
-        raise FFCError(f"solver {name!r}: expected one of {', '.join(NAMES)}")
     return solvers[name]
 
 
 def entry_of(solver: Solver, system: System) -> dict[str, Any]:
-    """What a preset calls a solver: the `solver`, `window` and `block` that `solver_by_name` makes it from."""
+    """What a preset calls a solver: `solver` and the options that `solver_by_name` makes it from."""
+    drafted = {"draft": True} if getattr(solver, "draft", None) is not None else {}
     if isinstance(solver, GSJacobi):
         rows, rest = divmod(solver.window, system.row_length)
-        return {"solver": "gs_jacobi", "window": f"{solver.window} blocks" if rest else rows}
+        window = {"window": f"{solver.window} blocks" if rest else rows}
+        return {"solver": "gs_jacobi", **window, **drafted, **({"together": True} if solver.together else {})}
     if isinstance(solver, JacobiGS):
         return {"solver": "jacobi_gs", "block": solver.block}
     if isinstance(solver, Sequential):
         return {"solver": "cached" if solver.cached else "sequential"}
-    return {"solver": "jacobi"}
+    return {"solver": "jacobi", **drafted}
+
+
+def own_draft(system: System) -> Draft:
+    """The draft that `system` offers, or `FFCError`."""
+    draft = system.draft()
+    if draft is None:
+        raise FFCError(
+            "draft: this system offers none; PixelCNN++ does where pixels are rounded (quantize: 8bit); leave it out"
+        )
+    return draft
+
+
+def _draft(draft: Draft | bool | None, name: str, system: System) -> Draft | None:
+    if not draft:
+        return None
+    if name not in DRAFTED:
+        raise FFCError(f"draft: {name} takes none; it belongs to {' and '.join(DRAFTED)}; leave it out")
+    return own_draft(system) if draft is True else draft
 
 
 def _window_in_blocks(window: int | str | None, system: System) -> int:

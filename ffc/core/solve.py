@@ -87,6 +87,7 @@ def solve(
     if retire:
         arguments.check_retire(system, first, trace)
     draft = arguments.draft_of(solver, schedule)
+    system = system.in_step() if schedule.together else system
     how = loop.How(
         schedule,
         tolerant=isinstance(stop, Tolerance),

@@ -32,6 +32,7 @@ class Schedule:
     window: int
     block: int
     cached: bool
+    together: bool = False  # the windows of all samples begin where the slowest one's does
 
     @property
     def count(self) -> int:
@@ -55,7 +56,7 @@ class _Drafting:
 
     def __repr__(self) -> str:
         given = {field.name: getattr(self, field.name) for field in fields(self)}
-        shown = [f"{name}={value!r}" for name, value in given.items() if name != "draft" or value is not None]
+        shown = [f"{name}={value!r}" for name, value in given.items() if name in ("window", "cached") or value]
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -71,11 +72,16 @@ class Jacobi(_Drafting):
 
 @dataclass(frozen=True, repr=False)
 class GSJacobi(_Drafting):
-    """Jacobi inside a window of `window` blocks, which follows the solved prefix (paper, algorithm 3)."""
+    """Jacobi inside a window of `window` blocks, which follows the solved prefix (paper, algorithm 3).
+
+    Each sample has a window of its own; with `together`, all windows begin where the slowest sample's does. That takes
+    more iterations, each of which may cost less.
+    """
 
     window: int
     cached: bool = True
     draft: Draft | None = None
+    together: bool = False
 
     def schedule(self, size: int) -> Schedule:
         if not isinstance(self.window, Integral) or not 1 <= self.window <= size:
@@ -83,7 +89,7 @@ class GSJacobi(_Drafting):
                 f"GSJacobi: window is {self.window} blocks; it must be a whole number in 1 … {size}, the size of the "
                 "system"
             )
-        return Schedule(window=int(self.window), block=1, cached=self.cached)
+        return Schedule(window=int(self.window), block=1, cached=self.cached, together=self.together)
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,10 @@ class System:
         values, cache = self.window(cache, x, start, count, 1)
         return values, (), cache
 
+    def in_step(self) -> "System":
+        """The same system, for windows that begin at one block for all samples: worth writing where that costs less."""
+        return self
+
     def draft(self) -> "Draft | None":
         """What a solver may draft this system by (`ffc.core.drafts`), found for its weights; None where it has none."""
         return None

@@ -11,6 +11,7 @@ from functools import partial
 import jax.numpy as jnp
 
 from ffc.core import arguments
+from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.measure import seconds, timed
 from ffc.core.solution import Solution
@@ -64,7 +65,7 @@ def fastest(system: System, candidates: Sequence[Solver], guess: State | RowAbov
     return candidates[0] if len(candidates) == 1 or _is_empty(system) else race(system, candidates, guess)[0].solver
 
 
-def windows(system: System) -> list[Solver]:
+def windows(system: System) -> list[GSJacobi]:
     """GS-Jacobi with windows of a quarter and half of a row, and of 1, 2, 4 … rows, less than the whole system.
 
     A system that is shorter than two rows has one window of them all.
@@ -75,13 +76,21 @@ def windows(system: System) -> list[Solver]:
     return [*(GSJacobi(part) for part in parts if _pays(system, GSJacobi(part))), *map(GSJacobi, wide)]
 
 
+def drafted(system: System, draft: Draft) -> list[GSJacobi]:
+    """Drafted windows of half a row and of a row, of each sample's own and of all samples together."""
+    width, batch = system.row_length, batch_size(system.initial())
+    sizes = [width // 2, width] if width > 3 else [width]
+    return [GSJacobi(size, draft=draft, together=together) for size in sizes for together in (False, True)[:batch]]
+
+
 def candidates(system: System) -> list[Solver]:
     """Every kind of solver that the system can gain by, each once; the cached sequential one first.
 
     A window that costs a whole sweep proves no more than Jacobi does, and is left out.
     """
-    others = [solver for solver in (*windows(system), JacobiGS(system.row_length)) if _pays(system, solver)]
-    return [Sequential(cached=True), Jacobi(), *others]
+    draft = system.draft()
+    others: list[Solver] = [*windows(system), *(drafted(system, draft) if draft else []), JacobiGS(system.row_length)]
+    return [Sequential(cached=True), Jacobi(), *(solver for solver in others if _pays(system, solver))]
 
 
 def _pays(system: System, solver: Solver) -> bool:

@@ -15,21 +15,9 @@ from places import GOLDEN
 
 from ffc.cli import main as cli
 from ffc.core.named import FIXED
-from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.store import checkpoints
 
 SHAPE, BLOCKS = (3, 4, 1), 12
-
-
-@pytest.fixture(scope="module")
-def pixelcnnpp(tmp_path_factory):
-    """A PixelCNN++ of 4×4 images."""
-    import jax
-
-    model = PixelCNNPP((4, 4, 1), filters=4, resnets=1, mixtures=3)
-    path = tmp_path_factory.mktemp("checkpoints") / "pixelcnnpp.flax"
-    checkpoints.save(path, model, model.init(jax.random.key(0)), {"origin": "trained here", "data": "test"})
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +151,9 @@ def test_inspect_says_what_a_checkpoint_is(made, capsys):
         (["--solver", "jacobi", "--sed", "1"], "--sed"),
         (["--solver", "jacobi", "--guess", "white"], "guess 'white': expected one of zeros, black, mean, row_above"),
         (["--solver", "jacobi", "--guess", "none.npz"], "none.npz: no such file"),
+        (["--solver", "cached", "--draft"], "--draft belongs to --solver jacobi and gs_jacobi, not cached"),
+        (["--solver", "jacobi", "--together"], "--together belongs to --solver gs_jacobi, not jacobi"),
+        (["--solver", "gs_jacobi", "--draft"], "draft: this system offers none; PixelCNN++ does"),
         (["--solver", "jacobi", "--quantize", "8bit"], "option quantize: made has none of that name; leave it out"),
     ],
 )

@@ -25,6 +25,8 @@ from ffc.models.pixelcnnpp.layers import Region, cut
 class Coupling:
     """Noise for every pixel of a batch of images, and how it becomes pixels on a grid of levels, or on none."""
 
+    steps: int | None
+
     @property
     def shape(self) -> tuple[int, ...]:
         """[batch, height, width, channels] of the images."""

@@ -1,7 +1,7 @@
 """Sampling from PixelCNN++ as a triangular system: a block is a pixel, a function of the pixels before it."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from ffc.models.pixelcnnpp import mixture, network
 from ffc.models.pixelcnnpp.coupling import Coupling
 from ffc.models.pixelcnnpp.drafts import NEIGHBOURS, ROWS, LinearOutputs, constants
 from ffc.models.pixelcnnpp.layers import Whole
+from ffc.models.pixelcnnpp.mixture import EIGHT_BIT
 from ffc.models.pixelcnnpp.weights import Params
 from ffc.models.pixelcnnpp.windows import Names, Window, padded
 
@@ -27,6 +28,7 @@ class PixelSampling(System):
 
     layers: Params  # prepared by ffc.models.pixelcnnpp.weights.prepare
     coupling: Coupling  # the noise, and what it makes of the network's outputs
+    one_start: bool = field(metadata={"static": True}, default=False)  # windows of all samples begin at one block
 
     @property
     def size(self) -> int:
@@ -94,8 +96,16 @@ class PixelSampling(System):
         values = coupling.pixels(outputs).reshape(x.shape[0], count, x.shape[2])
         return values, _by_block((outputs, coupling), count), kept
 
-    def draft(self) -> LinearOutputs:
-        """Averaged over six rows of an image that other noise gives: the first sample's, upside down."""
+    def in_step(self) -> System:
+        return replace(self, one_start=True)
+
+    def draft(self) -> LinearOutputs | None:
+        """Averaged over rows of an image that other noise gives: the first sample's, upside down.
+
+        None where pixels are real numbers: no draft guesses all of their bits.
+        """
+        if self.coupling.steps != EIGHT_BIT:
+            return None
         height, width = self._extent
         noise = jax.tree.map(lambda noise: jnp.flip(noise[:1], axis=1), self.coupling)
         image = solve(replace(self, coupling=noise), Sequential(cached=True)).value
@@ -118,7 +128,7 @@ class PixelSampling(System):
         """The network's outputs in a window, the noise there, and the next cache."""
         height, width = self._extent
         image = padded(network.with_ones(x.reshape(self.coupling.shape)))
-        if count == 1 or stride > 1 or len(x) == 1:
+        if self.one_start or count == 1 or stride > 1 or len(x) == 1:
             # Samples march in step: one that stopped early is behind, and what it is given is not kept.
             start = jnp.max(start)
         if stride == 1 and count > width:

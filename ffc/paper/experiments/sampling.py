@@ -92,7 +92,8 @@ def system_of(job: Job, checkpoint: Checkpoint) -> System:
 
 
 def solver_of(job: Job, system: System, guess: State | RowAbove | None = None) -> Solver:
-    return solver_by_name(job.kind, system, job.options.get("window"), job.options.get("block"), guess)
+    options = {name: job.options[name] for name in ("window", "block", "draft", "together") if name in job.options}
+    return solver_by_name(job.kind, system, guess=guess, **options)
 
 
 def guess_of(job: Job, model: Sampler, system: System) -> State | RowAbove | None:

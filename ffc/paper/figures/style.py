@@ -121,6 +121,7 @@ def look(record: Record) -> Look:
     options = options | chosen
     notes = [LOOKS[chosen["solver"]].label] if record.meta["kind"] == "auto" else []
     notes += [f"{name} {options[name]}" for name in ("window", "block", "guess") if options.get(name)]
+    notes += [note for name, note in (("draft", "drafted"), ("together", "together")) if options.get(name)]
     if "iterations" in options:
         notes.append(f"{options['iterations']} iterations")
     label = f"{base.label} ({', '.join(notes)})" if notes else base.label
