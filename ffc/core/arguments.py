@@ -108,7 +108,7 @@ def window_of(
     if not isinstance(returned, tuple) or len(returned) != 2:
         raise FFCError(f"system: window of {name} returns {type(returned).__name__}; let it return (values, cache)")
     wanted = jax.ShapeDtypeStruct((x.shape[0], count, *x.shape[2:]), x.dtype)
-    (values, before), (found, after) = (tuple(map(_described, pair)) for pair in ((wanted, cache), returned))
+    (values, before), (found, after) = (tuple(map(described, pair)) for pair in ((wanted, cache), returned))
     if found != values:
         raise FFCError(f"system: window of {name} returns {found} for {count} blocks; let it return {values}")
     if after != before:
@@ -166,8 +166,8 @@ def check_tolerance(expected: State) -> None:
 def check_example(system: System, expected: State) -> None:
     """`FFCError` unless `example` gives states of the system."""
     found = jax.eval_shape(lambda system: system.example(key_of(0)), system)
-    if (described := described(found)) != (wanted := described(expected)):
-        raise FFCError(f"system: example of {_name(system)} gives {described}; a state has {wanted}: let them agree")
+    if (given := described(found)) != (wanted := described(expected)):
+        raise FFCError(f"system: example of {_name(system)} gives {given}; a state has {wanted}: let them agree")
 
 
 def blocks_of(blocks: Iterable[int] | None, size: int) -> Sequence[int]:
