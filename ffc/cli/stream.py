@@ -28,6 +28,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from ffc.cli.arithmetic import arithmetic
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
@@ -68,7 +69,7 @@ class Source:
     def settings(self) -> dict[str, Any]:
         """All that decides the bits of a batch but its index, JSON-able."""
         words = {name: value for name, value in vars(self).items() if name != "checkpoint"}
-        facts = {"model": repr(self.model), "weights": self.checkpoint.meta["sha256"], "arithmetic": _arithmetic()}
+        facts = {"model": repr(self.model), "weights": self.checkpoint.meta["sha256"], "arithmetic": arithmetic()}
         return facts | words | provenance()
 
     def system_of(self, index: int, params: Any) -> System:
@@ -94,25 +95,6 @@ class Source:
         options = {name: value for name, value in chosen.items() if name != "solver"} | {"draft": draft or False}
         solver = solver_by_name(chosen["solver"], system, **options)
         return outcome(self.model, system, solve(system, solver, guess=guess, verify=self.verify))
-
-
-#: Settings of JAX that may change the last bits; random numbers depend on none (`ffc.core.keys`).
-_ARITHMETIC = (
-    "jax_allow_f16_reductions",
-    "jax_disable_jit",
-    "jax_disable_most_optimizations",
-    "jax_enable_x64",
-    "jax_exec_time_optimization_effort",
-    "jax_optimization_level",
-)
-_HARMLESS = ("--xla_force_host_platform_device_count", "--xla_dump")  # flags that change no bit
-
-
-def _arithmetic() -> dict[str, Any]:
-    """How the environment has numbers computed, JSON-able."""
-    settings = {name: getattr(jax.config, name, None) for name in _ARITHMETIC}
-    flags = [flag for flag in os.environ.get("XLA_FLAGS", "").split() if not flag.startswith(_HARMLESS)]
-    return {**settings, "XLA_FLAGS": sorted(flags), "NVIDIA_TF32_OVERRIDE": os.environ.get("NVIDIA_TF32_OVERRIDE")}
 
 
 def outcome(model: Sampler, system: System, solution: Solution) -> dict[str, jax.Array]:

@@ -156,8 +156,14 @@ def test_a_derivative_is_as_exact_as_the_state_it_is_taken_at():
     assert np.abs(near - answer).max() < 1e-3
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Breaking(zoo.Breaking):
+    discrete = False  # as its weights are here
+
+
 def test_what_is_not_finite_has_no_derivative_and_leaves_other_samples_alone():
-    broken = zoo.Breaking(jnp.eye(12, k=-1), jnp.ones((2, 12)), breaks=jnp.array([5, -1]))
+    broken = Breaking(jnp.eye(12, k=-1), jnp.ones((2, 12)), breaks=jnp.array([5, -1]))
 
     def of(u):
         return solve(replace(broken, u=u), Sequential()).value
