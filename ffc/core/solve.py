@@ -39,13 +39,13 @@ class Tolerance:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class RowAbove:
-    """A guess: a row that a moving window meets begins as the row before it stands by then.
+    """A guess: a row that a moving window reaches begins as the row before it is then.
 
     A row is `system.row_length` blocks. The rows of the first window begin at `system.initial()`.
     """
 
 
-#: Linear systems are evaluated in whole sweeps, of which none settles more than one over all blocks.
+#: Linear systems are evaluated in whole sweeps, and none settles more blocks than one of Jacobi's.
 _ADJOINT = Jacobi()
 
 
@@ -61,20 +61,22 @@ def solve(
 ) -> Solution:
     """Solve `system` by the schedule of `solver`, as one device program.
 
-    Stops when every sample is certified (or within the tolerance, at the limit, or not finite). The first
-    iteration begins at `guess`; at `system.initial()` unless given. It decides how many iterations are
-    needed. What is certified is the same, but for the last bits of real numbers where a window's sums depend
-    on where it begins. With `trace`, error curves of `trace.length` iterations are
-    kept; after a sample's end they stay level. With `retire`, finished samples leave the batch (`ffc.core.stages`):
-    a program for each size of batch, for systems that can `select_samples`, and not inside `jit`. Sums may then
-    run in another order, so that last bits differ. With `verify`, plain sweeps have the last word: they lead discrete
-    values on to the plain sequential ones, and measure the residual of others (`ffc.core.verify`). Raises `FFCError`
-    where an argument is not what it should be, the solver does not fit the size of the system, or the guess the shape
-    of its states.
+    - `stop`: when a sample ends: certified whole (`Exact`), within a `Tolerance`, or at a limit of iterations. It also
+      ends where its values are not finite.
+    - `trace`: error curves to keep, against a solution that is known. They stay level after a sample's end.
+    - `guess`: where the first iteration begins; `system.initial()` unless given. It decides how many iterations are
+      needed. What is certified is the same, except for the last bits of real numbers where a window's sums depend on
+      where it begins.
+    - `retire`: let finished samples leave the batch (`ffc.core.stages`). That takes `system.select_samples`, and a
+      program for each size of the batch; it does not work inside `jit`. Sums may run in another order, so that last
+      bits differ.
+    - `adjoint`: the solver of the linear systems for derivatives. `value` is differentiable, in forward and reverse
+      mode, by the floating-point arrays of `system` (`ffc.core.gradients`).
+    - `verify`: end with plain sweeps (`ffc.core.verify`). They lead discrete values on to the plain sequential ones,
+      and measure the residual of others.
 
-    `value` is differentiable, in forward and in reverse mode, by the floating-point arrays of `system`
-    (`ffc.core.gradients`); the linear systems for that are solved by the schedule of `adjoint`, in whole sweeps. Raises
-    `FFCError` where a `discrete` system is differentiated.
+    Raises `FFCError` where an argument is not what it should be, the solver does not fit the size of the system, the
+    guess does not have the shape of its states, or a `discrete` system is differentiated.
     """
     states = arguments.state_of(system)
     schedule = arguments.schedule_of(solver, system.size)
