@@ -81,6 +81,8 @@ class Solution:
     #: [batch] how far a plain sweep moves `value` at most, in the real dtype of the state; None: not verified.
     residual: jax.Array | None = None
     verification: Verification | None = None
+    #: [batch] bool: the solver's draft made the system overflow, and the sample went on without; None: no draft.
+    undrafted: jax.Array | None = None
 
     @property
     def status(self) -> list[Status]:
@@ -98,7 +100,12 @@ class Solution:
 
     @property
     def message(self) -> str:
-        return f"{describe(Counter(self.status))}; {self._verified}"
+        found = [describe(Counter(self.status)), self._verified]
+        if self.undrafted is not None and (count := int(np.sum(np.asarray(self.undrafted)))):
+            found.append(
+                f"{count} of {len(self.status)} samples went on without a draft, which made the system overflow"
+            )
+        return "; ".join(found)
 
     @property
     def _verified(self) -> str:

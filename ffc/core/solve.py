@@ -108,6 +108,7 @@ def solve(
         size=system.size,
         steps_per_iteration=schedule.block,
         history=end.history,
+        undrafted=None if end.drafting is None else ~end.drafting,
     )
     return verified(system, solution) if verify else solution
 

@@ -147,7 +147,10 @@ def test_a_sample_that_a_draft_has_spoiled_goes_on_without(solver):
     sound = zoo.chain(3)
     answer = jnp.asarray(zoo.in_order(sound))
     wild = drafting.Adversary(answer.at[1].set(1e30))
-    assert_answer(solve(Leaky(sound.weights, sound.u), replace(solver, draft=wild)), answer)
+    solution = solve(Leaky(sound.weights, sound.u), replace(solver, draft=wild))
+    assert_answer(solution, answer)
+    assert solution.undrafted.tolist() == [False, True, False]
+    assert "1 of 3 samples went on without a draft" in solution.message
 
 
 def test_a_tolerance_accepts_what_was_evaluated():
