@@ -19,6 +19,7 @@ p, pre { max-width: 60em }
 table { border-collapse: collapse }
 th { text-align: left; border-bottom: 2px solid #888 }
 th, td { padding: 4px 10px }
+td:nth-child(n+3) { white-space: nowrap } /* a number keeps its exponent */
 tr:nth-child(even) { background: #f3f3f3 }
 pre { background: #f6f6f6; padding: 6px 10px; overflow-x: auto }
 img { max-width: 100% }"""
