@@ -65,6 +65,14 @@ class Model:
         """`FFCError` unless `params` has the names and shapes of this model's weights."""
         _compare(params, self.shapes(), ())
 
+    def bare(self, params: Params) -> Params:
+        """`params` without what the sizes decide: the least that `complete` makes them from again."""
+        return params
+
+    def complete(self, params: Params) -> Params:
+        """`params` with what the sizes decide, where a file leaves it out; anything else is left to `check`."""
+        return params
+
     def finish(self, params: Params, images: jax.Array) -> Params:
         """The weights after training: `params`, with statistics of the training `images` if the model keeps any."""
         return params

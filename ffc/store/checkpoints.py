@@ -43,10 +43,11 @@ class Checkpoint:
         return sum(leaf.size for path, leaf in leaves if path[-1].key not in _FIXED)
 
 
-def save(path: str | Path, model: Model, params: Tree, meta: dict[str, Any]) -> None:
+def save(path: str | Path, model: Model, params: Tree, meta: dict[str, Any], compact: bool = False) -> None:
     """Write `path` (`.flax`) and its `.json`; the same weights always give the same bytes.
 
-    `meta` is JSON-able: origin, data, training … Raises `FFCError` where `load` would refuse the result.
+    `meta` is JSON-able: origin, data, training … `compact` weights are rounded to bfloat16, and lack what the model's
+    sizes decide: `load` returns the rounded ones, whole. Raises `FFCError` where it would refuse the result.
     """
     path = Path(path)
     if path.suffix != ".flax":
@@ -57,6 +58,8 @@ def save(path: str | Path, model: Model, params: Tree, meta: dict[str, Any]) -> 
     params = jax.tree.map(np.asarray, params)
     try:
         model.check(params)
+        if compact:
+            params = jax.tree.map(lambda leaf: np.asarray(leaf, jnp.bfloat16), model.bare(params))
         _check_numbers(params)
     except FFCError as error:
         raise FFCError(f"{path}: {error}; nothing was written") from None
@@ -84,7 +87,10 @@ def load(path: str | Path, shape: tuple[int, ...] | None = None, trunc_lambda: f
         described = sidecar.pop("model", None)
         tree = _arrays(given if described else unwrapped(given))  # ours are wrapped in nothing
         _check_numbers(tree)
-        model = _described(described, tree) if described else _recognised(tree, shape, trunc_lambda)
+        if described:
+            model, tree = _described(described, tree)
+        else:
+            model = _recognised(tree, shape, trunc_lambda)
     except FFCError as error:
         raise FFCError(f"{path}: {error}") from None
     return Checkpoint(model, tree, {"origin": "given", **sidecar, "sha256": digest, "file": path.name})
@@ -189,8 +195,8 @@ def _sidecar(path: Path, digest: str) -> dict[str, Any]:
     return sidecar
 
 
-def _described(description: dict[str, Any], tree: Tree) -> Model:
-    """The model that our own sidecar names, if the weights are its."""
+def _described(description: dict[str, Any], tree: Tree) -> tuple[Model, Tree]:
+    """The model that our own sidecar names, if the weights are its; and these, whole."""
     sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
     kind = str(sizes.pop("kind"))
     if not is_known(kind):
@@ -206,10 +212,11 @@ def _described(description: dict[str, Any], tree: Tree) -> Model:
         raise FFCError(f"the .json beside it names sizes beyond its {count} weights")
     try:
         model = cls(**sizes)
+        tree = model.complete(tree)
         model.check(tree)
     except (TypeError, ValueError) as error:
         raise FFCError(f"the .json beside it describes no {cls.__name__} ({error})") from None
-    return model
+    return model, tree
 
 
 def _recognised(tree: Tree, shape: tuple[int, ...] | None, trunc_lambda: float | None) -> Model:

@@ -57,6 +57,33 @@ def test_the_same_weights_are_the_same_bytes(model, saved, tmp_path):
     assert saved.read_bytes() == (tmp_path / "again.flax").read_bytes()
 
 
+def test_compact_weights_are_the_rounded_ones_in_half_the_bytes_and_stay_themselves(model, saved, tmp_path):
+    path, again = tmp_path / "compact.flax", tmp_path / "again.flax"
+    checkpoints.save(path, model, weights(model), {}, compact=True)
+    checkpoint = checkpoints.load(path)
+    assert checkpoint.model == model
+    rounded = jax.tree.map(lambda leaf: np.asarray(leaf, jnp.bfloat16).astype(np.float32), model.bare(weights(model)))
+    jax.tree.map(np.testing.assert_array_equal, checkpoint.params, model.complete(rounded))
+    numbers = [sum(leaf.size for leaf in jax.tree.leaves(tree)) for tree in (weights(model), rounded)]
+    assert saved.stat().st_size - path.stat().st_size >= 4 * numbers[0] - 2 * numbers[1] - 2 * len(
+        jax.tree.leaves(rounded)
+    )
+    checkpoints.save(again, model, checkpoint.params, {}, compact=True)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_masks_that_were_left_out_are_not_made_for_sizes_that_are_not_the_weights(tmp_path):
+    """They would take memory for what a file only claims."""
+    model = MADE((2, 3, 1), hidden=(8, 8))
+    path = tmp_path / "model.flax"
+    checkpoints.save(path, model, weights(model), {}, compact=True)
+    claimed = json.loads(path.with_suffix(".json").read_text())
+    claimed["model"]["hidden"] = [100, 100]
+    path.with_suffix(".json").write_text(json.dumps(claimed))
+    with pytest.raises(FFCError, match=r"model\.flax: .*net\.0 lacks mask"):
+        checkpoints.load(path)
+
+
 def test_without_a_sidecar_sizes_are_read_from_the_weights(model, saved):
     saved.with_suffix(".json").unlink()
     assert checkpoints.load(saved, getattr(model, "shape", None), trunc_lambda=1e-6).model == model

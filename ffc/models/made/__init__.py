@@ -109,6 +109,28 @@ class MADE(Sampler):
         if np.any(last >= np.arange(self.size)):
             raise FFCError("MADE: the masks let an output see its own or a later input; no order can sample from it")
 
+    def bare(self, params: Params) -> Params:
+        """Without masks, and with zeros where they are: such weights pack well."""
+        layers = {name: params["net"][name] for name in _LAYERS}
+        return {
+            "net": {
+                name: {"weight": layer["weight"] * layer["mask"], "bias": layer["bias"]}
+                for name, layer in layers.items()
+            }
+        }
+
+    def complete(self, params: Params) -> Params:
+        """With the masks of fresh weights, where there are none."""
+        if not self.is_params(params):
+            return params
+        net, shapes = params["net"], self.shapes()["net"]
+        if any(
+            "mask" in net[name] or np.shape(net[name].get("weight")) != shapes[name]["weight"].shape for name in _LAYERS
+        ):
+            return params  # also weights that claim sizes which are not theirs: masks would take memory for them
+        masks = zip(_LAYERS, self._masks(), strict=True)
+        return {**params, "net": net | {name: net[name] | {"mask": mask} for name, mask in masks}}
+
     def _masks(self) -> list[np.ndarray]:
         """0/1 masks [out, in]; a unit of degree d sees the entries 0 … d, and the degrees are the authors' draws."""
         draws = np.random.RandomState(0)
