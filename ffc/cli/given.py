@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ffc.cli import options
 from ffc.core.errors import FFCError
+from ffc.core.named import AUTO
 
 if TYPE_CHECKING:
     from ffc.core.system import System
@@ -13,19 +14,44 @@ if TYPE_CHECKING:
 
 
 def checkpoint(arguments: argparse.Namespace) -> "Checkpoint":
-    """The checkpoint of a command, with the model that reads it imported where it is named."""
+    """The checkpoint of a command, a file or in the box; the model that reads it is imported where it is named."""
+    from ffc import box
     from ffc.models import model_class
     from ffc.store import checkpoints
 
     if arguments.model is not None:
         model_class(arguments.model)
+    if _is_name(arguments.checkpoint):
+        return box.load(str(arguments.checkpoint))
     return checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+
+
+def _is_name(path: Path) -> bool:
+    """Whether it is not the path of a file, but a name for the box."""
+    return not path.suffix and len(path.parts) == 1 and not path.is_file()
+
+
+def settle(arguments: argparse.Namespace) -> None:
+    """Where no solver was named: for a model in the box the one that was the fastest there, and else a race.
+
+    It was measured on a system that may round; where the arguments ask for another, it is a race, too.
+    """
+    from ffc import box
+
+    measured: dict[str, Any] = {}
+    if _is_name(arguments.checkpoint):
+        measured = box.about(str(arguments.checkpoint))["sampling"]
+    fits = all(measured.get(name) == value for name, value in options.system_options(arguments).items())
+    for name, value in (measured if measured and fits else {"solver": AUTO}).items():
+        setattr(arguments, name, value)
 
 
 def sampler(arguments: argparse.Namespace) -> Any:
     """The `Checkpoint` of a command whose model must be a `Sampler`."""
     from ffc.models import Sampler
 
+    if getattr(arguments, "solver", AUTO) is None:
+        settle(arguments)
     found = checkpoint(arguments)
     if not isinstance(found.model, Sampler):
         kind = found.model.kind

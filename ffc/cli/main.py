@@ -1,5 +1,5 @@
-"""The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is; time a preset's
-solvers against each other; keep its small records.
+"""The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is; list those in the box,
+train one's own; time a preset's solvers against each other; keep its small records.
 
 Heavy modules are imported where they are used, so that `--help` and a mistyped option answer at once.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ffc import __version__
-from ffc.cli import given, options
+from ffc.cli import given, models, options, train
 from ffc.cli.terminal import make_tolerant
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
@@ -55,6 +55,8 @@ def sample(arguments: argparse.Namespace) -> int:
 
     if arguments.batches > 1:
         return _sample_many(arguments)
+    if arguments.out is None and arguments.image is None:
+        raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz, or both")
     for path in filter(None, (arguments.out, arguments.image)):
         check_writable(path)
     from ffc.cli.stream import fetch, outcome
@@ -81,11 +83,13 @@ def sample(arguments: argparse.Namespace) -> int:
         "size": solution.size,
         "checkpoint": checkpoint.meta,
     }
-    Record(arrays, settings | provenance()).save(arguments.out)
+    if arguments.out:
+        Record(arrays, settings | provenance()).save(arguments.out)
     if arguments.image:
         write_image(arguments.image, np.asarray(model.pictures(arrays["samples"])))
     if not arguments.quiet:
-        print(f"{arguments.out}: {solution.message}; {arrays['iterations'].max()} iterations, {seconds[0]:.3g} s")
+        iterations = arrays["iterations"].max()
+        print(f"{arguments.out or arguments.image}: {solution.message}; {iterations} iterations, {seconds[0]:.3g} s")
     return DONE if solution.exact else NOT_EXACT
 
 
@@ -97,13 +101,16 @@ def _sample_many(arguments: argparse.Namespace) -> int:
     for option, file in (("noise", arguments.noise), ("guess", arguments.guess.endswith(".npz"))):
         if file:
             raise FFCError(f"--{option}: a file serves one batch, not {arguments.batches}; leave --batches out")
+    if arguments.out is None:
+        raise FFCError(f"sample: {arguments.batches} batches are a file each; name a folder for them, --out FOLDER")
     if arguments.out.suffix == ".npz" or arguments.out.is_file():
         raise FFCError(f"{arguments.out}: {arguments.batches} batches are a file each; name a folder for them")
     for path in filter(None, (arguments.out / stream.SUMMARY, arguments.image)):
         check_writable(path)
+    checkpoint = given.sampler(arguments)
     words = {name: getattr(arguments, name) for name in WORDS}
     system, batch = options.system_options(arguments), arguments.batch or options.BATCH
-    source = stream.Source(given.sampler(arguments), **words, system=system, batch=batch)
+    source = stream.Source(checkpoint, **words, system=system, batch=batch)
     drawn = stream.draw(source, arguments.out, arguments.batches, arguments.quiet)
     if arguments.image:
         first = stream.first_samples(arguments.out)
@@ -168,7 +175,8 @@ def inspect(arguments: argparse.Namespace) -> int:
     checkpoint = given.checkpoint(arguments)
     lines = {"file": arguments.checkpoint, "model": checkpoint.model.kind, **asdict(checkpoint.model)}
     lines |= {"parameters": f"{checkpoint.parameters:,}", "sha256": checkpoint.meta["sha256"]}
-    lines |= {name: checkpoint.meta[name] for name in ("origin", "data") if name in checkpoint.meta}
+    told = ("origin", "data", "metrics", "command")
+    lines |= {name: checkpoint.meta[name] for name in told if name in checkpoint.meta}
     for name, value in lines.items():
         print(f"{name:<12} {value}")
     return DONE
@@ -216,8 +224,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True)
 
     command = _command(commands, sample, "draw samples by one solver")
-    command.add_argument("--solver", required=True, choices=NAMES)
-    command.add_argument("--out", required=True, type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
+    text = "default: the one that was the fastest for a model in the box; else auto, a race"
+    command.add_argument("--solver", choices=NAMES, help=text)
+    command.add_argument("--out", type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
     text = "with N > 1, --out is a folder with a file for each batch; the same command continues a stopped run"
     command.add_argument("--batches", type=options.at_least(1), default=1, metavar="N", help=text)
     command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples, or the first ones, as a picture")
@@ -228,6 +237,9 @@ def _parser() -> argparse.ArgumentParser:
     options.add_sampling(command)
 
     _command(commands, inspect, "model, sizes, parameter count, SHA-256")
+
+    models.add(commands)
+    train.add(commands)
 
     text = "time all solvers of a preset that has run, in turn: one table"
     command = commands.add_parser("bench", help=text, description=text, allow_abbrev=False)
@@ -254,7 +266,9 @@ def _parser() -> argparse.ArgumentParser:
 def _command(commands, run, text: str) -> argparse.ArgumentParser:
     command = commands.add_parser(run.__name__, help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=run)
-    command.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a .flax or .pth file")
+    command.add_argument(
+        "checkpoint", type=Path, metavar="CHECKPOINT", help="a .flax or .pth file, or a name of ffc models"
+    )
     command.add_argument(
         "--size", type=options.image_size, metavar="HxW[xC]", help="image size, if the checkpoint does not say"
     )

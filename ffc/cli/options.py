@@ -84,14 +84,15 @@ def image_size(text: str) -> tuple[int, ...]:
 
 
 def check_solver(arguments: argparse.Namespace) -> None:
-    """`FFCError` on an option of another solver than the one that was named."""
+    """`FFCError` on an option of another solver than the one that was named, or else raced for."""
+    named = arguments.solver or AUTO
     for option, solver in (("window", "gs_jacobi"), ("block", "jacobi_gs")):
-        if getattr(arguments, option) is not None and arguments.solver != solver:
-            raise FFCError(f"--{option} belongs to --solver {solver}, not {arguments.solver}; leave it out")
+        if getattr(arguments, option) is not None and named != solver:
+            raise FFCError(f"--{option} belongs to --solver {solver}, not {named}; leave it out")
     for option, solvers in (("draft", DRAFTED), ("together", ("gs_jacobi",))):
-        if getattr(arguments, option) and arguments.solver not in solvers:
+        if getattr(arguments, option) and named not in solvers:
             belongs = " and ".join(solvers)
-            raise FFCError(f"--{option} belongs to --solver {belongs}, not {arguments.solver}; leave it out")
+            raise FFCError(f"--{option} belongs to --solver {belongs}, not {named}; leave it out")
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:

@@ -8,7 +8,8 @@ from ffc.core.errors import need
 
 need("flax", "optax", "tqdm", extra="training")
 
+from ffc.training.checkpoint import train_checkpoint
 from ffc.training.loop import TrainResult, train
 from ffc.training.settings import TrainSettings
 
-__all__ = ["TrainResult", "TrainSettings", "train"]
+__all__ = ["TrainResult", "TrainSettings", "train", "train_checkpoint"]

@@ -36,8 +36,10 @@ def bare(wheel, tmp_path_factory) -> Path:
     return conda.create([str(wheel)], tmp_path_factory.mktemp("environment") / "bare").parent
 
 
-def test_the_wheel_holds_the_library_alone(wheel):
-    library = {str(path.relative_to(ROOT)) for path in (ROOT / "ffc").rglob("*") if path.suffix in (".py", ".typed")}
+def test_the_wheel_holds_the_library_and_the_box_alone(wheel):
+    kinds = (".py", ".typed", ".flax", ".json")  # the last two are the box
+    library = {str(path.relative_to(ROOT)) for path in (ROOT / "ffc").rglob("*") if path.suffix in kinds}
+    assert any(name.startswith("ffc/box/") and name.endswith(".flax") for name in library)
     with zipfile.ZipFile(wheel) as file:
         names = set(file.namelist())
     assert {name for name in names if not name.startswith(f"fast_feedforward-{__version__}.dist-info/")} == library

@@ -22,8 +22,9 @@ ROOMS = {
     "store": (*LIBRARY, "data", "training"),
     "data": (*LIBRARY, "store", "training"),
     "training": (*LIBRARY, "store", "data"),
+    "box": (*LIBRARY, "store", "data", "training"),
     "paper": (*LIBRARY, "store", "data", "training"),
-    "cli": (*LIBRARY, "store", "data", "training", "paper"),
+    "cli": (*LIBRARY, "store", "data", "training", "box", "paper"),
 }
 FILES = sorted((ROOT / "ffc").rglob("*.py"))
 

@@ -1,0 +1,52 @@
+"""Models in the box: small trained weights that come with the library, found by name.
+
+Each is a checkpoint of two files here: `NAME.flax`, compact (`ffc.store.checkpoints.save`), and `NAME.json`, which
+says what it is: model, data and their licence, training and the command that repeats it, loss, SHA-256, the solver that
+was fastest, and levels of a sample that tests draw again. `ffc.box.make` makes them.
+"""
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ffc.core.errors import FFCError, need
+from ffc.store.checkpoints import Checkpoint
+from ffc.store.checkpoints import load as load_checkpoint
+
+__all__ = ["about", "load", "names", "weights"]
+
+FOLDER = Path(__file__).parent
+_AGAIN = "pip install --force-reinstall 'fast-feedforward[checkpoints]'"
+
+
+def names() -> list[str]:
+    """The models in the box, in alphabetical order."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def about(name: str) -> dict[str, Any]:
+    """What the model `name` is, JSON-able. Raises `FFCError`, with the nearest names, where there is none."""
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known) or 'nothing'}"
+        raise FFCError(f"{name}: no model of that name is in the box; {hint}")
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def weights(name: str) -> Path:
+    """The file of the weights. Raises `FFCError` where the installation lacks it, or it is not what was made."""
+    recorded, path = about(name)["sha256"], FOLDER / f"{name}.flax"
+    if not path.is_file():
+        raise FFCError(f"{name}: this installation lacks its weights ({path.name}); run: {_AGAIN}")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != recorded:
+        raise FFCError(f"{path}: damaged, for its SHA-256 is not the recorded one; run: {_AGAIN}")
+    return path
+
+
+def load(name: str) -> Checkpoint:
+    """The model `name`, with its weights. Raises `FFCError` as `weights` does."""
+    need("flax", extra="checkpoints")
+    return load_checkpoint(weights(name))

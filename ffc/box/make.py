@@ -1,0 +1,111 @@
+"""Put a checkpoint that was trained here into the box: `python -m ffc.box.make NAME CHECKPOINT.flax`.
+
+Its data set must be at hand (FFC_DATA), for the loss is measured again after the weights are rounded.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from ffc.box import FOLDER, about
+from ffc.core.errors import FFCError
+from ffc.core.keys import key_of
+from ffc.core.named import AUTO, entry_of, solver_by_name
+from ffc.core.solve import solve
+from ffc.data import load as load_data
+from ffc.models import Sampler, kind_of
+from ffc.store import checkpoints
+from ffc.store.checkpoints import Checkpoint
+from ffc.training.evaluate import mean_loss
+
+#: Bytes of all models in the box.
+LIMIT = 5_000_000
+#: What may be done with each data set that models in the box were trained on.
+LICENCES = {
+    "mnist": "CC BY-SA 3.0; Yann LeCun and Corinna Cortes",
+    "cifar10": "none stated; its authors ask to cite Krizhevsky, Learning Multiple Layers of Features, 2009",
+}
+LICENCES["cifar10-jpeg"] = LICENCES["cifar10"]
+#: Facts of a trained checkpoint that the box keeps.
+_KEPT, _METRICS = ("train", "seed", "seconds", "device", "versions"), ("unit", "steps", "best_step")
+#: Samples that the fastest solver was chosen for, and levels that are kept of a sample.
+_BATCH, _LEVELS = 4, 64
+_TEST_BATCH = 100
+
+
+def make(name: str, path: Path) -> None:
+    """Write the entry `name`. `FFCError` where the checkpoint does not say how it was trained, or is too large."""
+    trained = checkpoints.load(path)
+    facts = trained.meta
+    if facts["origin"] != "trained" or not isinstance(trained.model, Sampler):
+        raise FFCError(f"{path}: only samplers that were trained here, with the .json beside, go into the box")
+    source = facts["data"]["name"]
+    if source not in LICENCES:
+        raise FFCError(
+            f"{path}: trained on {source}, whose licence is not known; add it to LICENCES in ffc/box/make.py"
+        )
+    rounded = _rounded(trained)
+    entry = {name: facts[name] for name in _KEPT if name in facts} | {
+        "origin": "box",
+        "data": facts["data"] | {"licence": LICENCES[source]},
+        "metrics": {name: facts["metrics"][name] for name in _METRICS} | {"test_loss": _test_loss(rounded, source)},
+        "command": command(name, trained),
+        "sampling": fastest(rounded),
+    }
+    entry["drawn"] = levels(rounded, entry["sampling"]).tobytes().hex()
+    checkpoints.save(FOLDER / f"{name}.flax", trained.model, trained.params, entry, compact=True)
+    size = sum(file.stat().st_size for file in FOLDER.glob("*.flax"))
+    if size > LIMIT:
+        raise FFCError(f"the box holds {size:,} bytes now, and {LIMIT:,} are the limit; take {name} out again")
+    print(f"{name}: {about(name)['metrics']}; {size:,} bytes in the box")
+
+
+def command(name: str, trained: Checkpoint) -> str:
+    """The command that trains such weights."""
+    sizes = {size: value for size, value in vars(trained.model).items() if size != "shape"}
+    words = [f"--set {size}={_word(value)}" for size, value in sizes.items()]
+    words += [f"--{option.replace('_', '-')} {_word(value)}" for option, value in trained.meta["train"].items()]
+    kind, data = kind_of(trained.model), trained.meta["data"]["name"]
+    return " ".join(["ffc train", kind, data, *words, f"--seed {trained.meta['seed']}", f"--out {name}.flax"])
+
+
+def fastest(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Options of `ffc sample`: 8-bit where the model can, and the solver that wins a race on this device."""
+    model = cast(Sampler, checkpoint.model)
+    options = {"quantize": "8bit"} if "quantize" in model.options else {}
+    system = model.system_with(options, checkpoint.params, model.noise(key_of(0), _BATCH))
+    return options | entry_of(solver_by_name(AUTO, system), system)
+
+
+def levels(checkpoint: Checkpoint, sampling: dict[str, Any]) -> np.ndarray:
+    """[64] uint8 levels, evenly spread over the sample that seed 0 gives."""
+    model = cast(Sampler, checkpoint.model)
+    options = {name: value for name, value in sampling.items() if name in model.options}
+    words = {name: value for name, value in sampling.items() if name not in options and name != "solver"}
+    system = model.system_with(options, checkpoint.params, model.noise(key_of(0), 1))
+    solution = solve(system, solver_by_name(sampling["solver"], system, **words))
+    picture = np.ravel(model.pictures(model.samples(solution.value)))
+    return np.round(255 * picture[:: picture.size // _LEVELS][:_LEVELS]).astype(np.uint8)
+
+
+def _rounded(trained: Checkpoint) -> Checkpoint:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rounded.flax"
+        checkpoints.save(path, trained.model, trained.params, {}, compact=True)
+        return checkpoints.load(path)
+
+
+def _test_loss(checkpoint: Checkpoint, source: str) -> float:
+    data = load_data(source)
+    return mean_loss(checkpoint.model, checkpoint.params, np.asarray(data.test), data.test_labels, _TEST_BATCH)
+
+
+def _word(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+if __name__ == "__main__":
+    make(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,135 @@
+"""`ffc train`: a model of the library, on a data set or a folder of images."""
+
+import argparse
+import dataclasses
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ffc.cli import options
+from ffc.core.errors import FFCError
+
+if TYPE_CHECKING:
+    from ffc.data import Dataset
+
+#: Steps of training unless told.
+STEPS = 5000
+#: How to train: the options, which are the fields of `ffc.training.TrainSettings`, and what they take.
+SETTINGS: dict[str, tuple[Any, str]] = {
+    "steps": (int, f"steps of training (default: {STEPS})"),
+    "batch": (int, "images of a step (default: 64)"),
+    "learning_rate": (float, "of Adam (default: 0.001)"),
+    "decay": (str, "of the learning rate: cosine (default), or a factor for each step"),
+    "ema": (float, "how much of the averaged weights each step keeps (default: 0.999)"),
+    "clip": (float, "largest norm of a gradient (default: 1)"),
+    "precision": (str, "of the network in training: float32 (default) or bfloat16"),
+    "validate_every": (int, "steps between two validations, which choose the weights (default: 100)"),
+    "save_every": (int, "steps between two saved states (default: 500)"),
+    "max_minutes": (float, "end at the best weights so far after this time"),
+}
+
+
+def add(commands) -> None:
+    """The command, for the parser."""
+    text = "train a model on a data set or a folder of images; the same command continues a stopped run"
+    command = commands.add_parser("train", help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=train)
+    command.add_argument("kind", metavar="KIND", help="made, pixelcnnpp or densenet; or module:Class of your own")
+    command.add_argument("data", metavar="DATA", help="digits, mnist, cifar10 … (found under FFC_DATA), or a folder")
+    command.add_argument("--out", required=True, type=Path, metavar="OUT.flax", help="the weights; .json lies beside")
+    text = "a size of the model, say filters=16 or hidden=256,256; may be repeated"
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
+    command.add_argument("--size", type=options.at_least(1), metavar="N", help="cut and resize images to N × N pixels")
+    command.add_argument("--download", action="store_true", help="fetch mnist or cifar10 if it is not there")
+    command.add_argument("--seed", type=options.seed, default=0, help="of weights and batches (default: 0)")
+    for name, (kind, text) in SETTINGS.items():
+        metavar = "N" if kind is int else "X" if kind is float else "WORD"
+        command.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Train, and write the checkpoint; the state lies beside it until it is there."""
+    from ffc.cli.files import check_writable
+    from ffc.models import Sampler, model_class
+    from ffc.training import train_checkpoint
+
+    out, section = arguments.out, settings(arguments)
+    if out.suffix != ".flax":
+        raise FFCError(f"{out}: weights are saved as .flax; choose such a name")
+    check_writable(out)
+    model, dataset = description(arguments), images(arguments)
+    result = train_checkpoint(out, model, dataset, section, arguments.seed, out.with_suffix(".training"))
+    loss = f"{result.metrics['test_loss']:.4g} {result.metrics['unit']} on {len(dataset.test)} test images"
+    print(f"{out}: {loss} after {result.metrics['best_step']} steps, {result.seconds:.0f} s")
+    if issubclass(model_class(arguments.kind), Sampler):
+        print(f"ffc sample {out} --image samples.png draws from it")
+    return 0
+
+
+def settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The `train:` section that the arguments stand for, checked."""
+    from ffc.training import TrainSettings
+
+    given = {name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None}
+    if given.get("decay", "cosine") != "cosine":
+        given["decay"] = _number("--decay", given["decay"], float)
+    section = {"steps": STEPS, **given}
+    TrainSettings.of(section)
+    return section
+
+
+def description(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The `model:` section that the arguments stand for, with no size that the model lacks."""
+    from ffc.models import model_class
+
+    fields = {field.name: field.default for field in dataclasses.fields(model_class(arguments.kind))}
+    known = [name for name in fields if name not in ("shape", "classes")]
+    sizes: dict[str, Any] = {}
+    for text in arguments.set:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise FFCError(f"--set {text}: expected NAME=VALUE, say {known[0]}={_example(fields[known[0]])}")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise FFCError(f"--set {text}: {arguments.kind} has no size {name}{hint}; it has {', '.join(known)}")
+        sizes[name] = _value(f"--set {name}", value, fields[name])
+    return {"kind": arguments.kind, **sizes}
+
+
+def _value(option: str, text: str, default: Any) -> Any:
+    """What `text` says, of the type that the size has by default."""
+    if isinstance(default, tuple):
+        return [_number(option, part, int) for part in text.split(",")]
+    return _number(option, text, type(default)) if isinstance(default, int | float) else text
+
+
+def _number(option: str, text: str, kind: type) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        expected = "a whole number" if kind is int else "a number"
+        raise FFCError(f"{option}: expected {expected}, not {text!r}") from None
+
+
+def _example(default: Any) -> str:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def images(arguments: argparse.Namespace) -> "Dataset":
+    """The data set that the arguments name, or the pictures of a folder."""
+    from ffc.data import DATASETS, load
+
+    size = arguments.size
+    download: dict[str, Any] = {"download": True} if arguments.download else {}
+    if arguments.data in DATASETS:
+        return load(arguments.data, size=size, **download)
+    folder = Path(arguments.data)
+    if not folder.is_dir():
+        near = difflib.get_close_matches(arguments.data, DATASETS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        names = ", ".join(name for name in DATASETS if name != "image_folder")
+        raise FFCError(f"{arguments.data}: no data set and no folder{hint}; data sets are {names}")
+    if size is None:
+        raise FFCError(f"{folder}: a folder's images are cut and resized to squares; say how large, --size 32")
+    return load("image_folder", size=size, path=str(folder.resolve()), **download)

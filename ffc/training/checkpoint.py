@@ -1,0 +1,44 @@
+"""From a model's settings and a data set to a checkpoint that says where it came from."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ffc import models
+from ffc.data import Dataset
+from ffc.store import checkpoints
+from ffc.store.records import provenance
+from ffc.training.loop import TrainResult, train
+from ffc.training.settings import TrainSettings
+from ffc.training.store import STATE
+
+
+def train_checkpoint(
+    path: str | Path,
+    model: dict[str, Any],
+    dataset: Dataset,
+    section: dict[str, Any],
+    seed: int,
+    state: str | Path,
+) -> TrainResult:
+    """Train the model that `model` describes and write it to `path` (`.flax`), with its provenance beside it.
+
+    `model` and `section` are a preset's `model:` and `train:`. The run's state is in the folder `state` until `path`
+    is there: what was killed goes on from it. Raises `FFCError` as `train` and `ffc.models.build` do.
+    """
+    built = models.build(model, dataset.shape, dataset.classes)
+    result = train(built, dataset, TrainSettings.of(section), seed, state)
+    about = {
+        "origin": "trained",
+        "data": {"name": dataset.name, "title": dataset.title},
+        "train": section,
+        "seed": seed,
+        "metrics": result.metrics,
+        "curves": result.curves,
+        "seconds": result.seconds,
+    }
+    checkpoints.save(path, built, result.params, about | provenance())
+    (Path(state) / STATE).unlink(missing_ok=True)
+    with suppress(OSError):  # the folder holds something else
+        Path(state).rmdir()
+    return result

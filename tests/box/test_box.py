@@ -1,0 +1,96 @@
+"""Models in the box: each draws what it drew when it was made, and says truly what it is."""
+
+import json
+import shlex
+
+import jax
+import numpy as np
+import pytest
+
+from ffc import box
+from ffc.box import make
+from ffc.cli import train
+from ffc.cli.main import _parser
+from ffc.core.errors import FFCError
+from ffc.models import build
+from ffc.models.made import MADE
+from ffc.store import checkpoints
+from ffc.training import TrainSettings
+
+NAMES = box.names()
+
+
+def test_there_are_models_in_the_box_and_they_are_small():
+    assert NAMES
+    assert sum(box.weights(name).stat().st_size for name in NAMES) <= make.LIMIT
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_draws_the_kept_sample(name):
+    """To a level: last bits differ between processors, and a level is where they round."""
+    drawn = make.levels(box.load(name), box.about(name)["sampling"]).astype(int)
+    kept = np.frombuffer(bytes.fromhex(box.about(name)["drawn"]), np.uint8).astype(int)
+    assert len(kept) == 64
+    assert len(set(kept)) > 4
+    assert np.abs(drawn - kept).max() <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_told_of_a_model_is_whole(name):
+    about = box.about(name)
+    assert about["data"].keys() == {"name", "title", "licence"}
+    assert about["metrics"].keys() == {"unit", "steps", "best_step", "test_loss"}
+    assert about["origin"] == "box"
+    assert about.keys() >= {"sha256", "seed", "sampling"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_trains_such_a_model_in_such_a_way(name):
+    about, (program, *words) = box.about(name), shlex.split(box.about(name)["command"])
+    arguments = _parser().parse_args(words)
+    assert (program, arguments.run) == ("ffc", train.train)
+    model = build(train.description(arguments), tuple(about["model"]["shape"]))
+    assert model == box.load(name).model
+    assert TrainSettings.of(train.settings(arguments)) == TrainSettings.of(about["train"])
+    assert (arguments.data, arguments.seed) == (about["data"]["name"], about["seed"])
+    assert str(arguments.out) == f"{name}.flax"
+
+
+def test_an_unknown_name_is_told_with_the_nearest():
+    with pytest.raises(FFCError, match=r"^made-mnits: no model of that name is in the box; did you mean made-mnist\?$"):
+        box.load("made-mnits")
+    with pytest.raises(FFCError, match=f"^imagenet: no model of that name is in the box; it has {', '.join(NAMES)}$"):
+        box.load("imagenet")
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A box of one model, to be harmed."""
+    model = MADE((2, 3, 1), hidden=(8, 8))
+    about = {"origin": "trained", "data": {"name": "digits", "title": "Digits"}, "train": {"steps": 3}, "seed": 0}
+    checkpoints.save(tmp_path / "tiny.flax", model, model.init(jax.random.key(0)), about, compact=True)
+    monkeypatch.setattr(box, "FOLDER", tmp_path)
+    monkeypatch.setattr(make, "FOLDER", tmp_path)
+    return tmp_path / "tiny.flax"
+
+
+def test_damaged_and_missing_weights_are_told_with_what_to_install(own):
+    assert box.load("tiny").model.hidden == (8, 8)
+    content = bytearray(own.read_bytes())
+    content[-1] ^= 1
+    own.write_bytes(content)
+    with pytest.raises(FFCError, match=r"tiny\.flax: damaged, .*; run: pip install .*\[checkpoints\]'$"):
+        box.load("tiny")
+    own.unlink()
+    with pytest.raises(FFCError, match=r"^tiny: this installation lacks its weights .*run: pip install "):
+        box.load("tiny")
+
+
+def test_what_does_not_say_where_it_came_from_stays_out(own):
+    about = json.loads(own.with_suffix(".json").read_text())
+    with pytest.raises(FFCError, match="trained on digits, whose licence is not known"):
+        make.make("new", own)
+    own.with_suffix(".json").write_text(json.dumps(about | {"origin": "released"}))
+    with pytest.raises(FFCError, match="only samplers that were trained here"):
+        make.make("new", own)
+    assert box.names() == ["tiny"]

@@ -1,0 +1,146 @@
+"""The command line on models in the box, and on models that it trains itself."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ffc import box
+from ffc.cli import given, options, train
+from ffc.cli import main as cli
+from ffc.store import checkpoints
+from ffc.training import TrainSettings, loop
+
+NAME = "made-mnist"
+SMALL = ("train", "made", "digits", "--set", "hidden=8,8", "--steps", 30, "--batch", 8, "--validate-every", 10)
+
+
+def run(*words) -> int:
+    return cli.main([str(word) for word in words])
+
+
+def complaint(capsys, *words) -> str:
+    """The one line that a failing command prints."""
+    assert run(*words) == cli.ERROR
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("ffc: error: ")
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_models_lists_the_box_and_inspect_tells_all(capsys):
+    assert run("models") == cli.DONE
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["name", *box.names()]
+    row = next(line for line in lines if line.startswith(NAME))
+    loss = box.about(NAME)["metrics"]["test_loss"]
+    for fact in ("made", "MNIST 28×28", "28×28×1", f"{loss:.3f} bits/dim", f"{box.weights(NAME).stat().st_size:,}"):
+        assert fact in row
+    assert run("inspect", NAME) == cli.DONE
+    assert box.about(NAME)["command"] in capsys.readouterr().out
+
+
+def test_a_name_draws_a_picture_by_the_solver_that_was_measured(tmp_path):
+    words = ("--batch", 1, "--image", tmp_path / "digit.png", "--out", tmp_path / "digit.npz", "--no-verify")
+    assert run("sample", NAME, *words) == cli.DONE
+    with Image.open(tmp_path / "digit.png") as image, np.load(tmp_path / "digit.npz") as file:
+        assert image.size == (28, 28)
+        meta = json.loads(str(file["__meta__"]))
+    window = box.about(NAME)["sampling"]["window"] * 28
+    assert meta["solver"].startswith(f"GSJacobi(window={window}")
+    assert meta["checkpoint"]["data"]["title"] == "MNIST 28×28"
+
+
+@pytest.mark.parametrize(
+    ("words", "solver", "system"),
+    [
+        ((NAME,), "cached", {"quantize": "8bit"}),
+        ((NAME, "--quantize", "8bit"), "cached", {"quantize": "8bit"}),
+        ((NAME, "--quantize", "none"), "auto", {"quantize": "none"}),
+        ((NAME, "--coupling", "inverse_cdf"), "auto", {"coupling": "inverse_cdf"}),
+        (("digits.flax",), "auto", {}),
+    ],
+)
+def test_a_measured_solver_holds_for_the_system_that_it_was_measured_on(monkeypatch, words, solver, system):
+    monkeypatch.setattr(box, "about", lambda name: {"sampling": {"solver": "cached", "quantize": "8bit"}})
+    arguments = cli._parser().parse_args(["sample", *words])
+    given.settle(arguments)
+    assert (arguments.solver, options.system_options(arguments)) == (solver, system)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("sample", "made-mnits", "--image", "a.png"), "did you mean made-mnist?"),
+        (("compare", "minst"), "no model of that name is in the box"),
+        (("sample", "none.flax", "--image", "a.png"), "none.flax: cannot be read"),
+        (("sample", NAME), "nothing would be kept; name --image OUT.png, --out OUT.npz, or both"),
+        (("sample", NAME, "--batches", 2), "name a folder for them, --out FOLDER"),
+        (("sample", NAME, "--image", "a.png", "--window", 2), "--window belongs to --solver gs_jacobi, not auto"),
+        ((*SMALL, "--out", "a.pth"), "a.pth: weights are saved as .flax"),
+        (("train", "made", "digit", "--out", "a.flax"), "digit: no data set and no folder (did you mean digits?)"),
+        (("train", "made", ".", "--out", "a.flax"), "say how large, --size 32"),
+        (("train", "maid", "digits", "--out", "a.flax"), "model kind 'maid': expected one of densenet, made"),
+        ((*SMALL, "--out", "a.flax", "--set", "hiden=8,8"), "made has no size hiden (did you mean hidden?)"),
+        ((*SMALL, "--out", "a.flax", "--set", "hidden"), "expected NAME=VALUE, say hidden=512,512"),
+        ((*SMALL, "--out", "a.flax", "--set", "hidden=8,x"), "--set hidden: expected a whole number, not 'x'"),
+        ((*SMALL, "--out", "a.flax", "--set", "hidden=8"), "expected the widths of two layers"),
+        ((*SMALL, "--out", "a.flax", "--decay", "often"), "--decay: expected a number, not 'often'"),
+        ((*SMALL, "--out", "a.flax", "--batch", "0"), "train: batch is 0; expected a whole number above 0"),
+        ((*SMALL, "--out", "a.flax", "--download"), "data set 'digits': unknown option download"),
+        (("train", "pixelcnnpp", "digits", "--size", 10, "--out", "a.flax"), "sides that 4 divides"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_no_file(tmp_path, monkeypatch, capsys, words, expected):
+    monkeypatch.chdir(tmp_path)
+    assert expected in complaint(capsys, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_training_that_was_interrupted_goes_on_to_the_same_bytes_and_can_be_sampled(tmp_path, monkeypatch, capsys):
+    whole, broken = tmp_path / "whole.flax", tmp_path / "broken.flax"
+    assert run(*SMALL, "--out", whole) == cli.DONE
+    advance, calls = loop._Run.advance, iter(range(100))
+
+    def interrupted(self, progress):
+        if next(calls) == 2:  # after the second validation
+            raise KeyboardInterrupt
+        return advance(self, progress)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Run, "advance", interrupted)
+        assert run(*SMALL, "--out", broken) == cli.INTERRUPTED
+    assert not broken.exists()
+    assert (tmp_path / "broken.training").is_dir()
+    capsys.readouterr()
+    assert run(*SMALL, "--out", broken) == cli.DONE
+    assert "going on from step 20" in capsys.readouterr().err
+    assert broken.read_bytes() == whole.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "broken.flax",
+        "broken.json",
+        "whole.flax",
+        "whole.json",
+    ]
+    meta = checkpoints.load(broken).meta
+    assert meta["data"] == {"name": "digits", "title": "scikit-learn digits 8×8"}
+    assert meta["train"] == {"steps": 30, "batch": 8, "validate_every": 10}
+    assert meta.keys() >= {"origin", "seed", "metrics", "curves", "device", "versions"}
+    assert run("sample", broken, "--solver", "jacobi", "--image", tmp_path / "digits.png") == cli.DONE
+
+
+def test_a_folder_of_pictures_is_a_data_set(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(10):
+        Image.fromarray(np.random.default_rng(i).integers(0, 256, (9, 12, 3), np.uint8)).save(folder / f"{i}.png")
+    arguments = cli._parser().parse_args(["train", "made", str(folder), "--size", "4", "--out", "photos.flax"])
+    dataset = train.images(arguments)
+    assert (dataset.title, dataset.shape) == ("photos 4×4", (4, 4, 3))
+    assert (len(dataset.train), len(dataset.test)) == (8, 2)
+
+
+def test_options_of_training_are_its_settings():
+    assert set(train.SETTINGS) == set(TrainSettings.__dataclass_fields__)
