@@ -1,10 +1,12 @@
-"""Weights of each model: the authors' released file where the preset names one and it can be had, else trained here."""
+"""Weights of each model: the authors' released file, or a model in the box, where the preset names one and it can be had,
+else trained here."""
 
 
 # A Snakemake checkpoint: what it finds decides which tasks are trained, and which of the authors' results are drawn.
 checkpoint find_released:
     input:
-        lib=library("store/released", "paper/authors/__init__"),
+        lib=library("store/released", "paper/authors/__init__", "box/__init__"),
+        box=lambda wildcards: boxed_files(boxed_names(wildcards.preset)),
         script=source("workflow/scripts/find_released.py"),
     output:
         "results/{preset}/checkpoints/released.json",
@@ -21,12 +23,13 @@ checkpoint find_released:
         runtime=60,
     params:
         files=lambda wildcards: released_files(wildcards.preset),
+        box=lambda wildcards: boxed_names(wildcards.preset),
         figures=lambda wildcards: [figure for name in notebooks_of(wildcards.preset) for figure in NOTEBOOKS[name][2]],
         mode=config["checkpoints"]["mode"],
         source=config["checkpoints"]["source"],
         sha256=config["checkpoints"]["sha256"],
     message:
-        "Released checkpoints ({params.mode}): {params.files}"
+        "Released checkpoints ({params.mode}): {params.files} {params.box}"
     script:
         "../workflow/scripts/find_released.py"
 
@@ -34,8 +37,8 @@ checkpoint find_released:
 rule import_released:
     input:
         found="results/{preset}/checkpoints/released.json",
-        data="results/{preset}/data/{task}.npz",
-        lib=library("store/checkpoints"),
+        box=lambda wildcards: boxed_files(task_of(wildcards, "weights").values()),
+        lib=library("store/checkpoints", "box/__init__", "data/sources"),
         script=source("workflow/scripts/import_released.py"),
     output:
         weights="results/{preset}/checkpoints/released/{task}.flax",
@@ -51,7 +54,7 @@ rule import_released:
         mem_mb=4000,
         runtime=30,
     params:
-        task=lambda wildcards: task_of(wildcards, "released", "model"),
+        task=lambda wildcards: task_of(wildcards, "released", "weights", "model", "data"),
     message:
         "Released weights for {wildcards.task}"
     script:

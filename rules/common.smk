@@ -48,7 +48,7 @@ def preset_of(wildcards, key, default=None):
 
 
 # Keys of a task that say what its files hold: a record learns that from the files, which know it for certain.
-_ELSEWHERE = ("data", "train_data", "train", "released")
+_ELSEWHERE = ("data", "train_data", "train", "released", "weights")
 
 
 def solver_settings(wildcards):
@@ -81,10 +81,10 @@ def sizes_settings(wildcards):
 
 
 def solver_inputs(wildcards):
-    """What a solver's job reads: data, weights where there are any, and the sequential answer to compare with."""
+    """What a solver's job reads: data and weights where it needs any, and the sequential answer to compare with."""
     preset, task = wildcards.preset, wildcards.task
     sequential = TASKS[task][2]
-    files = {"data": data_of(wildcards)}
+    files = {"data": data_of(wildcards)} if TASKS[task][0] != "sampling" else {}  # noise is all that a sampler sees
     if "model" in task_of(wildcards):
         files["checkpoint"] = f"results/{preset}/checkpoints/{task}.flax"
         files["about"] = f"results/{preset}/checkpoints/{task}.json"  # read with it
@@ -94,12 +94,14 @@ def solver_inputs(wildcards):
 
 
 def origin_of(wildcards):
-    """Of a task's weights: a released file where the preset names one and it could be had, else training."""
-    released = task_of(wildcards).get("released")
-    if not released or config["checkpoints"]["mode"] == "trained":
+    """Of a task's weights: a released file, or a model in the box, where the preset names one and it could be had, else
+    training."""
+    named = task_of(wildcards, "released", "weights")
+    if not named or config["checkpoints"]["mode"] == "trained":
         return "trained"
     note = checkpoints.find_released.get(preset=wildcards.preset).output[0]
-    return "released" if released in json.loads(Path(note).read_text())["files"] else "trained"
+    found = json.loads(Path(note).read_text())
+    return "released" if {*named.values()} & {*found["files"], *found.get("box", [])} else "trained"
 
 
 def weights_of(wildcards):
@@ -116,6 +118,22 @@ def train_data_of(wildcards):
     """The data that weights are trained on."""
     suffix = "_trained" if "train_data" in task_of(wildcards) else ""
     return f"results/{wildcards.preset}/data/{wildcards.task}{suffix}.npz"
+
+
+def boxed(name):
+    """What the model `name` in the box is; None where the box has none of that name."""
+    about = Path(workflow.basedir) / "ffc" / "box" / f"{name}.json"
+    return json.loads(about.read_text()) if about.exists() else None
+
+
+def boxed_names(preset):
+    """The model in the box that each task asks for."""
+    return sorted(settings["weights"] for settings in PRESETS[preset]["tasks"].values() if "weights" in settings)
+
+
+def boxed_files(names):
+    """Those of them that are in the box."""
+    return [source(f"ffc/box/{name}.{suffix}") for name in names if boxed(name) for suffix in ("flax", "json")]
 
 
 def source(path):

@@ -80,7 +80,9 @@ def data_names(tasks):
 
     def name(section):
         other = section.get("train_data", {}).get("name")
-        return section["data"]["name"] + (f" (of {other} where the weights were trained here)" if other else "")
+        found = boxed(section.get("weights")) if config["checkpoints"]["mode"] != "trained" else None
+        first = (found or section)["data"]["name"]
+        return first + (f" (of {other} where the weights were trained here)" if other else "")
 
     return lambda wildcards: {
         task: name(section) for task, section in sections_of(wildcards.preset).items() if task in tasks

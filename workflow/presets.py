@@ -136,6 +136,8 @@ def _check_sizes(settings: dict[str, Any]) -> None:
     """Windows and blocks must fit the image, and weights must come from somewhere."""
     if "model" in settings and "train" not in settings and "released" not in settings:
         raise ConfigError("train: missing; give this, or the name of a released file (released:)")
+    if settings.keys() >= {"released", "weights"}:
+        raise ConfigError("weights: of the box, and released: a file of the authors'; give one of them")
     if "train_data" in settings and not settings.keys() >= {"released", "train"}:
         raise ConfigError(
             "train_data: of weights that are trained where a released file lacks; give both, or only data:"

@@ -16,8 +16,9 @@ need("PIL", extra="training")
 
 from ffc.data import sources
 from ffc.data.dataset import Dataset
+from ffc.data.sources import rows, title
 
-__all__ = ["DATASETS", "Dataset", "load"]
+__all__ = ["DATASETS", "Dataset", "load", "rows", "title"]
 
 #: Every data set by the name that presets, records and figures call it.
 DATASETS: dict[str, Callable[..., Dataset]] = {

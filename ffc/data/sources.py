@@ -10,8 +10,29 @@ from ffc.core.errors import FFCError, need
 from ffc.data.dataset import Dataset
 from ffc.data.images import archive_pictures, decode, folder_pictures, resize
 
+#: What figures call a data set, and how many rows its images have, where it is one of known images.
+KNOWN = {
+    "digits": ("scikit-learn digits", 8),
+    "mnist": ("MNIST", 28),
+    "cifar10": ("CIFAR-10", 32),
+    "cifar10-jpeg": ("CIFAR-10 (JPEG)", 32),
+}
 _TEST_SHARE = 5  # every fifth image, strip or so is for testing
 _STRIPS = 10  # vertical strips of a photograph
+
+
+def rows(name: str, size: int | None = None) -> int | None:
+    """How many rows the images of a data set have, as far as is known without reading it."""
+    return size or KNOWN.get(name, (name, None))[1]
+
+
+def title(name: str, size: int | None = None) -> str:
+    """What figures call a data set; its name where that is all that is known without reading it."""
+    if name not in KNOWN:
+        return name
+    words, native = KNOWN[name]
+    size = size or native
+    return f"{words} {size}×{size}" if size == native else f"{words} resized to {size}×{size}"
 
 
 def digits(root: Path, size: int | None) -> Dataset:
@@ -21,8 +42,7 @@ def digits(root: Path, size: int | None) -> Dataset:
 
     source = load_digits()
     images = np.rint(source.images * (255 / 16)).astype(np.uint8)[..., None]
-    title = _title("scikit-learn digits", 8, size)
-    return _split("digits", title, resize(images, size), source.target.astype(np.int32), 10)
+    return _split("digits", title("digits", size), resize(images, size), source.target.astype(np.int32), 10)
 
 
 def patches(root: Path, size: int | None, stride: int | None = None) -> Dataset:
@@ -63,7 +83,7 @@ def mnist(root: Path, size: int | None, download: bool = False) -> Dataset:
             raise FFCError(f"{folder}: data set 'mnist' expects images of 28×28, each with a digit; fetch them again")
     train, test = (resize(part.data.numpy()[..., None], size) for part in parts)
     train_labels, test_labels = (part.targets.numpy().astype(np.int32) for part in parts)
-    return Dataset("mnist", _title("MNIST", 28, size), train, test, train_labels, test_labels, classes=10)
+    return Dataset("mnist", title("mnist", size), train, test, train_labels, test_labels, classes=10)
 
 
 def cifar10(root: Path, size: int | None, download: bool = False) -> Dataset:
@@ -74,7 +94,7 @@ def cifar10(root: Path, size: int | None, download: bool = False) -> Dataset:
     parts = _torchvision(CIFAR10, root / "cifar10", download, "cifar10", "the folder cifar-10-batches-py/")
     train, test = (resize(part.data, size) for part in parts)
     train_labels, test_labels = (np.array(part.targets, np.int32) for part in parts)
-    return Dataset("cifar10", _title("CIFAR-10", 32, size), train, test, train_labels, test_labels, classes=10)
+    return Dataset("cifar10", title("cifar10", size), train, test, train_labels, test_labels, classes=10)
 
 
 def cifar10_jpeg(root: Path, size: int | None) -> Dataset:
@@ -93,7 +113,7 @@ def cifar10_jpeg(root: Path, size: int | None) -> Dataset:
             f"{folder}: data set 'cifar10-jpeg' expects cifar10-jpeg.tar.xz there, or train/<class>/*.jpg and "
             "test/<class>/*.jpg; put them there, name another root (FFC_DATA), or use data set 'cifar10'"
         )
-    return _folder_dataset("cifar10-jpeg", _title("CIFAR-10 (JPEG)", 32, size), pictures, place, size)
+    return _folder_dataset("cifar10-jpeg", title("cifar10-jpeg", size), pictures, place, size)
 
 
 def image_folder(root: Path, size: int | None, path: str | None = None) -> Dataset:
@@ -188,11 +208,6 @@ def _folder(name: str, folder: Path) -> Path:
     if not folder.is_dir():
         raise FFCError(f"{folder}: no such folder; data set {name!r} expects images there: put them there or set path")
     return folder
-
-
-def _title(title: str, native: int, size: int | None) -> str:
-    size = size or native
-    return f"{title} {size}×{size}" if size == native else f"{title} resized to {size}×{size}"
 
 
 def _positive(name: str, option: str, value: int) -> int:

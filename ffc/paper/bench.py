@@ -164,7 +164,9 @@ def _job(task: str, record: Record, results: Path) -> Job:
     """The job that `record` came from."""
     meta = record.meta
     of_task = (path for path in sorted((results / "data").glob(f"{task}*.npz")))
-    data = next((path for path in of_task if Record.load(path).meta["title"] == meta["data"]["title"]), None)
+    data = next(
+        (path for path in of_task if Record.load(path).meta["title"] == meta.get("data", {}).get("title")), None
+    )
     checkpoint = results / "checkpoints" / f"{task}.flax"
     settings, solver = meta["settings"], meta["solver"]
     if "chosen" in meta:  # not to be chosen again

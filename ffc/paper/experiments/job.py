@@ -77,6 +77,8 @@ class Job:
         if self.data is not None:
             dataset = Record.load(self.data).meta
             meta["data"] = {name: dataset[name] for name in ("name", "title")}
+        elif "data" in (checkpoint := meta.get("checkpoint", {})):  # of noise alone: the data are the weights'
+            meta["data"] = {name: checkpoint["data"][name] for name in ("name", "title")}
         return Record(arrays, meta)
 
     def _given(self, name: str) -> Path:

@@ -55,9 +55,8 @@ def run(settings: dict[str, Any], *, checkpoint: Path, task: str, seed: int, rep
         if point not in measured:
             measured[point] = _measured(job, loaded, *point)
         rows += [{"axis": axis, "at": value, **row} for row in measured[point]]
-    learned = {"data": loaded.meta["data"]} if "data" in loaded.meta else {}
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return job.record(arrays, checkpoint=loaded.meta, **learned)
+    return job.record(arrays, checkpoint=loaded.meta)
 
 
 def _points(settings: dict[str, Any], model: PixelCNNPP):

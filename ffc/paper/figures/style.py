@@ -215,10 +215,11 @@ def _weights(record: Record) -> str | None:
     if checkpoint is None:
         return None
     origin, metrics = checkpoint.get("origin", "given"), checkpoint.get("metrics", {})
-    if origin == "trained":
+    if origin in ("trained", "box"):
         facts = [f"{metrics['steps']} steps"] if "steps" in metrics else []
         facts += [f"{metrics['test_loss']:.3g} {metrics['unit']}"] if "test_loss" in metrics else []
-        return f"trained here ({', '.join(facts)})" if facts else "trained here"
+        where = "trained here" if origin == "trained" else f"{checkpoint['name']} in the box"
+        return f"{where} ({', '.join(facts)})" if facts else where
     if origin == "released":
         return f"released by {'torchvision' if checkpoint.get('released_file') == DENSENET else 'the authors'}"
     return f"{checkpoint.get('file', 'unnamed')} ({origin})"
