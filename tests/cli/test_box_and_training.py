@@ -1,10 +1,12 @@
 """The command line on models in the box, and on models that it trains itself."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
+from places import ROOT
 
 from ffc import box
 from ffc.cli import given, options, train
@@ -140,6 +142,13 @@ def test_a_folder_of_pictures_is_a_data_set(tmp_path):
     dataset = train.images(arguments)
     assert (dataset.title, dataset.shape) == ("photos 4×4", (4, 4, 3))
     assert (len(dataset.train), len(dataset.test)) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"^ffc (.+)$", (ROOT / "docs" / "sampling.md").read_text(), re.MULTILINE)
+)
+def test_every_command_line_of_the_page_is_understood(command):
+    assert cli._parser().parse_args(command.split()).run is not None
 
 
 def test_options_of_training_are_its_settings():
