@@ -15,6 +15,7 @@ from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
 from ffc.core.named import AUTO, entry_of, solver_by_name
 from ffc.core.solve import solve
+from ffc.core.system import count_ties
 from ffc.data import load as load_data
 from ffc.models import Sampler, kind_of
 from ffc.store import checkpoints
@@ -33,6 +34,8 @@ LICENCES["cifar10-jpeg"] = LICENCES["cifar10"]
 _KEPT, _METRICS = ("train", "seed", "seconds", "device", "versions"), ("unit", "steps", "best_step")
 #: Samples that the fastest solver was chosen for, and levels that are kept of a sample.
 _BATCH, _LEVELS = 4, 64
+#: Seeds that are tried for a sample without ties.
+_SEEDS = 20
 _TEST_BATCH = 100
 
 
@@ -55,7 +58,7 @@ def make(name: str, path: Path) -> None:
         "command": command(name, trained),
         "sampling": fastest(rounded),
     }
-    entry["drawn"] = levels(rounded, entry["sampling"]).tobytes().hex()
+    entry["drawn"] = _drawn(rounded, entry["sampling"])
     checkpoints.save(FOLDER / f"{name}.flax", trained.model, trained.params, entry, compact=True)
     size = sum(file.stat().st_size for file in FOLDER.glob("*.flax"))
     if size > LIMIT:
@@ -80,15 +83,25 @@ def fastest(checkpoint: Checkpoint) -> dict[str, Any]:
     return options | entry_of(solver_by_name(AUTO, system), system)
 
 
-def levels(checkpoint: Checkpoint, sampling: dict[str, Any]) -> np.ndarray:
-    """[64] uint8 levels, evenly spread over the sample that seed 0 gives."""
+def levels(checkpoint: Checkpoint, sampling: dict[str, Any], seed: int) -> tuple[np.ndarray, int]:
+    """[64] uint8 levels, evenly spread over the sample that `seed` gives, and how many of its blocks are ties."""
     model = cast(Sampler, checkpoint.model)
     options = {name: value for name, value in sampling.items() if name in model.options}
     words = {name: value for name, value in sampling.items() if name not in options and name != "solver"}
-    system = model.system_with(options, checkpoint.params, model.noise(key_of(0), 1))
+    system = model.system_with(options, checkpoint.params, model.noise(key_of(seed), 1))
     solution = solve(system, solver_by_name(sampling["solver"], system, **words))
     picture = np.ravel(model.pictures(model.samples(solution.value)))
-    return np.round(255 * picture[:: picture.size // _LEVELS][:_LEVELS]).astype(np.uint8)
+    ties = int(count_ties(system, solution.value).sum())
+    return np.round(255 * picture[:: picture.size // _LEVELS][:_LEVELS]).astype(np.uint8), ties
+
+
+def _drawn(checkpoint: Checkpoint, sampling: dict[str, Any]) -> dict[str, Any]:
+    """A sample to be drawn again: the first without ties, which another processor might decide otherwise."""
+    for seed in range(_SEEDS):
+        drawn, ties = levels(checkpoint, sampling, seed)
+        if ties == 0:
+            return {"seed": seed, "levels": drawn.tobytes().hex()}
+    raise FFCError(f"{checkpoint.meta['file']}: each of {_SEEDS} samples has ties; keep another one by hand")
 
 
 def _rounded(trained: Checkpoint) -> Checkpoint:

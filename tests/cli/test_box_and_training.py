@@ -50,8 +50,8 @@ def test_a_name_draws_a_picture_by_the_solver_that_was_measured(tmp_path):
     with Image.open(tmp_path / "digit.png") as image, np.load(tmp_path / "digit.npz") as file:
         assert image.size == (28, 28)
         meta = json.loads(str(file["__meta__"]))
-    window = box.about(NAME)["sampling"]["window"] * 28
-    assert meta["solver"].startswith(f"GSJacobi(window={window}")
+    assert box.about(NAME)["sampling"]["solver"] == "gs_jacobi"
+    assert meta["solver"].startswith("GSJacobi(")
     assert meta["checkpoint"]["data"]["title"] == "MNIST 28×28"
 
 
