@@ -3,7 +3,7 @@
 Its data set must be at hand (FFC_DATA), for the loss is measured again after the weights are rounded.
 """
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 from typing import Any, cast
@@ -39,16 +39,16 @@ _SEEDS = 20
 _TEST_BATCH = 100
 
 
-def make(name: str, path: Path) -> None:
+def make(name: str, checkpoint: Path) -> None:
     """Write the entry `name`. `FFCError` where the checkpoint does not say how it was trained, or is too large."""
-    trained = checkpoints.load(path)
+    trained = checkpoints.load(checkpoint)
     facts = trained.meta
     if facts["origin"] != "trained" or not isinstance(trained.model, Sampler):
-        raise FFCError(f"{path}: only samplers that were trained here, with the .json beside, go into the box")
+        raise FFCError(f"{checkpoint}: only samplers that were trained here, with the .json beside, go into the box")
     source = facts["data"]["name"]
     if source not in LICENCES:
         raise FFCError(
-            f"{path}: trained on {source}, whose licence is not known; add it to LICENCES in ffc/box/make.py"
+            f"{checkpoint}: trained on {source}, whose licence is not known; add it to LICENCES in ffc/box/make.py"
         )
     rounded = _rounded(trained)
     entry = {name: facts[name] for name in _KEPT if name in facts} | {
@@ -121,4 +121,7 @@ def _word(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    make(sys.argv[1], Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(prog="python -m ffc.box.make", description=(__doc__ or "").partition(":")[0])
+    parser.add_argument("name")
+    parser.add_argument("checkpoint", type=Path)
+    make(**vars(parser.parse_args()))

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import difflib
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,13 @@ def train(arguments: argparse.Namespace) -> int:
         raise FFCError(f"{out}: weights are saved as .flax; choose such a name")
     check_writable(out)
     model, dataset = description(arguments), images(arguments)
-    result = train_checkpoint(out, model, dataset, section, arguments.seed, out.with_suffix(".training"))
+    state = out.with_suffix(".training")
+    try:
+        result = train_checkpoint(out, model, dataset, section, arguments.seed, state)
+    except KeyboardInterrupt:
+        if state.is_dir():
+            print(f"{state}: holds what is trained so far; the same command goes on from there", file=sys.stderr)
+        raise
     loss = f"{result.metrics['test_loss']:.4g} {result.metrics['unit']} on {len(dataset.test)} test images"
     print(f"{out}: {loss} after {result.metrics['best_step']} steps, {result.seconds:.0f} s")
     if issubclass(model_class(arguments.kind), Sampler):

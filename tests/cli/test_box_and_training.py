@@ -116,7 +116,7 @@ def test_training_that_was_interrupted_goes_on_to_the_same_bytes_and_can_be_samp
         assert run(*SMALL, "--out", broken) == cli.INTERRUPTED
     assert not broken.exists()
     assert (tmp_path / "broken.training").is_dir()
-    capsys.readouterr()
+    assert "broken.training: holds what is trained so far; the same command goes on" in capsys.readouterr().err
     assert run(*SMALL, "--out", broken) == cli.DONE
     assert "going on from step 20" in capsys.readouterr().err
     assert broken.read_bytes() == whole.read_bytes()

@@ -290,7 +290,7 @@ def test_times_by_size_have_a_panel_for_each_and_a_ring_where_the_race_chose(dra
 
 def test_without_training_the_learning_curves_say_so(folder):
     figure = training.curves({"rnn": synthetic.everything()["rnn"]})
-    assert figure.texts[0].get_text() == "No weights were trained here: all are released ones."
+    assert figure.texts[0].get_text() == "No weights were trained here: all were found."
 
 
 def test_show_writes_the_figure_and_hands_it_to_the_notebook(folder, tmp_path):

@@ -15,7 +15,7 @@ def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
     trained = {task: record for task, runs in records.items() if (record := _trained(runs))}
     figure = Figure(figsize=(PAGE, 1.9 * max(1, (len(trained) + 1) // 2)))
     if not trained:
-        figure.text(0.5, 0.5, "No weights were trained here: all are released ones.", ha="center")
+        figure.text(0.5, 0.5, "No weights were trained here: all were found.", ha="center")
         return figure
     panels = figure.subplots(-(-len(trained) // 2), 2, squeeze=False).flat
     for (task, record), panel in zip(trained.items(), panels, strict=False):
