@@ -12,6 +12,9 @@ import skips
 from places import ROOT
 from tiny import copy_to, snakemake
 
+#: What pytest runs if it is not told (pyproject.toml); all else is compiled as users have it.
+PLAIN = "not stress"
+
 # Most of the time goes into compiling: programs are kept between runs, and shared with the processes that tests start.
 for name, value in {
     "jax_compilation_cache_dir": str(ROOT / ".cache" / "jax"),
@@ -30,6 +33,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    if config.option.markexpr == PLAIN:  # what is compiled to run for a moment need not be optimised
+        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        jax.config.update("jax_disable_most_optimizations", os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] == "1")
     if config.getoption("--strict-skips"):
         config.pluginmanager.register(skips.Strict())
 

@@ -155,6 +155,7 @@ def test_devices_share_the_batches_and_change_no_byte(made, undisturbed, tmp_pat
     assert files(folder) == files(undisturbed)
 
 
+@pytest.mark.stress
 def test_memory_does_not_grow_with_the_number_of_batches(tmp_path):
     """Eight times as many batches, of a megabyte each, in the process that drew the first ones."""
     model, path = MADE((16, 16, 1), hidden=(4, 4)), tmp_path / "large.flax"

@@ -19,7 +19,7 @@ from ffc.models.pixelcnnpp import PixelCNNPP
 def test_windows_of_a_model_pass():
     model = build({"kind": "made", "hidden": [8, 8]}, (3, 4, 1))
     system = model.system(jax.jit(model.init)(jax.random.key(0)), model.noise(jax.random.key(1), 2))
-    check(system, windows=[(1, 1), (2, 1), (5, 1)])
+    check(system, windows=[(1, 1), (5, 1)])
 
 
 def every_model():
@@ -91,20 +91,20 @@ def kept(dtype, seed: int, **options) -> Kept:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "seeds"),
+    ("dtype", "seeds", "windows"),
     [
-        (jnp.int32, range(2)),
-        (jnp.float32, range(2)),
-        pytest.param(jnp.int32, range(2, 42), marks=pytest.mark.stress),
-        pytest.param(jnp.float32, range(2, 42), marks=pytest.mark.stress),
+        (jnp.int32, range(2), [(2, 1)]),
+        (jnp.float32, range(2), [(2, 1)]),
+        pytest.param(jnp.int32, range(40), None, marks=pytest.mark.stress),
+        pytest.param(jnp.float32, range(40), None, marks=pytest.mark.stress),
     ],
 )
-def test_a_window_that_is_no_part_of_the_sweep_is_found_by_every_seed(dtype, seeds):
+def test_a_window_that_is_no_part_of_the_sweep_is_found_by_every_seed(dtype, seeds, windows):
     for seed in seeds:
-        check(kept(dtype, seed), blocks=(), seed=seed)
+        check(kept(dtype, seed), blocks=(), windows=windows, seed=seed)
         for fault in ("shifted", "stale", "off by one"):
             with pytest.raises(FFCError, match="mend the system's window or cache"):
-                check(kept(dtype, seed, fault=fault), blocks=(), seed=seed)
+                check(kept(dtype, seed, fault=fault), blocks=(), windows=windows, seed=seed)
 
 
 def test_the_certificate_alone_believes_a_wrong_window():

@@ -91,7 +91,7 @@ def test_moving_rows_mean_nothing_to_a_state_of_several_arrays():
 
 
 MODELS = {
-    "pixelcnnpp": PixelCNNPP((8, 4, 1), filters=4, resnets=1, mixtures=3),
+    "pixelcnnpp": PixelCNNPP((8, 4, 1), filters=4, resnets=0, mixtures=3),
     "made": MADE((3, 4, 1), hidden=(16, 16)),
 }
 

@@ -14,7 +14,7 @@ from ffc.training.evaluate import mean_loss
 
 MODELS = [
     MADE((8, 8, 3), hidden=(16, 16)),
-    PixelCNNPP((8, 8, 3), filters=4, resnets=1, mixtures=2),
+    PixelCNNPP((8, 8, 3), filters=4, resnets=0, mixtures=2),
     DenseNet(classes=3, growth=2, blocks=(1, 2), features=4),
 ]
 

@@ -32,7 +32,7 @@ def draft():
     ("coupling", "window", "together"),
     [
         ("gumbel", 4, False),
-        ("inverse_cdf", 8, True),
+        pytest.param("inverse_cdf", 8, True, marks=pytest.mark.stress),
         pytest.param("gumbel", 2, True, marks=pytest.mark.stress),
         pytest.param("gumbel", 8, False, marks=pytest.mark.stress),
         pytest.param("inverse_cdf", 4, False, marks=pytest.mark.stress),

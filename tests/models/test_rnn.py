@@ -133,16 +133,16 @@ def data(tmp_path_factory):
 
 
 def test_both_passes_are_timed_in_every_way_and_agree(data):
-    options = {"hidden": HIDDEN, "scale": 0.3, "lengths": [6, 40]}
+    options = {"hidden": HIDDEN, "scale": 0.3, "lengths": [6]}
     record = rnn_scaling.run(options, data=data, seed=0, repeats=2)
     ways = ("sequential", "deer", "quasi_deer", "forward_chunks", "backpropagation", "jacobi", "chunks", "scan")
-    np.testing.assert_array_equal(record["lengths"], [6, 40])
+    np.testing.assert_array_equal(record["lengths"], [6])
     for way in ways:
-        assert record[f"{way}_seconds"].shape == (2, 2)
+        assert record[f"{way}_seconds"].shape == (1, 2)
         assert (record[f"{way}_difference"] < 1e-5).all()
     assert all(record[f"{way}_parallel"].all() for way in ways if way not in ("sequential", "backpropagation"))
     assert record["jacobi_iterations"][0] <= 6
-    np.testing.assert_array_equal(record["sequential_iterations"], [6, 40])
+    np.testing.assert_array_equal(record["sequential_iterations"], [6])
 
 
 def test_a_length_beyond_the_data_is_refused(data):
