@@ -13,6 +13,7 @@ sys.path[:0] = [workflow.basedir, str(Path(workflow.basedir) / "workflow")]
 from snakemake.io import sourcecache_entry
 
 from bootstrap import unfit
+from first_page import verdict
 from presets import ConfigError, check_config, load_presets
 
 START = time.time()
@@ -255,5 +256,15 @@ def after_failure(logs):
 
 def new_reports():
     """A line for each report that this run wrote."""
-    reports = [Path(f"results/{preset}/report.html") for preset in PRESETS]
-    return [f"Open {path} in a browser." for path in reports if path.exists() and path.stat().st_mtime >= START]
+    return [f"Open {path} in a browser." for path in written("report.html")]
+
+
+def verdicts():
+    """What each table that this run wrote comes to, a line for each task."""
+    return [line for path in written("summary.md") for line in verdict(path)[0]]
+
+
+def written(name):
+    """The file `name` of each preset, where this run wrote it."""
+    files = [Path(f"results/{preset}/{name}") for preset in PRESETS]
+    return [path for path in files if path.exists() and path.stat().st_mtime >= START]

@@ -1,4 +1,4 @@
-"""The table of results: task × solver beside the paper's own numbers, and what it comes to, as Markdown and CSV."""
+"""The table of results: task × solver beside the paper's own numbers, as Markdown and CSV."""
 
 import csv
 import io
@@ -13,6 +13,7 @@ from ffc.paper.experiments import TASKS
 from ffc.paper.figures.files import from_root, load_records
 from ffc.paper.figures.style import in_order, look, sources, theirs
 from ffc.paper.tables import markdown
+from ffc.paper.verdict import Row, conclusion, essentials_table, times
 from ffc.store.records import Record, write_bytes
 
 #: Song et al., ICML 2021: iterations and seconds by oracle stopping (for DenseNet: estimated), as the outputs
@@ -85,7 +86,9 @@ NOTES = """\
 - *paper*: stored outputs of the authors' notebooks, by oracle stopping, on an older GPU and the data that the
   task is named after."""
 
-Row = dict[str, Any]
+#: Headings of what the numbers come to, and of all of them.
+VERDICT, TABLE = "## Verdict", "## Every solver"
+
 Records = dict[str, dict[str, Record]]
 
 
@@ -102,26 +105,10 @@ def table(records: Records) -> list[Row]:
     return [row for task, runs in records.items() for row in _rows(task, runs)]
 
 
-def conclusion(rows: list[Row]) -> list[str]:
-    """What the table comes to, a sentence for each task and one about exactness."""
-    tasks = dict.fromkeys(row["task"] for row in rows)
-    lines = [_verdict(task, [row for row in rows if row["task"] == task]) for task in tasks]
-    solved = [row for row in rows if row["task"] != "rnn"]  # there Jacobi is truncated on purpose
-    if solved:
-        failed = [f"{row['task']} by {row['solver']}" for row in solved if row["certified"] == "no"]
-        whole = f"all but {', '.join(failed)}" if failed else "every sample of every solver"
-        lines.append(f"Certified: {whole if len(failed) < len(solved) else 'nothing'}.")
-    if compared := [row for row in solved if row["max_difference"] is not None]:
-        worst = max(compared, key=lambda row: row["max_difference"])
-        where = f"{worst['max_difference']:.2g} ({worst['task']}, {worst['solver']})"
-        lines[-1] += f" The largest difference to a sequential answer is {where}."
-    return lines
-
-
 def to_markdown(rows: list[Row], origin: list[str]) -> str:
     """Where the numbers come from (`origin`), what they come to, the table, and what its columns mean."""
-    lines = [f"- {line}" for line in origin] + [""] + [f"- {line}" for line in conclusion(rows)] + [""]
-    return "\n".join([*lines, markdown_table(rows, _columns(rows)), "", NOTES, ""])
+    verdict = [f"{VERDICT}\n", _list(conclusion(rows)), f"{essentials_table(rows)}\n"]
+    return "\n".join([_list(origin), *verdict, f"{TABLE}\n", markdown_table(rows, _columns(rows)), f"\n{NOTES}\n"])
 
 
 def markdown_table(rows: list[Row], keys: Iterable[str] = BESIDE_THE_PAPER) -> str:
@@ -155,6 +142,10 @@ def write(records: str | Path, output: str | Path) -> str:
     for name, text in (("summary.md", markdown), ("summary.csv", to_csv(rows))):
         write_bytes(output / name, text.encode())
     return markdown
+
+
+def _list(lines: list[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)
 
 
 def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
@@ -234,23 +225,6 @@ def _largest(record: Record, name: str) -> float | None:
     return float(np.max(record[name])) if name in record.arrays else None
 
 
-def _verdict(task: str, rows: list[Row]) -> str:
-    """How the fastest solver that is not sequential compares."""
-    parallel = [row for row in rows if not row["solver"].startswith(("Sequential", "Feedforward"))]
-    if not parallel:
-        return f"{task}: only sequential solvers were run."
-    best = min(parallel, key=lambda row: row["certified_seconds"] or row["oracle_seconds"])
-    paper = max((row["paper_over_plain"] or 0 for row in parallel), default=0)
-    clauses = (
-        (best["over_plain"], "the speed of plain sequential evaluation"),
-        (best["over_best"], "that of the fastest sequential one"),
-        (best["oracle_over_plain"], "plain by the oracle clock"),
-        (paper, "plain in the paper, at best"),
-    )
-    ratios = ", ".join(f"{ratio:.2g}× {what}" for ratio, what in clauses if ratio)
-    return f"{task}: the fastest parallel solver is {best['solver']}: {ratios or 'nothing to compare it with'}."
-
-
 def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return next((values[name] for name in names if name in values), None)
 
@@ -283,5 +257,5 @@ def _text(key: str, value: Any) -> str:
     if value is None:
         return "–"
     if "over" in key:
-        return f"{value:.3g}×"
+        return times(value)
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -9,7 +9,7 @@ import pytest
 import synthetic
 
 from ffc.core.errors import FFCError
-from ffc.paper import summary
+from ffc.paper import summary, verdict
 
 
 @pytest.fixture(scope="module")
@@ -87,27 +87,38 @@ def test_a_sample_that_is_not_certified_shows(records):
     broken = dataclasses.replace(broken, arrays=broken.arrays | {"certified": np.array([16, 16, 3])})
     rows = summary.table({"made_mnist": records["made_mnist"] | {"jacobi": broken}})
     assert [row["certified"] for row in rows] == ["yes", "yes", "no"]
-    assert "Certified: all but made_mnist by Jacobi." in "\n".join(summary.conclusion(rows))
+    assert "Certified: all but made_mnist by Jacobi." in "\n".join(verdict.conclusion(rows))
 
 
 def test_the_conclusion_is_computed(records):
-    lines = summary.conclusion(summary.table(records))
-    assert any(
-        line.startswith("pixelcnnpp_mnist: the fastest parallel solver is Jacobi: 8× the speed of plain")
-        and "4× that of the fastest sequential one" in line
-        and "6.5× plain in the paper" in line
-        for line in lines
-    )
+    lines = verdict.conclusion(summary.table(records))
+    assert (
+        "pixelcnnpp_mnist, Jacobi: 4× the speed of the best sequential evaluation, 8× that of plain, "
+        "6.53× that of plain in the paper, at best."
+    ) in lines
     assert lines[-1] == (
         "Certified: every sample of every solver. The largest difference to a sequential answer is"
         " 1e-06 (densenet, Jacobi)."
     )
 
 
+def test_the_essentials_have_a_row_for_each_task_against_its_best_sequential_solver(records):
+    rows = {row["task"]: row for row in verdict.essentials(summary.table(records))}
+    assert list(rows) == list(records)
+    row = rows["pixelcnnpp_mnist"]
+    assert (row["solver"], row["blocks"], row["best_seconds"]) == ("Jacobi", 16, pytest.approx(0.4))
+    assert rows["rnn"]["solver"].endswith("not exact")
+
+
+@pytest.mark.parametrize(("ratio", "text"), [(393.4, "393×"), (1234.5, "1230×"), (0.05123, "0.0512×"), (None, "–")])
+def test_a_ratio_has_three_digits_and_no_powers_of_ten(ratio, text):
+    assert verdict.times(ratio) == text
+
+
 def test_a_task_without_a_baseline_has_no_speed_up(records):
     (row,) = summary.table({"made_mnist": {"jacobi": records["made_mnist"]["jacobi"]}})
     assert row["over_plain"] is row["over_best"] is row["oracle_over_plain"] is None
-    assert "nothing to compare it with" not in summary.conclusion([row])[0]  # the paper's ratio stands
+    assert "nothing to compare it with" not in verdict.conclusion([row])[0]  # the paper's ratio stands
     assert "–" in summary.to_markdown([row], [])
 
 
@@ -118,7 +129,9 @@ def test_the_files_say_the_same_under_true_names(records, tmp_path):
     assert markdown.startswith("- Device: Abacus, 10 rows\n")
     assert "- made_mnist: Data: pebbles 4×4; Weights: trained here (7 steps, 1.25 bits/dim)\n" in markdown
     written = list(csv.DictReader(io.StringIO((tmp_path / "summary.csv").read_text())))
-    assert len(written) == markdown.count("\n| ") - 1  # and a line of titles
+    assert len(written) == markdown.partition(summary.TABLE)[2].count("\n| ") - 1  # and a line of titles
+    essentials = verdict.essentials_table(summary.table(summary.load(tmp_path / "records")))
+    assert markdown.partition(summary.TABLE)[0].endswith(f"\n{essentials}\n\n")
     assert {row["certified"] for row in written} == {"yes", "no"}
     (jacobi,) = (row for row in written if (row["task"], row["solver"]) == ("made_cifar", "Jacobi"))
     assert (jacobi["certified seconds"], jacobi["paper: seconds"]) == ("0.1", "0.1194")

@@ -8,9 +8,10 @@ from places import ROOT
 
 from ffc import __version__
 from ffc.cli import main as cli
-from ffc.paper import summary
+from ffc.paper import summary, verdict
 
 README = (ROOT / "README.md").read_text()
+REPRODUCE, SAMPLING = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("reproduce", "sampling"))
 
 
 def fenced(heading: str, language: str) -> str:
@@ -25,8 +26,13 @@ def test_quick_start_is_two_commands_that_set_up_by_themselves():
 
 
 def test_the_results_are_those_of_the_kept_records():
-    kept, table = re.search(r"<!-- reference: (\S+) -->\n(.*?)\n\n", README, re.DOTALL).groups()
-    assert table == summary.markdown_table(summary.table(summary.load(ROOT / kept / "records")))
+    for page, of in ((README, verdict.essentials_table), (REPRODUCE, summary.markdown_table)):
+        kept, table = re.search(r"<!-- reference: (\S+) -->\n(.*?)\n\n", page, re.DOTALL).groups()
+        assert table == of(summary.table(summary.load(ROOT / kept / "records")))
+
+
+def test_it_is_read_in_two_minutes():
+    assert len(README.splitlines()) <= 150
 
 
 def test_github_runs_the_same_two_commands():
@@ -39,7 +45,10 @@ def test_the_system_of_thirty_lines_is_solved(capsys):
     assert capsys.readouterr().out.count("4 of 4 samples certified") == 2
 
 
-@pytest.mark.parametrize("command", re.findall(r"\bffc ((?:inspect|compare|sample|bench|keep) [^`\n]+)", README))
+COMMANDS = re.findall(r"\bffc ((?:inspect|compare|sample|bench|keep) [^`\n]+)", README + REPRODUCE + SAMPLING)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_line_is_understood(command):
     assert cli._parser().parse_args(command.split()).run is not None
 

@@ -2,6 +2,7 @@
 
 import pytest
 from browser import CHROMIUM, Browser
+from first_page import verdict
 from places import ROOT
 
 pytestmark = [
@@ -43,6 +44,15 @@ READ = """(async () => {
 })()"""
 
 
+#: What stands on the first page once it is there: its text, and the width of its picture.
+FIRST = """(async () => {
+    const picture = () => [...document.querySelectorAll("#app img")].find(node => node.alt);
+    for (let i = 0; i < 400 && !picture(); i++) await new Promise(done => setTimeout(done, 25));
+    await picture().decode();
+    return [document.querySelector("#app").innerText, picture().naturalWidth];
+})()"""
+
+
 @pytest.fixture(scope="module", params=["tiny", "quick"])
 def report(request):
     """The report of the preset that the tests run, and that of `quick` where it has run here."""
@@ -57,15 +67,26 @@ def read(report):
     """What a reader sees who looks at everything, and what the browser reported meanwhile."""
     with Browser() as browser:
         browser.open(report)
+        first = browser.run(FIRST)
+        (report.parent / "first_page.png").write_bytes(browser.screenshot())
         seen = browser.run(READ)
         (report.parent / "report.png").write_bytes(browser.screenshot())
-        return seen, browser.events
+        return seen, browser.events, first
 
 
 def test_everything_that_was_made_is_shown(report, read):
     shown = [name for _, name, _ in read[0]]
     patterns = ("figures/*.png", "figures/*.svg", "notebooks/*.html", "summary.csv", "summary.html")
     assert sorted(shown) == sorted(file.name for pattern in patterns for file in report.parent.glob(pattern))
+
+
+def test_the_first_page_has_the_verdict_and_a_figure(report, read):
+    text, width = read[2]
+    lines, rows = verdict(report.with_name("summary.md"))
+    assert lines
+    assert all(line in text for line in lines)
+    assert all(row[0] in text for row in rows)
+    assert width > 100  # pixels
 
 
 def test_figures_have_a_size_tables_and_notebooks_are_pages(read):
@@ -75,7 +96,7 @@ def test_figures_have_a_size_tables_and_notebooks_are_pages(read):
 
 
 def test_nothing_leaves_the_page_and_nothing_fails(report, read):
-    _, events = read
+    events = read[1]
     requests = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
     assert requests
     assert {url for url in requests if not url.startswith("data:")} == {report.resolve().as_uri()}

@@ -1,0 +1,95 @@
+"""What the table of results comes to: for each task, its fastest parallel solver against sequential evaluation."""
+
+from typing import Any
+
+from ffc.paper.tables import markdown
+
+Row = dict[str, Any]
+
+_SEQUENTIAL = ("Sequential", "Feedforward")
+
+#: The columns of `essentials`, and what each is called.
+ESSENTIALS = {
+    "task": "task",
+    "solver": "fastest parallel solver",
+    "iterations": "iterations",
+    "blocks": "in order",
+    "certified_seconds": "certified seconds",
+    "best_seconds": "best sequential, seconds",
+    "over_best": "× best sequential",
+    "over_plain": "× plain",
+    "paper_over_plain": "paper: × plain",
+}
+
+
+def times(ratio: float | None) -> str:
+    """A ratio of three digits, never in powers of ten."""
+    return "–" if ratio is None else f"{float(f'{ratio:.3g}'):g}×"
+
+
+def essentials(rows: list[Row]) -> list[Row]:
+    """For each task of the table `rows` that has a parallel solver, a row with the keys of `ESSENTIALS`."""
+    found = []
+    for task in dict.fromkeys(row["task"] for row in rows):
+        ours = [row for row in rows if row["task"] == task]
+        parallel = [row for row in ours if not row["solver"].startswith(_SEQUENTIAL)]
+        if not parallel:
+            continue
+        best = min(parallel, key=lambda row: row["certified_seconds"] or row["oracle_seconds"])
+        baselines = [row for row in ours if row not in parallel]
+        found.append(
+            {key: best.get(key) for key in ESSENTIALS}
+            | {
+                "solver": best["solver"] + (", not exact" if task == "rnn" and best["certified"] == "no" else ""),
+                "blocks": max((row["iterations"] for row in baselines), default=None),
+                "best_seconds": min((s for row in baselines if (s := row["certified_seconds"])), default=None),
+                "paper_over_plain": max((row["paper_over_plain"] or 0 for row in parallel), default=0) or None,
+                "oracle_over_plain": best["oracle_over_plain"],
+            }
+        )
+    return found
+
+
+def essentials_table(rows: list[Row]) -> str:
+    """`essentials` as Markdown."""
+    return markdown(ESSENTIALS.values(), [[_text(key, row[key]) for key in ESSENTIALS] for row in essentials(rows)])
+
+
+def conclusion(rows: list[Row]) -> list[str]:
+    """What the table comes to, a line for each task and one about exactness."""
+    compared = {row["task"]: row for row in essentials(rows)}
+    tasks = dict.fromkeys(row["task"] for row in rows)
+    lines = [_verdict(task, compared.get(task)) for task in tasks]
+    if solved := [row for row in rows if row["task"] != "rnn"]:  # there Jacobi is truncated on purpose
+        lines.append(_certified(solved))
+    return lines
+
+
+def _verdict(task: str, best: Row | None) -> str:
+    if best is None:
+        return f"{task}: only sequential solvers were run."
+    clauses = (
+        (best["over_best"], "the speed of the best sequential evaluation"),
+        (best["over_plain"], "that of plain"),
+        (None if best["over_plain"] else best["oracle_over_plain"], "that of plain by the oracle clock"),
+        (best["paper_over_plain"], "that of plain in the paper, at best"),
+    )
+    ratios = ", ".join(f"{times(ratio)} {what}" for ratio, what in clauses if ratio)
+    return f"{task}, {best['solver']}: {ratios or 'nothing to compare it with'}."
+
+
+def _certified(rows: list[Row]) -> str:
+    failed = [f"{row['task']} by {row['solver']}" for row in rows if row["certified"] == "no"]
+    whole = f"all but {', '.join(failed)}" if failed else "every sample of every solver"
+    text = f"Certified: {whole if len(failed) < len(rows) else 'nothing'}."
+    if compared := [row for row in rows if row["max_difference"] is not None]:
+        worst = max(compared, key=lambda row: row["max_difference"])
+        where = f"{worst['max_difference']:.2g} ({worst['task']}, {worst['solver']})"
+        text += f" The largest difference to a sequential answer is {where}."
+    return text
+
+
+def _text(key: str, value: Any) -> str:
+    if "over" in key:
+        return times(value)
+    return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
