@@ -20,6 +20,7 @@ Without one they are what was evaluated. Jacobi and GSJacobi take one.
 
 from dataclasses import dataclass, fields
 from numbers import Integral
+from typing import Any, Self
 
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
@@ -40,8 +41,23 @@ class Schedule:
         return self.window // self.block
 
 
+class _Solver:
+    """What is not an option of a solver is named, with those that are."""
+
+    def __new__(cls, *given: Any, **options: Any) -> Self:
+        known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        if unknown := [name for name in options if name not in known]:
+            hint = "; give the draft to Jacobi or GSJacobi" if unknown == ["draft"] else ""
+            raise FFCError(f"{cls.__name__}: {', '.join(unknown)} is no option of it; it takes {_listed(known)}{hint}")
+        return super().__new__(cls)
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 @dataclass(frozen=True)
-class Sequential:
+class Sequential(_Solver):
     """One block after the other, in order: the answer by definition (paper, section 2: Gauss–Seidel)."""
 
     cached: bool = False
@@ -51,7 +67,7 @@ class Sequential:
 
 
 @dataclass(frozen=True)
-class _Drafting:
+class _Drafting(_Solver):
     """A solver that takes a draft, and names it where it has one."""
 
     def __repr__(self) -> str:
@@ -93,7 +109,7 @@ class GSJacobi(_Drafting):
 
 
 @dataclass(frozen=True)
-class JacobiGS:
+class JacobiGS(_Solver):
     """Jacobi across runs of `block` blocks, in order inside each run (paper, algorithm 2)."""
 
     block: int

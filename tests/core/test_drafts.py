@@ -217,6 +217,22 @@ def test_what_is_no_draft_is_refused(draft, expected):
         solve(zoo.chain(3), Jacobi(draft=draft))
 
 
+@pytest.mark.parametrize(
+    ("solver", "expected"),
+    [
+        (JacobiGS, "JacobiGS: draft is no option of it; it takes block and cached; give the draft to Jacobi or GSJ"),
+        (Sequential, "Sequential: draft is no option of it; it takes cached; give the draft to Jacobi or GSJacobi"),
+    ],
+)
+def test_solvers_without_a_draft_say_so(solver, expected):
+    with pytest.raises(FFCError, match=expected):
+        solver(draft=drafting.Same())
+    with pytest.raises(
+        FFCError, match="GSJacobi: rows is no option of it; it takes window, cached, draft and together"
+    ):
+        GSJacobi(rows=4)
+
+
 def test_a_solver_names_its_draft():
     assert repr(GSJacobi(5)) == "GSJacobi(window=5, cached=True)"
     assert repr(GSJacobi(5, draft=drafting.Same())) == "GSJacobi(window=5, cached=True, draft=Same())"
