@@ -49,8 +49,8 @@ class Coupling:
         """Pixels [..., channels] in [−1, 1] for the network's outputs [..., outputs]."""
         raise NotImplementedError
 
-    def near(self, outputs: jax.Array, pixels: jax.Array) -> jax.Array:
-        """`pixels(outputs)` for a draft: it may be wrong where that is far from `pixels`, found for other outputs."""
+    def likely(self, outputs: jax.Array) -> jax.Array:
+        """`pixels(outputs)` for a draft, which takes few of them at a time: it may be wrong now and then."""
         return self.pixels(outputs)
 
     def ties(self, outputs: jax.Array, tolerance: float) -> jax.Array:
@@ -143,10 +143,17 @@ class InverseCDF(Coupling):
     def pixels(self, outputs: jax.Array) -> jax.Array:
         return jnp.stack([x for x, _ in self._channels(outputs)], axis=-1)
 
-    def near(self, outputs: jax.Array, pixels: jax.Array) -> jax.Array:
+    def likely(self, outputs: jax.Array) -> jax.Array:
         if self.steps != mixture.EIGHT_BIT:
             return self.pixels(outputs)
-        return jnp.stack([x for x, _ in self._channels(outputs, pixels)], axis=-1)
+        whole = mixture.read(outputs, self.shape[-1])
+        weights = jax.nn.softmax(whole.logits)
+        before: list[jax.Array] = []
+        for channel in range(self.shape[-1]):
+            component = whole.mean(channel, before), whole.log_scales[channel]
+            before.append(mixture.likely_level(weights, *component, self.uniform[..., channel])[..., None])
+            weights *= mixture.likely_mass(before[-1], *component)
+        return jnp.concatenate(before, axis=-1)
 
     def ties(self, outputs: jax.Array, tolerance: float) -> jax.Array:
         """Moving a channel's means and cumulative by `tolerance` to and fro moves it by a level or more."""
@@ -159,20 +166,15 @@ class InverseCDF(Coupling):
             tied |= high - low > 1 / mixture.EIGHT_BIT
         return tied
 
-    def _channels(
-        self, outputs: jax.Array, near: jax.Array | None = None
-    ) -> Iterator[tuple[jax.Array, tuple[jax.Array, ...]]]:
-        """Each channel's value, and what it is the quantile of; looked for around the pixels `near` if given."""
+    def _channels(self, outputs: jax.Array) -> Iterator[tuple[jax.Array, tuple[jax.Array, ...]]]:
+        """Each channel's value, and what it is the quantile of."""
         whole = mixture.read(outputs, self.shape[-1])
         log_weights = whole.logits
         before: list[jax.Array] = []
         for channel in range(self.shape[-1]):
             mean, log_scale = whole.mean(channel, before), whole.log_scales[channel]
             distribution = (log_weights, mean, log_scale, self.uniform[..., channel])
-            if near is None:
-                x = mixture.quantile(*distribution, self.steps)
-            else:
-                x = mixture.quantile_near(*distribution, self.steps, near[..., channel])
+            x = mixture.quantile(*distribution, self.steps)
             yield x, distribution
             before.append(x[..., None])
             log_weights = log_weights + mixture.log_mass(before[-1], mean, log_scale, self.steps)

@@ -6,6 +6,7 @@ Only the network is linearised; noise, argmax, quantile, channel order and round
 constants of the weights: the Jacobian of the outputs by pixels of the same row, averaged over rows of an image.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 
 from ffc.core.drafts import Draft, Evaluated
 from ffc.core.errors import FFCError
+from ffc.core.mesh import varying
 from ffc.core.system import State, System, indices
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 #: Pixels to the left that a draft looks at, and rows that its matrices are averaged over.
 NEIGHBOURS, ROWS = 4, 6
 _LEVEL = 1 / 127.5
+#: Columns that a draft's loop takes at a time.
+_RUN = 4
 
 
 @jax.tree_util.register_dataclass
@@ -40,22 +44,31 @@ class LinearOutputs(Draft):
             raise FFCError(f"draft: {type(self).__name__} is one for PixelCNN++, not for {type(system).__name__}")
         batch, count, channels = seen.after.shape
         columns = min(count, system.row_length)
+        rows, run = batch * count // columns, math.gcd(columns, _RUN)
 
         def by_column(leaf):
             """[columns, batch · rows, ...]"""
-            return jnp.moveaxis(leaf.reshape(batch * count // columns, columns, *leaf.shape[2:]), 1, 0)
+            return jnp.moveaxis(leaf.reshape(rows, columns, *leaf.shape[2:]), 1, 0)
 
         def step(changes, pixel):
             """The next pixel of every row; `changes` [rows, K, channels] of those to its left, the nearest first."""
             settled, x, y, (outputs, coupling) = pixel
             moved = jnp.einsum("nkc,kco->no", changes, self.left)
-            drafted = jnp.where(settled[:, None], y, coupling.near(outputs + moved, y))
+            drafted = jnp.where(settled[:, None], y, coupling.likely(outputs + moved))
             return jnp.concatenate([(drafted - x)[:, None], changes[:, :-1]], axis=1), drafted
 
+        def some_columns(i, carry):
+            changes, drafted = carry
+            some = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, i * run, run), given)
+            changes, values = jax.lax.scan(step, changes, some, unroll=True)
+            return changes, jax.lax.dynamic_update_slice_in_dim(drafted, values, i * run, axis=0)
+
         settled = indices(count) <= seen.first[:, None]
-        rows = jax.tree.map(by_column, (settled, seen.before, seen.after, seen.outputs))
-        none = jnp.zeros((batch * count // columns, len(self.left), channels), seen.after.dtype)
-        _, drafted = jax.lax.scan(step, none, rows, unroll=4)
+        given = jax.tree.map(by_column, (settled, seen.before, seen.after, seen.outputs))
+        # Columns that every sample has settled did not change, but for the last of them.
+        first = jnp.clip(jnp.min(seen.first), 0, columns - 1) if count == columns else 0
+        none = jnp.zeros((rows, len(self.left), channels), seen.after.dtype)
+        _, drafted = jax.lax.fori_loop(first // run, columns // run, some_columns, varying((none, given[2]), given))
         return jnp.moveaxis(drafted, 0, 1).reshape(seen.after.shape)
 
 

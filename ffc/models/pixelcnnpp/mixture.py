@@ -17,8 +17,6 @@ import jax.numpy as jnp
 #: Steps of the grid of 8-bit images, and of one as fine as float32 is just below 1.
 EIGHT_BIT, FINE = 255, 2**24
 _MIN_LOG_SCALE = -7.0
-#: How far from the level found before a draft looks for the next one.
-_AROUND = (-255, -90, -55, -34, -21, -13, -8, -5, -3, -2, -1, 0, 1, 2, 3, 4, 6, 9, 14, 22, 35, 56, 91, 256)
 
 
 class Mixture(NamedTuple):
@@ -118,25 +116,33 @@ def _cumulative(log_weights: jax.Array, mean: jax.Array, log_scale: jax.Array) -
     return lambda edge: jnp.sum(weights * jax.nn.sigmoid(inverse * (edge - mean)), axis=-1)
 
 
-def quantile_near(
-    log_weights: jax.Array, mean: jax.Array, log_scale: jax.Array, uniform: jax.Array, steps: int, near: jax.Array
-) -> jax.Array:
-    """`quantile`, where it is no more than three levels from the level `near`; farther away about that.
+def likely_level(weights: jax.Array, mean: jax.Array, log_scale: jax.Array, uniform: jax.Array) -> jax.Array:
+    """The `quantile` of 8-bit images for few pixels at a time, from `weights` [..., mixtures] that are not logarithms.
 
-    All edges that are looked at are evaluated at once, closely around `near` and ever farther apart beyond; between two
-    of them the cumulative is taken for a line.
+    The three rounds look at 7, 7 and 3 edges at once: more arithmetic than a binary search, in fewer operations.
     """
-    ahead = jnp.round((near + 1) * (steps / 2))[..., None] + jnp.asarray(_AROUND, near.dtype)
-    edge = ((2 * ahead - 1 - steps) * (1 / steps))[..., None]
-    weights, inverse = jax.nn.softmax(log_weights), jnp.exp(-log_scale)
-    scaled = inverse[..., None, :] * (edge - mean[..., None, :])
-    cumulative = jnp.sum(weights[..., None, :] * jax.nn.sigmoid(scaled), axis=-1)
-    cumulative = jnp.where(ahead <= 0, 0, jnp.where(ahead > steps, 1, cumulative))
-    below = cumulative < uniform[..., None]
-    least, most = (jnp.max(jnp.where(below, part, -jnp.inf), axis=-1) for part in (ahead, cumulative))
-    next_least, next_most = (jnp.min(jnp.where(below, jnp.inf, part), axis=-1) for part in (ahead, cumulative))
-    between = jnp.floor((next_least - least) * (uniform - most) / jnp.maximum(next_most - most, 1e-12))
-    return level(jnp.clip(jnp.minimum(least + between, next_least - 1), 0, steps), steps, near.dtype)
+    inverse, goal = jnp.exp(-log_scale), (uniform * jnp.sum(weights, axis=-1))[..., None]
+    index, span = jnp.zeros(uniform.shape, jnp.int32), EIGHT_BIT + 1
+    for parts in (8, 8, 4):
+        span //= parts
+        ahead = index[..., None] + span * jnp.arange(1, parts)
+        scaled = inverse[..., None, :] * (_edge_below(ahead)[..., None] - mean[..., None, :])
+        cumulative = jnp.sum(weights[..., None, :] * jax.nn.sigmoid(scaled), axis=-1)
+        index += span * jnp.sum(cumulative < goal, axis=-1, dtype=jnp.int32)
+    return level(index, EIGHT_BIT, uniform.dtype)
+
+
+def likely_mass(x: jax.Array, mean: jax.Array, log_scale: jax.Array) -> jax.Array:
+    """exp(`log_mass`) on a level of 8-bit images, and hardly less than float32 can tell from zero."""
+    inverse, half = jnp.exp(-log_scale), 1 / EIGHT_BIT
+    upper = jnp.where(x > 1 - half, 1, jax.nn.sigmoid(inverse * (x - mean + half)))
+    lower = jnp.where(x < -1 + half, 0, jax.nn.sigmoid(inverse * (x - mean - half)))
+    return jnp.maximum(upper - lower, 1e-9)
+
+
+def _edge_below(index: jax.Array) -> jax.Array:
+    """Half a step below the level of number `index` of 8-bit images."""
+    return (2 * index - 1 - EIGHT_BIT).astype(jnp.float32) * (1 / EIGHT_BIT)
 
 
 def level(index: jax.Array, steps: int, dtype: Any = jnp.float32) -> jax.Array:
