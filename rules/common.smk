@@ -75,9 +75,9 @@ def lengths_settings(wildcards):
 
 
 def sizes_settings(wildcards):
-    """The preset's `scaling`, with the options of the system that its task samples from."""
+    """The preset's `scaling`, with the options of its system: its own, or those that its task samples from."""
     section = PRESETS[wildcards.preset]["scaling"]
-    system = PRESETS[wildcards.preset]["tasks"][section["task"]].get("system", {})
+    system = section.get("system", PRESETS[wildcards.preset]["tasks"][section["task"]].get("system", {}))
     return {key: section[key] for key in ("sizes", "batches", "filters")} | {"system": system}
 
 

@@ -84,7 +84,7 @@ def scaling() -> Record:
 def sizes() -> Record:
     """Ways whose seconds are in proportion to size, batch and width; Jacobi takes half of the sequential way's."""
     points = [("size", 8), ("size", 16), ("batch", 1), ("batch", 4), ("filters", 16), ("filters", 32)]
-    ways = {"cached": 10e-3, "jacobi": 5e-3, "rows": 20e-3, "pixels": 30e-3}
+    ways = {"cached": 10e-3, "jacobi": 5e-3, "rows": 20e-3, "pixels": 30e-3, "drafted": 8e-3}
     rows = [
         {"axis": axis, "at": at, "way": way, "seconds": np.array([1.0, 2.0, 3.0]) * at * seconds}
         | {"iterations": 7, "certified": True, "max_difference": 0.0, "chosen": way == "jacobi"}

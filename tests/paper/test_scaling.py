@@ -13,6 +13,7 @@ from ffc.models.pixelcnnpp.widen import widen
 from ffc.paper.experiments import scaling
 from ffc.store import checkpoints
 
+WAYS = [*scaling.WAYS, scaling.DRAFTED]
 SETTINGS = {"sizes": [8], "batches": [1], "filters": [4], "system": {"quantize": "8bit"}}
 
 
@@ -40,15 +41,15 @@ def record(tmp_path_factory):
 def test_every_way_is_timed_at_every_size_and_certified(record):
     points = list(zip(record["axis"].tolist(), record["at"].tolist(), strict=True))
     expected = [("size", 8), ("batch", 1), ("filters", 4)]
-    assert points == [point for point in expected for _ in scaling.WAYS]
-    assert record["way"].tolist() == list(scaling.WAYS) * 3
-    assert record["seconds"].shape == (12, 2)
+    assert points == [point for point in expected for _ in WAYS]
+    assert record["way"].tolist() == WAYS * 3
+    assert record["seconds"].shape == (15, 2)
     assert record["certified"].all()
     assert record["max_difference"].max() == 0  # 8-bit images, no ties
-    assert record["residual"].tolist() == [0] * 12
+    assert record["residual"].tolist() == [0] * 15
     cached = record["way"] == "cached"
     assert record["iterations"][cached].tolist() == [64, 64, 64]
-    assert (record["iterations"] <= record["iterations"][cached].repeat(len(scaling.WAYS))).all()
+    assert (record["iterations"] <= record["iterations"][cached].repeat(len(WAYS))).all()
 
 
 def test_the_race_chooses_one_way_for_each_point(record):
@@ -56,7 +57,7 @@ def test_the_race_chooses_one_way_for_each_point(record):
 
 
 def test_points_in_common_are_measured_once(record):
-    same = [record["seconds"][record["axis"] == axis][:4] for axis in ("size", "batch", "filters")]
+    same = [record["seconds"][record["axis"] == axis][:5] for axis in ("size", "batch", "filters")]
     np.testing.assert_array_equal(same[0], same[1])
     np.testing.assert_array_equal(same[0], same[2])
 

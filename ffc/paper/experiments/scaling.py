@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from ffc.core import tune
+from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.measure import interleaved
 from ffc.core.solve import RowAbove, solve
@@ -34,26 +35,29 @@ WAYS: dict[str, Callable[[System], Solver]] = {
     "rows": lambda system: GSJacobi(2 * system.row_length),
     "pixels": lambda system: GSJacobi(system.row_length // 2),
 }
+#: And this one, where the system offers a draft: windows of a row.
+DRAFTED = "drafted"
 
 
 def run(settings: dict[str, Any], *, checkpoint: Path, task: str, seed: int, repeats: int) -> Record:
-    """Time every way of `WAYS` at each of `settings["sizes"]`, `["batches"]` and `["filters"]`, warm and in turn.
+    """Time every way at each of `settings["sizes"]`, `["batches"]` and `["filters"]`, warm and in turn.
 
-    `settings["system"]` are options of the sampling system. Arrays, an entry for each point and way: `axis` ("size",
-    "batch" or "filters"), `at` (its value), `way`, `seconds` [entries, repeats], `iterations`, `certified` (whether
-    all samples are), `max_difference` to the cached sequential answer, the largest `residual` by a plain sweep
-    (`ffc.core.verify`; untimed), and `chosen`, whether a short
-    race (`ffc.core.tune`) picked it. Raises `FFCError` where the weights are not PixelCNN++'s, or a size does not fit.
+    These are `WAYS`, and `DRAFTED` of 8-bit images. `settings["system"]` are options of the sampling system. Arrays, an
+    entry for each point and way: `axis` ("size", "batch" or "filters"), `at` (its value), `way`, `seconds`
+    [entries, repeats], `iterations`, `certified` (whether all samples are), `max_difference` to the cached sequential
+    answer, the largest `residual` by a plain sweep (`ffc.core.verify`; untimed), and `chosen`, whether a short race
+    (`ffc.core.tune`) picked it. Raises `FFCError` where the weights are not PixelCNN++'s, or a size does not fit.
     """
     job = Job(task, settings | {"solvers": {"scaling": {}}}, "scaling", seed, repeats, checkpoint=checkpoint)
     loaded = job.load_checkpoint()
     if not isinstance(loaded.model, PixelCNNPP):
         raise FFCError(f"{checkpoint}: weights of {loaded.model.kind}; only PixelCNN++ takes images of any size")
+    draft = _system(job, loaded, loaded.model, 1).draft()
     measured: dict[tuple, list[dict[str, Any]]] = {}  # the axes have a point in common
     rows = []
     for axis, value, point in _points(settings, loaded.model):
         if point not in measured:
-            measured[point] = _measured(job, loaded, *point)
+            measured[point] = _measured(job, loaded, draft, *point)
         rows += [{"axis": axis, "at": value, **row} for row in measured[point]]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return job.record(arrays, checkpoint=loaded.meta)
@@ -70,12 +74,21 @@ def _points(settings: dict[str, Any], model: PixelCNNPP):
         yield "filters", value, (size, 1, value)
 
 
-def _measured(job: Job, loaded: Checkpoint, size: int, batch: int, filters: int) -> list[dict[str, Any]]:
+def _system(job: Job, loaded: Checkpoint, model: PixelCNNPP, batch: int) -> System:
+    """What `model` samples from, of any size and at least as wide as the weights."""
+    noise = model.noise(jax.random.fold_in(job.key(), model.shape[0]), batch)
+    return model.system_with(job.settings.get("system", {}), widen(loaded.params, model.filters), noise)
+
+
+def _measured(
+    job: Job, loaded: Checkpoint, draft: Draft | None, size: int, batch: int, filters: int
+) -> list[dict[str, Any]]:
+    """A row for each way. The draft of the weights' own width serves at all: channels of zeros change no output."""
     own = cast(PixelCNNPP, loaded.model)
-    model = replace(own, shape=(size, size, own.channels), filters=filters)
-    noise = model.noise(jax.random.fold_in(job.key(), size), batch)
-    system = model.system_with(job.settings.get("system", {}), widen(loaded.params, filters), noise)
+    system = _system(job, loaded, replace(own, shape=(size, size, own.channels), filters=filters), batch)
     solvers = {name: way(system) for name, way in WAYS.items()}
+    if draft is not None:
+        solvers[DRAFTED] = GSJacobi(system.row_length, draft=draft)
     runs = {name: partial(solve, system, solver, guess=RowAbove()) for name, solver in solvers.items()}
     solutions = {name: run() for name, run in runs.items()}
     truth = np.asarray(solutions["cached"].value)
