@@ -8,6 +8,11 @@ from pathlib import Path
 #: The figure that makes the case: the first of these that the preset has.
 FIGURES = ("made_mnist", "pixelcnnpp_mnist", "sampling_scaling", "densenet_outputs", "rnn_end", "training")
 
+#: Snakemake centres its pages: of one that is higher than the window, the top would be out of reach.
+STYLE = """.. raw:: html
+
+   <style>.items-center.overflow-auto { align-items: flex-start } .prose.max-w-lg { max-width: 50rem }</style>"""
+
 
 def verdict(summary: Path) -> tuple[list[str], list[list[str]]]:
     """The lines of the section Verdict, and the rows of its table, the titles first."""
@@ -21,7 +26,7 @@ def first_page(about: str, summary: Path, figures: Path) -> str:
     """The text `about` the workflow in reStructuredText, with the verdict, its table and a figure before it."""
     lines, rows = verdict(summary)
     title, _, rest = about.partition("\n\n")
-    parts = [title, "\n".join(f"- {_plain(line)}" for line in lines), _table(rows), _figure(figures), rest]
+    parts = [title, STYLE, "\n".join(f"- {_plain(line)}" for line in lines), _table(rows), _figure(figures), rest]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 from docutils.core import publish_string
-from first_page import first_page, verdict
+from first_page import STYLE, first_page, verdict
 
 SUMMARY = """- Device: Abacus, 10 rows
 
@@ -43,7 +43,8 @@ def test_the_verdict_is_the_section_of_that_name(summary):
 def test_a_summary_without_one_says_nothing(summary):
     summary.write_text("- Device: Abacus\n")
     assert verdict(summary) == ([], [])
-    assert first_page("Title\n=====\n\nWhat this is.\n", summary, summary.parent) == "Title\n=====\n\nWhat this is.\n"
+    about = "Title\n=====\n\nWhat this is.\n"
+    assert first_page(about, summary, summary.parent).replace(f"\n\n{STYLE}", "") == about
 
 
 def test_the_first_page_shows_verdict_table_and_figure_before_the_rest(summary, tmp_path):

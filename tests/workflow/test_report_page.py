@@ -44,12 +44,13 @@ READ = """(async () => {
 })()"""
 
 
-#: What stands on the first page once it is there: its text, and the width of its picture.
+#: What stands on the first page once it is there: its text, the width of its picture, and where it begins.
 FIRST = """(async () => {
     const picture = () => [...document.querySelectorAll("#app img")].find(node => node.alt);
     for (let i = 0; i < 400 && !picture(); i++) await new Promise(done => setTimeout(done, 25));
     await picture().decode();
-    return [document.querySelector("#app").innerText, picture().naturalWidth];
+    const top = document.querySelector("#app h1.title").getBoundingClientRect().top;
+    return [document.querySelector("#app").innerText, picture().naturalWidth, top];
 })()"""
 
 
@@ -81,12 +82,13 @@ def test_everything_that_was_made_is_shown(report, read):
 
 
 def test_the_first_page_has_the_verdict_and_a_figure(report, read):
-    text, width = read[2]
+    text, width, top = read[2]
     lines, rows = verdict(report.with_name("summary.md"))
     assert lines
     assert all(line in text for line in lines)
     assert all(row[0] in text for row in rows)
     assert width > 100  # pixels
+    assert top >= 0  # nothing is out of reach
 
 
 def test_figures_have_a_size_tables_and_notebooks_are_pages(read):
