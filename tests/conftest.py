@@ -14,6 +14,8 @@ from tiny import copy_to, snakemake
 
 #: What pytest runs if it is not told (pyproject.toml); all else is compiled as users have it.
 PLAIN = "not stress"
+#: Rooms whose tests hold one solver's bits against another's.
+COMPARED = {"core", "recurrence"}
 
 # Most of the time goes into compiling: programs are kept between runs, and shared with the processes that tests start.
 for name, value in {
@@ -33,11 +35,17 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    if config.option.markexpr == PLAIN:  # what is compiled to run for a moment need not be optimised
-        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-        jax.config.update("jax_disable_most_optimizations", os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] == "1")
+    if config.option.markexpr == PLAIN:
+        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # for processes that tests start
     if config.getoption("--strict-skips"):
         config.pluginmanager.register(skips.Strict())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiler(request):
+    """What is compiled to run for a moment need not be optimised, unless bits of different programs are compared."""
+    short = request.config.option.markexpr == PLAIN and not COMPARED & set(request.path.parts)
+    jax.config.update("jax_disable_most_optimizations", short)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,11 +1,12 @@
 """`ffc models`: what is in the box."""
 
 import argparse
+from typing import Any
 
 _COLUMNS = ("name", "kind", "data", "image", "loss", "bytes")
 
 
-def add(commands) -> None:
+def add(commands: Any) -> None:
     """The command, for the parser."""
     text = "list the models in the box: names for sample, compare and inspect"
     command = commands.add_parser("models", help=text, description=text, allow_abbrev=False)

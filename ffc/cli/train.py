@@ -30,7 +30,7 @@ SETTINGS: dict[str, tuple[Any, str]] = {
 }
 
 
-def add(commands) -> None:
+def add(commands: Any) -> None:
     """The command, for the parser."""
     text = "train a model on a data set or a folder of images; the same command continues a stopped run"
     command = commands.add_parser("train", help=text, description=text, allow_abbrev=False)

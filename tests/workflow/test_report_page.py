@@ -20,7 +20,7 @@ READ = """(async () => {
         return ready();
     };
     const link = (text) => [...document.querySelectorAll("nav a")].find(node => node.innerText.trim() === text);
-    const seen = [], sources = new Set();
+    const seen = [], sources = new Set([...document.querySelectorAll("#app img")].map(node => node.src));
     for (const category of Object.keys(categories)) {
         (await until(() => link(category))).click();
         await until(() => rows().length);
