@@ -35,8 +35,6 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    if config.option.markexpr == PLAIN:
-        os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # for processes that tests start
     if config.getoption("--strict-skips"):
         config.pluginmanager.register(skips.Strict())
 
@@ -46,6 +44,7 @@ def compiler(request):
     """What is compiled to run for a moment need not be optimised, unless bits of different programs are compared."""
     short = request.config.option.markexpr == PLAIN and not COMPARED & set(request.path.parts)
     jax.config.update("jax_disable_most_optimizations", short)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(short))  # for processes that tests start
 
 
 @pytest.fixture(scope="module", autouse=True)
