@@ -9,9 +9,8 @@ from pathlib import Path
 from _entry import job
 
 with job(snakemake):
-    from first_page import first_page
-
     from ffc.core.errors import FFCError
+    from workflow.first_page import first_page
 
     output = Path(snakemake.output[0])
     unfinished, settings, first = (output.with_name(f".report.{suffix}") for suffix in ("html", "json", "rst"))
