@@ -14,7 +14,7 @@ from snakemake.io import sourcecache_entry
 
 from bootstrap import unfit
 from first_page import verdict
-from presets import ConfigError, check_config, load_presets
+from presets import ConfigError, check_config, load_presets, reference_of
 
 START = time.time()
 
@@ -27,14 +27,14 @@ try:
 except ConfigError as error:
     raise WorkflowError(error)
 
-# Each task's module in ffc/paper/experiments, its kind of model, and the solver that gives the sequential answer.
+# Each task's module in ffc/paper/experiments, and its kind of model.
 TASKS = {
-    "rnn": ("rnn", "rnn", "feedforward"),
-    "densenet": ("densenet", "densenet", "feedforward"),
-    "made_mnist": ("sampling", "made", "sequential"),
-    "made_cifar": ("sampling", "made", "sequential"),
-    "pixelcnnpp_mnist": ("sampling", "pixelcnnpp", "sequential"),
-    "pixelcnnpp_cifar10": ("sampling", "pixelcnnpp", "sequential"),
+    "rnn": ("rnn", "rnn"),
+    "densenet": ("densenet", "densenet"),
+    "made_mnist": ("sampling", "made"),
+    "made_cifar": ("sampling", "made"),
+    "pixelcnnpp_mnist": ("sampling", "pixelcnnpp"),
+    "pixelcnnpp_cifar10": ("sampling", "pixelcnnpp"),
 }
 
 
@@ -84,7 +84,7 @@ def sizes_settings(wildcards):
 def solver_inputs(wildcards):
     """What a solver's job reads: data and weights where it needs any, and the sequential answer to compare with."""
     preset, task = wildcards.preset, wildcards.task
-    sequential = TASKS[task][2]
+    sequential = reference_of(task_of(wildcards), wildcards.solver)
     files = {"data": data_of(wildcards)} if TASKS[task][0] != "sampling" else {}  # noise is all that a sampler sees
     if "model" in task_of(wildcards):
         files["checkpoint"] = f"results/{preset}/checkpoints/{task}.flax"
@@ -160,7 +160,7 @@ def model_library(wildcards):
 
 
 def solver_library(wildcards):
-    experiment, kind, _ = TASKS[wildcards.task]
+    experiment, kind = TASKS[wildcards.task]
     return library(
         "core",
         "models/base",

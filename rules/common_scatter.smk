@@ -1,7 +1,7 @@
 """What the rules of shared repeats share: which tasks they are for, and who does how many."""
 
 # Tasks whose solvers' repeats several jobs may share; those of the others are over in a moment.
-SCATTERED = [task for task, (experiment, _, _) in TASKS.items() if experiment == "sampling"]
+SCATTERED = [task for task, (experiment, _) in TASKS.items() if experiment == "sampling"]
 
 
 def parts_of(wildcards):

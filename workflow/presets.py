@@ -21,6 +21,8 @@ SCHEMAS = Path(__file__).parent / "schemas"
 NATIVE_ROWS = {"digits": 8, "patches": 8, "mnist": 28, "cifar10": 32, "cifar10-jpeg": 32}
 #: Solvers that an entry may be called by; an entry of another name says which `solver` it is.
 SOLVERS = ("sequential", "feedforward", "cached", "jacobi", "gs_jacobi", "jacobi_gs", "auto")
+#: Those whose answer is the sequential one by definition; the first that a task has is what others are held against.
+_SEQUENTIAL = ("sequential", "feedforward", "cached")
 
 _LONGEST = 2**17  # bytes of a preset's file
 _MOST = 10_000  # nodes of a preset
@@ -132,8 +134,29 @@ def load_preset(path: Path) -> dict[str, Any]:
     return preset
 
 
+def reference_of(settings: dict[str, Any], solver: str) -> str | None:
+    """The solver of a task that gives the sequential answer of the system that `solver` solves; None if none does."""
+    solvers, system = settings["solvers"], _system_of(settings, solver)
+    kinds = {name: entry.get("solver", name) for name, entry in solvers.items() if _system_of(settings, name) == system}
+    found = [name for name, kind in kinds.items() if kind in _SEQUENTIAL]
+    return min(found, key=lambda name: _SEQUENTIAL.index(kinds[name]), default=None)
+
+
+def _system_of(settings: dict[str, Any], solver: str) -> dict[str, str]:
+    """The options of the system that a solver solves: its own, or else its task's."""
+    options = _schema("preset")["$defs"]["system"]["properties"]
+    defaults = {name: option["enum"][0] for name, option in options.items()}
+    return defaults | settings["solvers"][solver].get("system", settings.get("system", {}))
+
+
 def _check_sizes(settings: dict[str, Any]) -> None:
-    """Windows and blocks must fit the image, and weights must come from somewhere."""
+    """Windows and blocks must fit the image, weights must come from somewhere, and answers be compared with another."""
+    for name in settings["solvers"]:
+        if reference_of(settings, name) is None:
+            raise ConfigError(
+                f"solvers.{name}.system: no solver gives this system's sequential answer, to compare with; add one, "
+                f"such as {name}_cached: {{solver: cached, system: …}} with the same options"
+            )
     if "model" in settings and "train" not in settings and "released" not in settings:
         raise ConfigError("train: missing; give this, or the name of a released file (released:)")
     if settings.keys() >= {"released", "weights"}:

@@ -6,7 +6,7 @@ holds on the device. Repeats are interleaved, so that what slows the machine for
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -27,9 +27,12 @@ from ffc.paper.experiments import TASKS, Job, densenet, rnn, sampling
 from ffc.paper.figures.files import load_records
 from ffc.paper.figures.style import in_order, look
 from ffc.paper.tables import markdown
+from ffc.paper.verdict import times
+from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import Record, provenance
 
-_BASELINES = ("sequential", "feedforward", "cached")
+#: Sequential evaluations by kind of solver, and whether they are plain.
+_BASELINES = {"sequential": "plain", "feedforward": "plain", "cached": "cached"}
 _HEADER = (
     "task",
     "solver",
@@ -57,14 +60,14 @@ class Entry:
     """A method to be timed: a compiled program, its arguments, and evaluations of the whole system in an iteration."""
 
     solver: str
-    baseline: bool
+    baseline: str  # "plain" or "cached" sequential evaluation; empty: neither
     program: jax.stages.Compiled
     arguments: tuple
     passes: float
 
     @classmethod
     def of(
-        cls, solver: str, function: Callable[..., Result], *arguments: Any, passes: float, baseline: bool = False
+        cls, solver: str, function: Callable[..., Result], *arguments: Any, passes: float, baseline: str = ""
     ) -> "Entry":
         return cls(solver, baseline, jax.jit(function).lower(*arguments).compile(), arguments, passes)
 
@@ -85,9 +88,10 @@ def bench(
     """Time every solver of the preset whose results lie in `results`, again and together.
 
     `system` are options of the sampling systems (`Sampler.options`) in place of the preset's, where a model has them.
-    Arrays, an entry for each task and solver: `task`, `solver` (as tables call it), `baseline` (sequential or not),
-    `seconds` [entries, repeats], `iterations`, `passes` (evaluations of the whole system, in number of blocks),
-    `peak_bytes`, `max_difference` to the plain sequential answer, and `certified`. Raises `FFCError` where the
+    Arrays, an entry for each task and solver: `task`, `solver` (as tables call it), `baseline` ("plain" or "cached"
+    sequential evaluation, or neither), `group` (solvers of one task and system, which are timed in turn), `seconds`
+    [entries, repeats], `iterations`, `passes` (evaluations of the whole system, in number of blocks), `peak_bytes`,
+    `max_difference` to the sequential answer of the same system, and `certified`. Raises `FFCError` where the
     preset has not run, or lacks a task.
     """
     chosen = [task for task in TASKS if (results / "records" / task).is_dir()] if tasks is None else list(tasks)
@@ -95,13 +99,14 @@ def bench(
         raise FFCError(f"task {unknown[0]!r}: expected one of {', '.join(TASKS)}")
     if not chosen:
         raise FFCError(f"{results}: no records there; run the preset first: snakemake {results.name}")
-    rows = [row for task in chosen for row in _compete(task, _entries(task, results, system), repeats)]
+    groups = ((task, entries) for task in chosen for entries in _groups(task, results, system))
+    rows = [row for group, (task, entries) in enumerate(groups) for row in _compete(task, group, entries, repeats)]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return Record(arrays, {"preset": results.name, "repeats": repeats, "system": system, **provenance()})
 
 
 def to_markdown(record: Record) -> str:
-    """The table of a benchmark; speed-ups are ratios of medians within one task."""
+    """The table of a benchmark; speed-ups are ratios of medians within one task and system."""
     meta, rows = record.meta, range(len(record["task"]))
     about = f"{meta['device']['name']}; {meta['repeats']} interleaved repeats; preset {meta['preset']}"
     about += "".join(f"; {name}: {value}" for name, value in (meta["system"] or {}).items())
@@ -110,28 +115,33 @@ def to_markdown(record: Record) -> str:
 
 def _cells(arrays: dict[str, np.ndarray], i: int) -> list[str]:
     row = {name: array[i] for name, array in arrays.items()}
-    same, medians = arrays["task"] == row["task"], np.median(arrays["seconds"], axis=1)
-    plain, best = medians[same][0], medians[same & arrays["baseline"]].min()
+    same, medians = arrays["group"] == row["group"], np.median(arrays["seconds"], axis=1)
+
+    def ratio(baselines: np.ndarray) -> str:
+        compared = medians[same & baselines]
+        return times(compared.min() / medians[i] if len(compared) else None)
+
     return [
         row["task"],
         row["solver"],
         str(row["iterations"]),
         f"{row['passes']:.3g}",
         f"{medians[i]:.3g} ({row['seconds'].min():.3g} – {row['seconds'].max():.3g})",
-        f"{plain / medians[i]:.3g}×",
-        f"{best / medians[i]:.3g}×",
+        ratio(arrays["baseline"] == "plain"),
+        ratio(arrays["baseline"] != ""),
         f"{row['peak_bytes'] / 2**20:.3g}",
         f"{row['max_difference']:.2g}",
         "yes" if row["certified"] else "no",
     ]
 
 
-def _compete(task: str, entries: list[Entry], repeats: int) -> list[dict[str, Any]]:
+def _compete(task: str, group: int, entries: list[Entry], repeats: int) -> list[dict[str, Any]]:
     results = [entry.run() for entry in entries]
     seconds = interleaved({entry.solver: entry.run for entry in entries}, repeats)
     return [
         {
             "task": task,
+            "group": group,
             "solver": entry.solver,
             "baseline": entry.baseline,
             "iterations": int(result.iterations),
@@ -150,14 +160,14 @@ def _largest(answer: Any, truth: Any) -> float:
     return float(max(jax.tree.leaves(apart)))
 
 
-def _entries(task: str, results: Path, system: dict[str, str] | None) -> list[Entry]:
-    """Baselines first, plain evaluation before all."""
+def _groups(task: str, results: Path, system: dict[str, str] | None) -> list[list[Entry]]:
+    """Those of one system together; baselines first, plain evaluation before all."""
     found = load_records(results / "records" / task)
     records = in_order(record for name, record in found.items() if not name.startswith("gradients_"))
     jobs = [(look(record).label, _job(task, record, results)) for record in records]
     if task == "rnn":
-        return _rnn(jobs)
-    return _densenet(jobs) if task == "densenet" else _sampling(jobs, system)
+        return [_rnn(jobs)]
+    return [_densenet(jobs)] if task == "densenet" else _sampling(jobs, system)
 
 
 def _job(task: str, record: Record, results: Path) -> Job:
@@ -175,13 +185,20 @@ def _job(task: str, record: Record, results: Path) -> Job:
     return Job(task, settings, solver, meta["seed"], 1, checkpoint, data)
 
 
-def _sampling(jobs: list[tuple[str, Job]], options: dict[str, str] | None) -> list[Entry]:
-    first = jobs[0][1]
-    checkpoint = first.load_checkpoint()
+def _sampling(jobs: list[tuple[str, Job]], options: dict[str, str] | None) -> list[list[Entry]]:
+    """With `options`, that system alone: by all solvers that have none of their own."""
+    checkpoint = jobs[0][1].load_checkpoint()
     if options and cast(Sampler, checkpoint.model).options:
-        first = replace(first, settings=first.settings | {"system": options})
-    system = sampling.system_of(first, checkpoint)
-    return [_solving(label, system, job, cast(Sampler, checkpoint.model)) for label, job in jobs]
+        return [_of_system(options, [(label, job) for label, job in jobs if "system" not in job.options], checkpoint)]
+    asked = [job.system for _, job in jobs]
+    distinct = [system for i, system in enumerate(asked) if system not in asked[:i]]
+    groups = [[(label, job) for label, job in jobs if job.system == system] for system in distinct]
+    return [_of_system(system, group, checkpoint) for system, group in zip(distinct, groups, strict=True)]
+
+
+def _of_system(options: dict[str, str], jobs: list[tuple[str, Job]], checkpoint: Checkpoint) -> list[Entry]:
+    model, system = cast(Sampler, checkpoint.model), sampling.system_of(jobs[0][1], checkpoint, options)
+    return [_solving(label, system, job, model) for label, job in jobs]
 
 
 def _solving(label: str, system: System, job: Job, model: Sampler) -> Entry:
@@ -195,7 +212,7 @@ def _solving(label: str, system: System, job: Job, model: Sampler) -> Entry:
     schedule = solver.schedule(system.size)
     cached = schedule.cached and system.supports_window(schedule.count, schedule.block)
     passes = schedule.window / system.size if cached else schedule.block
-    return Entry.of(label, run, system, guess, passes=passes, baseline=job.kind in _BASELINES)
+    return Entry.of(label, run, system, guess, passes=passes, baseline=_BASELINES.get(job.kind, ""))
 
 
 def _densenet(jobs: list[tuple[str, Job]]) -> list[Entry]:
@@ -215,7 +232,7 @@ def _densenet(jobs: list[tuple[str, Job]]) -> list[Entry]:
 
     layers = prepare(checkpoint.params)
     entries = {
-        "feedforward": lambda label: Entry.of(label, in_order, layers, x, passes=1 / system.size, baseline=True),
+        "feedforward": lambda label: Entry.of(label, in_order, layers, x, passes=1 / system.size, baseline="plain"),
         "jacobi": lambda label: Entry.of(label, by_jacobi, system, passes=1),
     }
     return [entries[job.kind](label) for label, job in jobs]
@@ -227,7 +244,7 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
     params, x = rnn.start(job), rnn.sequences(job.load_data())[:1]
     run, steps = jax.jit(network.forward)(params, x), x.shape[1]
 
-    def entry(label: str, adjoint: Callable, iterations: int, passes: float, exact: bool, baseline: bool) -> Entry:
+    def entry(label: str, adjoint: Callable, iterations: int, passes: float, exact: bool, baseline: str = "") -> Entry:
         def backward(params, x, run) -> Result:
             return Result(network.gradients(x, run, adjoint(params, run)), np.int32(iterations), np.bool_(exact))
 
@@ -239,9 +256,9 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
 
     def contestant(label: str, job: Job) -> Entry:
         if job.kind == "feedforward":
-            return entry(label, network.adjoint_in_order, steps, 1 / steps, exact=True, baseline=True)
+            return entry(label, network.adjoint_in_order, steps, 1 / steps, exact=True, baseline="plain")
         count = min(job.options["iterations"], steps)
-        return entry(label, by_jacobi(count), count, 1, exact=count == steps, baseline=False)
+        return entry(label, by_jacobi(count), count, 1, exact=count == steps)
 
     def by_chunks(params, x, run) -> Result:
         found = network.adjoint_by_chunks(params, run)
@@ -250,5 +267,5 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
 
     chunks = Entry.of("Chunks (Jacobi-GS)", by_chunks, params, x, run, passes=1)
     depth = int(np.ceil(np.log2(steps)))
-    scan = entry("Associative scan", network.adjoint_by_scan, depth, 1, exact=False, baseline=False)
+    scan = entry("Associative scan", network.adjoint_by_scan, depth, 1, exact=False)
     return [*(contestant(label, job) for label, job in jobs), chunks, scan]

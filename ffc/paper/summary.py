@@ -11,7 +11,7 @@ import numpy as np
 from ffc.core.errors import FFCError
 from ffc.paper.experiments import TASKS
 from ffc.paper.figures.files import from_root, load_records
-from ffc.paper.figures.style import in_order, look, sources, theirs
+from ffc.paper.figures.style import in_order, look, of_one_system, sources, theirs
 from ffc.paper.tables import markdown
 from ffc.paper.verdict import Row, conclusion, essentials_table, times
 from ffc.store.records import Record, write_bytes
@@ -75,8 +75,10 @@ NOTES = """\
   seconds*: the authors' rule, the share of that time until the answer was first reached (PixelCNN++: to within
   0.01), which needs the answer beforehand.
 - *× plain*, *× best sequential*: how many times faster than plain sequential evaluation, and than the fastest
-  sequential one, cached or not. *oracle × plain* compares as the paper does.
-- *max difference*: the largest to the sequential answer. *certified*: every sample is proven to be the solution.
+  sequential one, cached or not, of the same system: 8-bit images are compared with 8-bit images. *oracle × plain*
+  compares as the paper does.
+- *max difference*: the largest to the sequential answer of the same system. *certified*: every sample is proven to be
+  the solution.
 - *residual*: how far a plain sweep moves the samples at most, measured apart from the times; 8-bit samples are led on
   until a sweep moves none.
 - *peak memory*: of the device, over a solver's whole job; where the device tells it.
@@ -156,18 +158,21 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
     rows = []
     for record in chosen:
         name = record.meta["solver"]
-        oracle = {solver: outcome["oracle_seconds"] for solver, outcome in outcomes.items()}
+        peers = [other for other in chosen if of_one_system(record, other)]
+        certified = {other.meta["kind"]: seconds[other.meta["solver"]] for other in peers}
+        oracle = {other.meta["kind"]: outcomes[other.meta["solver"]]["oracle_seconds"] for other in peers}
+        mine = outcomes[name]["oracle_seconds"]
         row = {
             "task": task,
             "solver": look(record).label,
             "certified_seconds": seconds[name],
-            **_ratios(seconds, name, "over_plain", "over_best"),
-            "oracle_over_plain": _ratio(_first(oracle, _PLAIN), oracle[name]),
+            **_ratios(certified, seconds[name], "over_plain", "over_best"),
+            "oracle_over_plain": _ratio(_first(oracle, _PLAIN), mine),
             "peak_memory": _gib(record.meta.get("peak_memory_bytes")),
             "residual": _largest(record, "residual"),
             "paper_iterations": PAPER.get((task, name), (None, None))[0],
             "paper_seconds": paper.get(name),
-            **_ratios(paper, name, "paper_over_plain", "paper_over_best"),
+            **_ratios(paper, paper.get(name), "paper_over_plain", "paper_over_best"),
         }
         rows.append(row | outcomes[name] | ({"certified": "no"} if theirs(record) else {}))
     return rows
@@ -229,9 +234,9 @@ def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
     return next((values[name] for name in names if name in values), None)
 
 
-def _ratios(seconds: Mapping[str, float | None], name: str, over_plain: str, over_best: str) -> Row:
-    baselines = [spent for solver in _BASELINES if (spent := seconds.get(solver))]
-    mine = seconds.get(name)
+def _ratios(seconds: Mapping[str, float | None], mine: float | None, over_plain: str, over_best: str) -> Row:
+    """How many times faster `mine` is than the sequential evaluations among `seconds`, by kind of solver."""
+    baselines = [spent for kind in _BASELINES if (spent := seconds.get(kind))]
     return {over_plain: _ratio(_first(seconds, _PLAIN), mine), over_best: _ratio(min(baselines, default=None), mine)}
 
 

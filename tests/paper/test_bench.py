@@ -9,8 +9,10 @@ from ffc.cli import main as cli
 from ffc.core.errors import FFCError
 from ffc.data import Dataset
 from ffc.models.made import MADE
+from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.paper import experiments
 from ffc.paper.bench import bench, to_markdown
+from ffc.paper.verdict import times
 from ffc.store import checkpoints
 from ffc.store.records import Record
 
@@ -93,8 +95,8 @@ def test_speed_ups_in_the_table_are_ratios_of_medians(record):
         [cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| made")
     ]
     medians = np.median(record["seconds"], axis=1)[record["task"] == "made_mnist"]
-    assert [row[5] for row in rows] == [f"{medians[0] / median:.3g}×" for median in medians]
-    assert [row[6] for row in rows] == [f"{medians[:2].min() / median:.3g}×" for median in medians]
+    assert [row[5] for row in rows] == [times(medians[0] / median) for median in medians]
+    assert [row[6] for row in rows] == [times(medians[:2].min() / median) for median in medians]
 
 
 def test_a_preset_that_has_not_run_is_named(tmp_path, capsys):
@@ -107,6 +109,28 @@ def test_a_preset_that_has_not_run_is_named(tmp_path, capsys):
 def test_a_task_is_one_of_the_papers(results):
     with pytest.raises(FFCError, match="task 'made': expected one of rnn, densenet"):
         bench(results, ["made"])
+
+
+def test_solvers_of_another_system_compete_among_themselves(tmp_path):
+    """Noise, weights and task are one; what is drawn, rounded or not, differs."""
+    rounded = {"system": {"quantize": "8bit"}}
+    solvers = {"sequential": {}, "cached": {}, "cached_8bit": {"solver": "cached", **rounded}}
+    solvers["jacobi_8bit"] = {"solver": "jacobi", **rounded}
+    model = PixelCNNPP((4, 4, 1), filters=4, resnets=1, mixtures=2)
+    file = tmp_path / "checkpoints" / "pixelcnnpp_mnist.flax"
+    checkpoints.save(file, model, model.init(jax.random.key(1)), {})
+    for solver in solvers:
+        settings = {"batch": 2, "solvers": solvers}
+        record = experiments.run("pixelcnnpp_mnist", settings, solver, checkpoint=file, seed=0, repeats=1)
+        record.save(tmp_path / "records" / "pixelcnnpp_mnist" / f"{solver}.npz")
+    record = bench(tmp_path, repeats=1)
+    medians = dict(zip(record["solver"], np.median(record["seconds"], axis=1), strict=True))
+    jacobi, cached = "Jacobi (8-bit)", "Sequential, cached (8-bit)"
+    cells = next(line.split("|") for line in to_markdown(record).splitlines() if jacobi in line)
+    assert [cell.strip() for cell in cells[6:8]] == ["–", times(medians[cached] / medians[jacobi])]
+    assert record["certified"].all()
+    assert record["max_difference"].max() < 1e-4
+    assert not any("8-bit" in solver for solver in bench(tmp_path, repeats=1, system={"quantize": "none"})["solver"])
 
 
 def test_options_of_a_system_concern_the_models_that_have_them(results):

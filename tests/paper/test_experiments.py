@@ -11,6 +11,7 @@ from ffc.data import Dataset
 from ffc.models import rnn as network
 from ffc.models.densenet import DenseNet
 from ffc.models.made import MADE
+from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.paper import experiments
 from ffc.paper.experiments import rnn, sampling
 from ffc.store import checkpoints
@@ -155,6 +156,27 @@ def test_a_record_says_which_solver_was_chosen(folder, sequential, entry):
     assert record.meta["chosen"]["solver"] in FIXED
     assert (record["certified"] == 16).all()
     np.testing.assert_allclose(record["samples"], Record.load(sequential)["samples"], atol=1e-4)
+
+
+def test_a_solver_may_have_a_system_of_its_own(folder):
+    model = PixelCNNPP((4, 4, 1), filters=4, resnets=1, mixtures=2)
+    checkpoints.save(folder / "pixels.flax", model, jax.tree.map(np.asarray, model.init(jax.random.key(0))), {})
+    rounded = {"system": {"quantize": "8bit"}}
+    solvers = {
+        "cached": {},
+        "cached_8bit": {"solver": "cached", **rounded},
+        "drafted": {"solver": "gs_jacobi", "window": 1, "guess": "row_above", "draft": True, **rounded},
+    }
+    job = {"task": "pixelcnnpp_mnist", "settings": {"batch": 2, "solvers": solvers}, "seed": 0, "repeats": 1}
+    job |= {"checkpoint": folder / "pixels.flax"}
+    paper, cached = (experiments.run(solver=name, **job) for name in ("cached", "cached_8bit"))
+    cached.save(folder / "cached_8bit.npz")
+    drafted = experiments.run(solver="drafted", **job, reference=folder / "cached_8bit.npz")
+    assert paper.meta["system"] == {"quantize": "none", "coupling": "gumbel"}
+    assert drafted.meta["system"] == cached.meta["system"] == {"quantize": "8bit", "coupling": "gumbel"}
+    assert drafted["proven"].all()
+    np.testing.assert_array_equal(drafted["samples"], cached["samples"])
+    assert not np.array_equal(paper["samples"], cached["samples"])
 
 
 def test_a_system_option_that_the_model_does_not_have_is_refused(folder):

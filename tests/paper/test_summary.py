@@ -45,6 +45,24 @@ def test_speed_ups_are_over_plain_and_over_the_best_sequential_solver(rows):
     assert rows["pixelcnnpp_mnist", "Sequential"]["over_best"] == pytest.approx(0.5)
 
 
+def test_a_solver_of_another_system_is_compared_with_the_sequential_solver_of_that_system(records):
+    rounded = {"system": {"quantize": "8bit"}}
+    runs = {
+        "cached_8bit": synthetic.sampling("pixelcnnpp_mnist", "cached_8bit", 16, 0.6, options={"solver": "cached"}),
+        "drafted": synthetic.sampling("pixelcnnpp_mnist", "drafted", 3, 0.04, options={"solver": "gs_jacobi"}),
+    }
+    runs = {name: dataclasses.replace(record, meta=record.meta | rounded) for name, record in runs.items()}
+    both = {"pixelcnnpp_mnist": records["pixelcnnpp_mnist"] | runs}
+    rows = {row["solver"]: row for row in summary.table(both)}
+    drafted = rows["GS-Jacobi (8-bit)"]
+    assert drafted["over_best"] == pytest.approx(15)
+    assert drafted["over_plain"] is None  # plain sampling of 8-bit images was not run
+    assert rows["Sequential, cached (8-bit)"]["over_best"] == pytest.approx(1)
+    assert rows["Jacobi"]["over_best"] == pytest.approx(4)  # as without them
+    (essential,) = verdict.essentials(list(rows.values()))
+    assert (essential["solver"], essential["best_seconds"]) == ("GS-Jacobi (8-bit)", pytest.approx(0.6))
+
+
 def test_iterations_count_evaluations_that_follow_one_another(rows):
     assert rows["pixelcnnpp_mnist", "Jacobi-GS (block 4)"]["iterations"] == 3 * 4
     assert rows["made_mnist", "Sequential"]["iterations"] == synthetic.SIZE

@@ -16,6 +16,7 @@ from presets import (
     check_config,
     load_preset,
     load_presets,
+    reference_of,
 )
 
 PRESETS = ROOT / "config" / "presets"
@@ -71,6 +72,7 @@ def changed(path: str, value) -> dict:
         ("tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", 9, "window: 9 rows, but the images have 8; give 1 … 8"),
         ("tasks.pixelcnnpp_mnist.solvers.jacobi_gs.block", 7, "block: 7 does not divide the image's 64 pixels"),
         ("tasks.pixelcnnpp_mnist.solvers.wide", {"solver": "gs_jacobi", "window": 99}, "solvers.wide.window: 99 rows"),
+        ("tasks.pixelcnnpp_mnist.solvers.cached_8bit", ..., "solvers.drafted.system: no solver gives this system's"),
         ("tasks.rnn.hidden", True, "tasks.rnn.hidden: True is not a whole number"),
         ("tasks.rnn", None, "tasks.rnn: empty; expected a section of keys"),
         ("repeats", 2.5, "repeats: 2.5 is not a whole number"),
@@ -111,6 +113,17 @@ def test_a_solver_may_be_named_twice_and_chosen_by_a_race_and_a_model_be_ones_ow
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(preset))
     assert load_preset(file) == preset
+
+
+def test_a_solver_is_held_against_the_sequential_answer_of_its_own_system():
+    task = QUICK["tasks"]["pixelcnnpp_mnist"]
+    for solver in task["solvers"]:
+        expected = "cached_8bit" if solver in ("cached_8bit", "drafted") else "sequential"
+        assert reference_of(task, solver) == expected
+    # What is a default may be said or left out.
+    said = task | {"system": {"coupling": "gumbel"}}
+    assert reference_of(said, "jacobi") == "sequential"
+    assert reference_of(said, "drafted") == "cached_8bit"
 
 
 @pytest.mark.parametrize(

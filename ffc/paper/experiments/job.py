@@ -43,6 +43,11 @@ class Job:
         """Which solver it is: its entry's `solver`, or else its name."""
         return self.options.get("solver", self.solver)
 
+    @property
+    def system(self) -> dict[str, str]:
+        """Options of the sampling system (`Sampler.options`): the entry's own, or else the task's."""
+        return self.options.get("system", self.settings.get("system", {}))
+
     def key(self, *numbers: int) -> jax.Array:
         """A random key that depends on the seed, the task and `numbers`, and not on the solver."""
         key = jax.random.fold_in(key_of(self.seed), zlib.crc32(self.task.encode()))

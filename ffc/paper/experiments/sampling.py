@@ -45,7 +45,7 @@ def run(job: Job) -> Record:
     """
     checkpoint = job.load_checkpoint()
     model = cast(Sampler, checkpoint.model)
-    system = system_of(job, checkpoint)
+    system = system_of(job, checkpoint, job.system)
     guess = guess_of(job, model, system)
     solver = solver_of(job, system, guess)
 
@@ -81,14 +81,15 @@ def run(job: Job) -> Record:
         **{name: np.asarray(array) for name, array in facts(checked).items()},
     }
     chosen = {"chosen": entry_of(solver, system)} if AUTO in (job.kind, job.options.get("window")) else {}
-    return job.record(arrays, size=solution.size, checkpoint=checkpoint.meta, **chosen)
+    options = {name: values[0] for name, values in model.options.items()} | job.system
+    return job.record(arrays, size=solution.size, system=options, checkpoint=checkpoint.meta, **chosen)
 
 
-def system_of(job: Job, checkpoint: Checkpoint) -> System:
-    """The system of the batch that all solvers of the task draw."""
+def system_of(job: Job, checkpoint: Checkpoint, options: dict[str, str]) -> System:
+    """The system of the batch that all solvers of the task draw, with `options` of `Sampler.options`."""
     model = cast(Sampler, checkpoint.model)
     noise = model.noise(job.key(), job.settings["batch"])
-    return model.system_with(job.settings.get("system", {}), checkpoint.params, noise)
+    return model.system_with(options, checkpoint.params, noise)
 
 
 def solver_of(job: Job, system: System, guess: State | RowAbove | None = None) -> Solver:

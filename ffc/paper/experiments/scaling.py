@@ -77,7 +77,7 @@ def _points(settings: dict[str, Any], model: PixelCNNPP):
 def _system(job: Job, loaded: Checkpoint, model: PixelCNNPP, batch: int) -> System:
     """What `model` samples from, of any size and at least as wide as the weights."""
     noise = model.noise(jax.random.fold_in(job.key(), model.shape[0]), batch)
-    return model.system_with(job.settings.get("system", {}), widen(loaded.params, model.filters), noise)
+    return model.system_with(job.system, widen(loaded.params, model.filters), noise)
 
 
 def _measured(

@@ -114,14 +114,20 @@ def of_kind(records: Mapping[str, Record], kind: str) -> list[Record]:
     return in_order(record for record in records.values() if record.meta["kind"] == kind)
 
 
+def of_one_system(record: Record, other: Record) -> bool:
+    """Whether two records of one task solve the same system, so that they have one answer."""
+    return record.meta.get("system", {}) == other.meta.get("system", {})
+
+
 def look(record: Record) -> Look:
-    """The look of a record's solver; the label says its window or block, or that it was truncated."""
+    """The look of a record's solver; the label says its window or block, its system, or that it was truncated."""
     base, options = LOOKS[record.meta["kind"]], record.meta["settings"]["solvers"][record.meta["solver"]] or {}
     chosen = record.meta.get("chosen", {})
     options = options | chosen
     notes = [LOOKS[chosen["solver"]].label] if record.meta["kind"] == "auto" else []
     notes += [f"{name} {options[name]}" for name in ("window", "block", "guess") if options.get(name)]
     notes += [note for name, note in (("draft", "drafted"), ("together", "together")) if options.get(name)]
+    notes += ["8-bit"] if record.meta.get("system", {}).get("quantize") == "8bit" else []
     if "iterations" in options:
         notes.append(f"{options['iterations']} iterations")
     label = f"{base.label} ({', '.join(notes)})" if notes else base.label
