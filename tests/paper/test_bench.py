@@ -3,7 +3,8 @@
 import jax
 import numpy as np
 import pytest
-from test_experiments import MADE_SETTINGS, RNN_SETTINGS
+from test_backpropagation import RNN_SETTINGS
+from test_experiments import MADE_SETTINGS
 
 from ffc.cli import main as cli
 from ffc.core.errors import FFCError
