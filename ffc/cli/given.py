@@ -43,7 +43,8 @@ def settle(arguments: argparse.Namespace) -> None:
         measured = box.about(str(arguments.checkpoint))["sampling"]
     fits = all(measured.get(name) == value for name, value in options.system_options(arguments).items())
     for name, value in (measured if measured and fits else {"solver": AUTO}).items():
-        setattr(arguments, name, value)
+        if name != "guess" or arguments.guess == "zeros":  # a guess that was asked for stays
+            setattr(arguments, name, value)
 
 
 def sampler(arguments: argparse.Namespace) -> Any:

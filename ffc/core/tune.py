@@ -77,9 +77,9 @@ def windows(system: System) -> list[GSJacobi]:
 
 
 def drafted(system: System, draft: Draft) -> list[GSJacobi]:
-    """Drafted windows of half a row and of a row, of each sample's own and of all samples together."""
+    """Drafted windows of a row and of two, of each sample's own and of all samples together."""
     width, batch = system.row_length, batch_size(system.initial())
-    sizes = [width // 2, width] if width > 3 else [width]
+    sizes = [size for size in (width, 2 * width) if size <= system.size]
     return [GSJacobi(size, draft=draft, together=together) for size in sizes for together in (False, True)[:batch]]
 
 

@@ -1,10 +1,23 @@
 """What the scripts of all rules share: where output goes, and what an error looks like."""
 
+import hashlib
 import os
+import platform
 import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def _processor() -> str:
+    """A name for this machine's kind of processor: those of a cluster may share the folder of the workflow."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # no Linux
+        lines = []
+    features = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    return hashlib.sha256("\n".join([platform.platform(), *features]).encode()).hexdigest()[:12]
+
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -13,6 +26,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.g
 # Jobs may share a card: JAX takes memory as it needs it, not most of it at once. PyTorch, in the same processes,
 # only reads files and data sets, on the CPU.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+# Solvers of a task share programs, and a job that runs again has most of its own. Compiled code is for one processor.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", f".snakemake/jax/{_processor()}")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 # A log is no place for progress bars: torchvision would draw them there.
 os.environ.setdefault("TQDM_DISABLE", "1")
 
