@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from ffc.paper.figures import densenet, rnn, sampling, scaling, training
 from ffc.paper.figures.files import from_root, load_records
-from ffc.paper.figures.style import beside, save
+from ffc.paper.figures.page import save
+from ffc.paper.figures.style import beside
 from ffc.store.records import Record
 
 if TYPE_CHECKING:

@@ -7,44 +7,54 @@ certified seconds evenly over its iterations, unless the record has the time of 
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ffc.core.errors import FFCError
-from ffc.paper.figures.style import add_footnote, add_legend, axes, in_order, is_beside, look, looks, of_kind, styled
+from ffc.paper.figures.marks import clocks, log_to_zero, plain_ticks, stops
+from ffc.paper.figures.page import add_footnote, add_legend, axes
+from ffc.paper.figures.style import GREY, in_order, is_beside, look, looks, of_kind, styled
 from ffc.store.records import Record
 
 _ITERATIONS, _SECONDS = "parallel iterations", "wall-clock time (s)"
+#: Solvers whose forward difference is of the whole state, as in the paper: that of a window says nothing of the rest.
+_WHOLE = ("sequential", "jacobi")
 
 
 @styled
 def made(records: Mapping[str, Record], by: str) -> Figure:
-    """Distance to the answer (thick) and to the next iterate (thin), linear; `by` "iterations" or "seconds"."""
+    """Distance to the answer and, thin, to the next iterate, linear; `by` "iterations" or "seconds", logarithmic."""
     chosen = _solvers(records, by)
-    together = any(map(is_beside, chosen))
-    figure, ax = axes(chosen, _label(by), "l2 error and forward difference, mean")
+    figure, ax = axes(chosen, _label(by), "ℓ₂ error (logits of pixels), mean")
     for record, style in zip(chosen, looks(chosen), strict=True):
-        x = _axis(record, by)
-        ax.plot(x, _mean(record["error_l2"]), label=style.label, **style.line)
-        difference = _mean(record["change"])[1:]
-        ax.plot(x[:-1], difference, label="_difference" if together else "difference", **style.thin)
-    ax.set(xlim=(0, None), ylim=(0, None))
-    # A column for each solver, as far as they fit; or for ours and theirs.
-    add_legend(ax, columns=2 if together or len(chosen) > 3 else len(chosen))
+        x, error = _axis(record, by), _mean(record["error_l2"])
+        ax.plot(x, error, label=style.label, **style.line)
+        if record.meta["kind"] in _WHOLE:
+            ax.plot(x[:-1], _mean(record["change"])[1:], label="_difference", zorder=1.9, **style.thin)
+        stops(ax, record, x, error, style)
+    ax.set_ylim(0, None)
+    _logarithmic(ax, chosen, by)
+    thin = Line2D([], [], color=GREY, linewidth=0.8, label="thin: forward difference")
+    add_legend(ax, signs=[*clocks(chosen), thin])
     return figure
 
 
 @styled
 def pixelcnnpp(records: Mapping[str, Record], by: str) -> Figure:
-    """Distance to the answer of every solver, logarithmic, until it is exact; `by` "iterations" or "seconds"."""
+    """Distance to the answer of every solver, logarithmic down to zero; `by` "iterations" or "seconds", logarithmic."""
     chosen = _solvers(records, by)
-    figure, ax = axes(chosen, _label(by), "l2 error, mean over samples", log=True)
-    for record, style in zip(chosen, looks(chosen), strict=True):
-        x, error = _axis(record, by), _mean(record["error_l2"])
-        left = error > 0
-        ax.plot(x[left], error[left], label=style.label, **style.line)
-        ax.plot(x[left][-1:], error[left][-1:], marker="o", markersize=3.5, **style.line)
-    ax.set_xlim(0, None)
-    add_legend(ax)
+    figure, ax = axes(chosen, _label(by), "ℓ₂ error (pixels in [−1, 1]), mean")
+    errors = [_mean(record["error_l2"]) for record in chosen]
+    log_to_zero(ax, np.concatenate(errors))
+    for record, error, style in zip(chosen, errors, looks(chosen), strict=True):
+        x = _axis(record, by)
+        ax.plot(x, error, label=style.label, **style.line)
+        stops(ax, record, x, error, style)
+    ax.set(xlim=(0, None), ylim=(0, None))
+    if by == "seconds":
+        _logarithmic(ax, chosen, by)
+    add_legend(ax, signs=clocks(chosen))
     return figure
 
 
@@ -56,14 +66,15 @@ def strip(records: Mapping[str, Record], sample: int = 0) -> Figure:
     shown = rows[0]["snapshot_iterations"][:-1]
     columns = [*np.flatnonzero(shown < max(record["snapshot_iterations"][-1] for record in rows)), -1]
     # Eleven columns fit a page.
-    figure = Figure(figsize=(0.53 * len(columns) + 0.9, 0.78 * len(rows) + 0.25))
+    figure = Figure(figsize=(0.53 * len(columns) + 0.9, 0.78 * len(rows) + 0.15))
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for record, row in zip(rows, grid, strict=True):
         for column, ax in zip(columns, row, strict=True):
             picture = record["snapshots"][column, sample]
             ax.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            last = column == -1
-            ax.set_title(f"last: {record['snapshot_iterations'][-1]}" if last else str(shown[column]), fontsize=6.5)
+            last, first = column == -1, "iteration " if column == 0 else ""
+            title = f"last: {record['snapshot_iterations'][-1]}" if last else f"{first}{shown[column]}"
+            ax.set_title(title, fontsize=6.5)
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set(visible=True, color="#999999", linewidth=0.5)
         row[0].set_ylabel(look(record).label.replace(": ", ":\n"), fontsize=7)
@@ -89,6 +100,14 @@ def _axis(record: Record, by: str) -> np.ndarray:
     if by == "iterations":
         return k * record["steps_per_iteration"]
     return record["elapsed"] if "elapsed" in record.arrays else k / k[-1] * np.median(record["seconds"])
+
+
+def _logarithmic(ax: Axes, records: list[Record], by: str) -> None:
+    """Solvers differ by factors of hundreds; the axis begins when the fastest has done a thirtieth of its work."""
+    ends = [_axis(record, by)[-1] for record in records]
+    ax.set_xscale("log", nonpositive="mask")
+    ax.set_xlim(min(ends) / 30 if by == "seconds" else 1, 1.3 * max(ends))
+    plain_ticks(ax.xaxis)
 
 
 def _label(by: str) -> str:

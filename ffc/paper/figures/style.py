@@ -1,26 +1,20 @@
-"""How every figure looks: one colour and one dash for each solver, small type, a footnote that says what it shows."""
+"""How every figure looks: one name, colour and dash for each solver, small type, and what to say of its records."""
 
 import dataclasses
-import io
-import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.transforms import blended_transform_factory
 
-from ffc.store.records import Record, write_bytes
+from ffc.store.records import Record
 from ffc.store.released import DENSENET
 
-#: Widths of the paper's single column and of its page, in inches: figures need no scaling there.
-COLUMN, PAGE = 3.25, 6.75
-_LINE = 0.13  # inches, of a legend
-_LETTERS = 22  # of a legend, an inch, its lines and gaps allowed for
+PARTS = ("Data", "Weights", "Device")  # what a footnote says of records
+
+#: Of what is no solver's.
+GREY = "#555555"
 
 #: Matplotlib's own defaults, then ours: a user's matplotlibrc and styles change no figure.
 RC: dict[Any, Any] = {
@@ -59,6 +53,7 @@ class Look:
     color: str
     dash: str | tuple = "-"
     faint: bool = False  # beside the curves that a figure is about
+    marker: str = "o"  # a square where a solver has a system of its own
 
     @property
     def line(self) -> dict:
@@ -76,15 +71,21 @@ class Look:
         return 0.07 if self.faint else 0.15
 
 
-#: By kind of solver, in the order of legends and tables.
+#: By kind of solver, in the order of legends and tables. Solvers of 8-bit images come last.
 LOOKS = {
     "feedforward": Look("Feedforward", "#000000"),
     "sequential": Look("Sequential", "#000000"),
     "cached": Look("Sequential, cached", "#0072b2", (0, (6, 1.5))),
     "jacobi": Look("Jacobi", "#d55e00", (0, (6, 1.2, 1.2, 1.2))),
     "gs_jacobi": Look("GS-Jacobi", "#009e73", (0, (2.5, 1))),
+    "gs_jacobi_ahead": Look("GS-Jacobi", "#00573f", (0, (1, 2))),  # from a better first guess
     "jacobi_gs": Look("Jacobi-GS", "#cc79a7", (0, (1, 1))),
-    "auto": Look("Auto", "#e69f00", (0, (4, 1, 1, 1, 1, 1))),
+    "auto": Look("Auto", "#882255", (0, (4, 1, 1, 1, 1, 1))),
+    "deer": Look("DEER", "#332288", (0, (6, 1.2, 1.2, 1.2))),
+    "quasi_deer": Look("Quasi-DEER", "#999933", (0, (4, 2))),
+    "scan": Look("Associative scan", "#661100", (0, (2.5, 1))),
+    "cached_8bit": Look("Sequential, cached", "#56b4e9", (0, (6, 1.5)), marker="s"),
+    "drafted": Look("GS-Jacobi", "#e69f00", marker="s"),
 }
 #: From long to short: where curves coincide, what was drawn before shows through.
 _DASHES = ((0, (10, 2)), (0, (6, 2)), (0, (5, 1.5, 1.5, 1.5)), (0, (3, 2)), (0, (1, 2)))
@@ -121,17 +122,38 @@ def of_one_system(record: Record, other: Record) -> bool:
 
 def look(record: Record) -> Look:
     """The look of a record's solver; the label says its window or block, its system, or that it was truncated."""
-    base, options = LOOKS[record.meta["kind"]], record.meta["settings"]["solvers"][record.meta["solver"]] or {}
+    base, options = LOOKS[kind_of(record)], _options(record)
     chosen = record.meta.get("chosen", {})
-    options = options | chosen
+    drafted = options.get("draft")
     notes = [LOOKS[chosen["solver"]].label] if record.meta["kind"] == "auto" else []
-    notes += [f"{name} {options[name]}" for name in ("window", "block", "guess") if options.get(name)]
-    notes += [note for name, note in (("draft", "drafted"), ("together", "together")) if options.get(name)]
-    notes += ["8-bit"] if record.meta.get("system", {}).get("quantize") == "8bit" else []
+    notes += [f"{name} {options[name]}" for name in ("window", "block") if options.get(name)]
+    notes += [f"guess {options['guess']}"] if options.get("guess") and not drafted else []
+    notes += ["drafted"] if drafted else ["together"] if options.get("together") else []
+    notes += ["8-bit"] if _is_8bit(record) else []
     if "iterations" in options:
         notes.append(f"{options['iterations']} iterations")
-    label = f"{base.label} ({', '.join(notes)})" if notes else base.label
-    return Look(f"authors: {label}" if is_beside(record) else label, base.color, base.dash, is_beside(record))
+    outside = "; not in the paper" if drafted else ""
+    label = f"{base.label} ({', '.join(notes)}{outside})" if notes else base.label
+    faint = is_beside(record)
+    marker = "s" if _is_8bit(record) else base.marker
+    return dataclasses.replace(base, label=f"authors: {label}" if faint else label, faint=faint, marker=marker)
+
+
+def kind_of(record: Record) -> str:
+    """The key of `LOOKS`: the kind of a record's solver, and whether it is drafted, ahead or of 8-bit images."""
+    kind, options = record.meta["kind"], _options(record)
+    if kind == "gs_jacobi":
+        return "drafted" if options.get("draft") else "gs_jacobi_ahead" if options.get("guess") else kind
+    return "cached_8bit" if kind == "cached" and _is_8bit(record) else kind
+
+
+def _options(record: Record) -> dict:
+    """What the preset says of the solver, and what a race chose."""
+    return (record.meta["settings"]["solvers"].get(record.meta["solver"]) or {}) | record.meta.get("chosen", {})
+
+
+def _is_8bit(record: Record) -> bool:
+    return record.meta.get("system", {}).get("quantize") == "8bit"
 
 
 def looks(records: Iterable[Record]) -> list[Look]:
@@ -139,7 +161,7 @@ def looks(records: Iterable[Record]) -> list[Look]:
     seen: Counter = Counter()
     found = []
     for record in records:
-        style, among = look(record), (record.meta["kind"], is_beside(record))
+        style, among = look(record), (kind_of(record), is_beside(record))
         if number := seen[among]:
             red, green, blue = mpl.colors.to_rgb(style.color)
             color = mpl.colors.to_hex((0.55 * red, 0.55 * green, 0.55 * blue))
@@ -161,47 +183,17 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     kinds = list(LOOKS)
 
     def place(record: Record) -> tuple:
-        options = record.meta["settings"]["solvers"].get(record.meta["solver"]) or {}
-        return is_beside(record), kinds.index(record.meta["kind"]), options.get("iterations", 0), record.meta["solver"]
+        return (
+            is_beside(record),
+            kinds.index(kind_of(record)),
+            _options(record).get("iterations", 0),
+            record.meta["solver"],
+        )
 
     return sorted(records, key=place)
 
 
-def axes(records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False) -> tuple[Figure, Axes]:
-    """A single pair of axes over a footnote about `records`."""
-    figure = Figure(figsize=(COLUMN, 0.78 * COLUMN))
-    ax = figure.subplots()
-    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    add_footnote(figure, records)
-    return figure, ax
-
-
-def add_legend(ax: Axes, columns: int = 2) -> None:
-    """Above the axes, where it hides no curve, from the figure's left edge; a figure grows with a long one.
-
-    In one column where names are too long for more.
-    """
-    figure = cast(Figure, ax.figure)
-    labels = ax.get_legend_handles_labels()[1]
-    if max(map(len, labels), default=0) * columns > _LETTERS * figure.get_figwidth():
-        columns = 1
-    rows = -(-len(labels) // columns)
-    figure.set_figheight(figure.get_figheight() + _LINE * rows)
-    corner = blended_transform_factory(figure.transFigure, ax.transAxes)
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), bbox_transform=corner, ncols=columns, borderaxespad=0.2)
-
-
-def add_footnote(figure: Figure, records: Sequence[Record]) -> None:
-    """Data set, weights and device of `records`, below the figure; above it whose results they are, if not ours."""
-    if any(map(theirs, records)):
-        title = "The authors' results" if all(map(theirs, records)) else "Our results, and the authors' (faint)"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=7.5, fontweight="bold")
-    width = int(figure.get_figwidth() * 25)
-    text = textwrap.fill(" · ".join(sources(records)), width)
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=5, color="#555555")
-
-
-def sources(records: Iterable[Record], parts: Iterable[str] = ("Data", "Weights", "Device")) -> list[str]:
+def sources(records: Iterable[Record], parts: Iterable[str] = PARTS) -> list[str]:
     """What the records were made from: the true name of the data, where the weights come from, the device."""
     lines, records = [], list(records)
     for part in parts:
@@ -236,14 +228,3 @@ def _device(record: Record) -> str:
 
 
 _SOURCES = {"Data": _data, "Weights": _weights, "Device": _device}
-
-
-def save(figure: Figure, folder: str | Path, name: str) -> Path:
-    """Write `name`.png, .svg and .pdf (for LaTeX) under `folder`, each whole or not at all; the path of the first."""
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
-    with mpl.rc_context(RC):
-        for ending, metadata in undated.items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, metadata=metadata)
-            write_bytes(Path(folder) / f"{name}.{ending}", buffer.getvalue())
-    return Path(folder) / f"{name}.png"
