@@ -129,6 +129,7 @@ def finish(system: System, c: Carry, guess: State, trace: Trace | None) -> Carry
     trusted = (c.status != Status.NOT_FINITE)[:, None] | (indices(system.size) < c.certified[:, None])
     return c._replace(
         x=select_blocks(trusted, c.x, guess),
+        status=jnp.where(c.status == Status.RUNNING, Status.ITERATION_LIMIT, c.status).astype(c.status.dtype),
         history=None if c.history is None or trace is None else history.finish(c.history, c.iterations, c.x, trace),
     )
 

@@ -10,7 +10,7 @@ from ffc.core import arguments, gradients, loop, stages
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.history import Trace
-from ffc.core.solution import Solution, Status
+from ffc.core.solution import Solution
 from ffc.core.solvers import Jacobi, Schedule, Solver
 from ffc.core.system import State, System
 from ffc.core.verify import verified
@@ -102,7 +102,7 @@ def solve(
     end = run(how, system, first, trace, limits, draft)
     solution = Solution(
         value=end.x,
-        status_codes=jnp.where(end.status == Status.RUNNING, Status.ITERATION_LIMIT, end.status),
+        status_codes=end.status,
         iterations=end.iterations,
         certified=end.certified,
         size=system.size,
@@ -126,7 +126,7 @@ def _run(
     still, guess, trace, limits, draft = jax.lax.stop_gradient((system, guess, trace, limits, draft))
     first = loop.start(how, still, guess, trace, draft)
     end = loop.finish(still, loop.advance(how, still, first, trace, limits, draft), first.x, trace)
-    return end._replace(x=gradients.differentiable(adjoint, system, end))
+    return end._replace(x=gradients.differentiable(adjoint, system, end), cache=())
 
 
 def _limits(stop: Exact | Tolerance, size: int, states: State) -> loop.Limits:

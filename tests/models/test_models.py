@@ -93,6 +93,23 @@ def test_mades_windows_may_have_any_length(name, window):
     np.testing.assert_allclose(solution.value, answer.value, atol=1e-5)
 
 
+@pytest.mark.parametrize("window", [2, 9])
+def test_mades_windows_know_units_that_see_no_entry(window):
+    """Of both layers, such units are complete before the first window, the second's by those of the first."""
+    model = MADE((3, 5, 1), hidden=(12, 10))
+    net = dict(model.init(jax.random.key(2))["net"])
+    for layer, seen in (("0", 0), ("2", 3)):
+        mask, bias = net[layer]["mask"].at[:3].set(0).at[:3, :seen].set(1), net[layer]["bias"] + 1
+        net[layer] = net[layer] | {"mask": mask, "bias": bias}
+    system = model.system({"net": net}, model.noise(jax.random.key(3), 4))
+    assert all(seen[:3] == (-1, -1, -1) for seen in system.last_seen)
+    answer = solve(system, Sequential()).value
+    for guess in (None, answer):
+        solution = solve(system, GSJacobi(window), guess=guess)
+        assert solution.exact
+        np.testing.assert_allclose(solution.value, answer, atol=1e-5)
+
+
 def test_the_probabilities_of_gray_levels_sum_to_one():
     outputs = jax.random.normal(jax.random.key(1), (15,))
     assert float(jnp.exp(mixture.log_likelihood(outputs, LEVELS[:, None])).sum()) == pytest.approx(1, abs=1e-4)

@@ -1,7 +1,9 @@
 """MADE's sampling as a triangular system (paper, section 4.3): whole sweeps, and windows of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,16 +11,19 @@ import numpy as np
 
 from ffc.core.system import Cache, State, System, indices
 
+#: Parts of all entries for which the move of a window is compiled: it leaves out what is zero or complete there.
+PARTS = 4
+
 
 class Known(NamedTuple):
     """What the entries before a window contribute to it."""
 
     entries: jax.Array  # [batch] how many they are: as many for every sample; −1 before the first window
     first: jax.Array  # [batch, hidden] the first layer before its ReLU
-    complete: jax.Array  # [batch, hidden] the second layer's units that see no later entry; zero elsewhere
-    second: jax.Array  # [batch, hidden] before its ReLU, for the units that the window completes
-    mean: jax.Array  # [batch, D], for the entries of the window
-    log_scale: jax.Array  # [batch, D], for the entries of the window
+    second: jax.Array  # [batch, hidden] the second layer before its ReLU
+    complete: jax.Array  # [batch, hidden] its units that see no later entry, after their ReLU; zero elsewhere
+    mean: jax.Array  # [batch, D]; the entries of the window come first, and nothing else counts
+    log_scale: jax.Array  # [batch, D], likewise
 
 
 @jax.tree_util.register_dataclass
@@ -28,7 +33,7 @@ class MADESampling(System):
 
     The units of a layer are sorted by the last entry that each sees. So the units that a run of entries
     completes are a run, too. A window evaluates only the units that it completes: its work falls with the
-    square of its length. The contribution of the entries before the window is computed when it moves.
+    square of its length. The contribution of the entries before the window is kept, and grows when it moves.
     """
 
     u: jax.Array  # [batch, D]
@@ -60,31 +65,30 @@ class MADESampling(System):
         return stride == 1 and count < self.size
 
     def init_cache(self, x: State) -> Cache:
-        (_, b1), (_, b2), _ = self.layers
-        first, nothing = jnp.broadcast_to(b1, (len(x), len(b1))), jnp.zeros((len(x), len(b2)), x.dtype)
-        return Known(jnp.full(len(x), -1, jnp.int32), first, nothing, nothing, x, x)
+        first, second, outputs = (jnp.broadcast_to(bias, (len(x), len(bias))) for _, bias in self.layers)
+        mean, log_scale = jnp.split(outputs, 2, axis=1)
+        return Known(jnp.full(len(x), -1, jnp.int32), first, second, jnp.zeros_like(second), mean, log_scale)
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         if count == 1:
             return self._next(cache, x, start[0])
-        begin, inside = start[0], count - 1  # nothing in the window sees its last entry
+        begin = start[0]
         at = jnp.clip(cache.entries[0], 0, self.size - count)
         recent = _cut(x, at, count)  # all of x that the loop needs: XLA would copy the whole
         known = jax.lax.while_loop(
             lambda known: known.entries[0] < begin, lambda known: self._advance(known, recent, at, begin), cache
         )
-        (w1, _), (w2, _), (w3, _) = self.layers
+        (w1, _), (w2, _), _ = self.layers
+        inside = count - 1  # nothing in the window sees its last entry
         one, new1 = self._completed(0, begin, begin + inside, inside)
         two, new2 = self._completed(1, begin, begin + inside, inside)
         n1, n2 = len(new1), len(new2)
-        first = _cut(known.first, one, n1) + _cut(x, begin, inside) @ _block(w1, begin, inside, one, n1)
+        first = _cut(known.first, one, n1) + _cut(x, begin, count) @ _block(w1, begin, count, one, n1)
         hidden = jnp.where(new1, jax.nn.relu(first), 0)
         second = _cut(known.second, two, n2) + hidden @ _block(w2, one, n1, two, n2)
         hidden = jnp.where(new2, jax.nn.relu(second), 0)
-        mean, log_scale = (
-            _cut(part, begin, count) + hidden @ _block(w3, two, n2, begin + side, count)
-            for part, side in ((known.mean, 0), (known.log_scale, self.size))
-        )
+        added = self._outputs(hidden, two, begin, count)
+        mean, log_scale = (part[:, :count] + new for part, new in zip(known[-2:], added, strict=True))
         return self._sample(mean, log_scale, _cut(self.u, begin, count)), known
 
     def _next(self, known: Known, x: jax.Array, entry: jax.Array) -> tuple[jax.Array, Known]:
@@ -103,34 +107,68 @@ class MADESampling(System):
 
     def _advance(self, known: Known, recent: jax.Array, at: jax.Array, begin: jax.Array) -> Known:
         """Make half a window of entries known, or what is missing to `begin`; `recent` holds those from `at` on."""
-        (w1, _), (w2, b2), (w3, b3) = self.layers
         count, before = recent.shape[1], known.entries[0]
         step = (count + 1) // 2
         entries = jnp.minimum(before + step, begin)
         here = jnp.clip(before, at, at + count - step)
         new = (here + indices(step) >= before) & (here + indices(step) < entries)
-        first = known.first + jnp.where(new, _cut(recent, here - at, step), 0) @ _cut(w1, here, step, axis=0)
-        seen = indices(len(w2)) < jnp.asarray(self._ends(0))[entries + 1]
-        hidden = jnp.where(seen, jax.nn.relu(first), 0)
-
-        def second(start, width):
-            return hidden @ _cut(w2, start, width) + _cut(b2, start, width)
-
+        values = jnp.where(new, _cut(recent, here - at, step), 0)
+        first = self._add(known.first, 0, values, here, before)
+        one, new = self._completed(0, before, entries, step)
+        values = jnp.where(new, jax.nn.relu(_cut(first, one, len(new))), 0)
+        second = self._add(known.second, 1, values, one, before)
         two, new = self._completed(1, before, entries, step)
-        completed = jnp.where(new, jax.nn.relu(second(two, len(new))), _cut(known.complete, two, len(new)))
-        complete = _put(known.complete, completed, two)
+        values = jnp.where(new, jax.nn.relu(_cut(second, two, len(new))), 0)
+        complete = _put(known.complete, jnp.where(new, values, _cut(known.complete, two, len(new))), two)
+        # What both windows hold changes by the new units alone; what this one reaches first comes from all.
+        both, fresh, moved = count - step, entries + count - step, entries - jnp.maximum(before, 0)
+        added, reached = self._outputs(values, two, entries, both), self._reached(complete, fresh, step, before)
         mean, log_scale = (
-            _put(part, complete @ _cut(w3, entries + side, count) + _cut(b3, entries + side, count), entries)
-            for part, side in ((known.mean, 0), (known.log_scale, self.size))
+            _put(_put(part, _cut(part, moved, both) + change, 0), whole, both)
+            for part, change, whole in zip(known[-2:], added, reached, strict=True)
         )
-        two, new = self._completed(1, entries, entries + count - 1, count - 1)
-        inside = _put(known.second, second(two, len(new)), two)
-        return Known(jnp.full_like(known.entries, entries), first, complete, inside, mean, log_scale)
+        return Known(jnp.full_like(known.entries, entries), first, second, complete, mean, log_scale)
+
+    def _add(self, known: jax.Array, layer: int, values: jax.Array, unit: jax.Array, entries: jax.Array) -> jax.Array:
+        """`known` [batch, hidden] of a layer, and what units from `unit` on, of these `values`, add to it."""
+        weight = self.layers[layer][0]
+
+        def case(part: int) -> jax.Array:
+            done = int(self._ends(layer)[self._first_of(part) + 1]) if part else 0
+            block = _block(weight[:, done:], unit, values.shape[1], 0, weight.shape[1] - done)
+            return _put(known, known[:, done:] + values @ block, done)
+
+        return self._by_part(entries, case)
+
+    def _reached(self, complete: jax.Array, entry: jax.Array, count: int, entries: jax.Array) -> list[jax.Array]:
+        """Means and log-scales [batch, count] from `entry` on, by what is complete now: `count` after `entries`."""
+        bias = self.layers[2][1]
+
+        def case(part: int) -> list[jax.Array]:
+            units = self._ends(1)[min(self._first_of(part + 1) + count, self.size)]
+            return self._outputs(complete[:, :units], 0, entry, count)
+
+        known = self._by_part(entries, case)
+        return [part + _cut(bias, entry + side, count) for part, side in zip(known, (0, self.size), strict=True)]
+
+    def _by_part(self, entry: jax.Array, case: Callable[[int], Any]) -> Any:
+        """`case(part)` for the part that `entry` lies in; −1 lies in the first."""
+        part = jnp.clip(entry * PARTS // self.size, 0, PARTS - 1)
+        return jax.lax.switch(part, [partial(case, part) for part in range(PARTS)])
+
+    def _first_of(self, part: int) -> int:
+        return -(-part * self.size // PARTS)
+
+    def _outputs(self, hidden: jax.Array, unit: jax.Array | int, entry: jax.Array, count: int) -> list[jax.Array]:
+        """What second-layer units from `unit` on add to the means and log-scales [batch, count] from `entry` on."""
+        weight, units = self.layers[2][0], hidden.shape[1]
+        return [hidden @ _block(weight, unit, units, entry + side, count) for side in (0, self.size)]
 
     def _completed(self, layer: int, begin: jax.Array, end: jax.Array, entries: int) -> tuple[jax.Array, jax.Array]:
         """A run of units with those whose last entry is begin … end − 1 (at most `entries`), and which they are."""
         ends = self._ends(layer)
         width = int(np.max(ends[entries:] - ends[: len(ends) - entries]))
+        width = min(-(-width // 16) * 16, len(self.last_seen[layer]))  # whole vectors
         first, last = (jnp.asarray(ends)[place + 1] for place in (begin, end))
         start = jnp.minimum(first, len(self.last_seen[layer]) - width)
         unit = start + indices(width)
@@ -154,9 +192,9 @@ def _cut(x: jax.Array, start: jax.Array, width: int, axis: int = -1) -> jax.Arra
     return jax.lax.dynamic_slice_in_dim(x, start, width, axis)
 
 
-def _block(weight: jax.Array, row: jax.Array, rows: int, column: jax.Array, columns: int) -> jax.Array:
+def _block(weight: jax.Array, row: jax.Array | int, rows: int, column: jax.Array | int, columns: int) -> jax.Array:
     return jax.lax.dynamic_slice(weight, (row, column), (rows, columns))
 
 
-def _put(x: jax.Array, values: jax.Array, start: jax.Array) -> jax.Array:
+def _put(x: jax.Array, values: jax.Array, start: jax.Array | int) -> jax.Array:
     return jax.lax.dynamic_update_slice_in_dim(x, values, start, axis=-1)
