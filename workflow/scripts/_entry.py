@@ -10,13 +10,17 @@ from pathlib import Path
 
 
 def _processor() -> str:
-    """A name for this machine's kind of processor: those of a cluster may share the folder of the workflow."""
+    """A name for the processor and its cores that are free to this job: a cluster's machines may share the folder.
+
+    Programs that were compiled for one core are slow on two.
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:  # no Linux
         lines = []
     features = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
-    return hashlib.sha256("\n".join([platform.platform(), *features]).encode()).hexdigest()[:12]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return hashlib.sha256("\n".join([platform.platform(), str(cores), *features]).encode()).hexdigest()[:12]
 
 
 ROOT = Path(__file__).resolve().parents[2]
