@@ -34,6 +34,7 @@ class History(NamedTuple):
     l2: jax.Array  # [length + 1, batch] Euclidean distance to the reference
     largest: jax.Array  # [length + 1, batch] largest absolute difference to the reference
     change: jax.Array  # [length + 1, batch] Euclidean distance to the iterate before; row 0 is 0
+    certified: jax.Array  # [length + 1, batch] leading blocks proven exact; row 0 is 0
     snapshots: Any  # a state with a leading axis, one entry for each named iteration
 
 
@@ -46,17 +47,19 @@ def start(x: State, trace: Trace) -> History:
         l2=curve.at[0].set(l2),
         largest=curve.at[0].set(largest),
         change=curve,
+        certified=jnp.zeros(curve.shape, jnp.int32),
         snapshots=_snap(nothing, trace.named[:, None] == 0, x),
     )
 
 
-def extend(h: History, k: jax.Array, before: State, x: State, trace: Trace) -> History:
-    """Add row `k`: the state `x` after iteration k, and `before` it."""
+def extend(h: History, k: jax.Array, before: State, x: State, certified: jax.Array | int, trace: Trace) -> History:
+    """Add row `k`: the state `x` after iteration k, `before` it, and its `certified` blocks [batch]."""
     l2, largest = _errors(x, trace)
     return History(
         l2=h.l2.at[k].set(l2, mode="drop"),
         largest=h.largest.at[k].set(largest, mode="drop"),
         change=h.change.at[k].set(l2_distance(x, before), mode="drop"),
+        certified=h.certified.at[k].set(certified, mode="drop"),
         snapshots=_snap(h.snapshots, trace.named[:, None] == k, x),
     )
 
@@ -67,6 +70,7 @@ def finish(h: History, last: jax.Array, x: State, trace: Trace) -> History:
     return h._replace(
         l2=jnp.take_along_axis(h.l2, row, axis=0),
         largest=jnp.take_along_axis(h.largest, row, axis=0),
+        certified=jnp.take_along_axis(h.certified, row, axis=0),
         snapshots=_snap(h.snapshots, trace.named[:, None] > last, x),
     )
 

@@ -116,9 +116,8 @@ def advance(
         if draft is not None:
             after = _redraft(system, how.schedule, draft, c, seen, after)
         if c.history is not None and trace is not None:
-            after = after._replace(
-                history=history.extend(c.history, jnp.max(after.iterations, initial=0), c.x, after.x, trace)
-            )
+            k = jnp.max(after.iterations, initial=0)
+            after = after._replace(history=history.extend(c.history, k, c.x, after.x, after.certified, trace))
         return after
 
     return jax.lax.while_loop(running, body, c)

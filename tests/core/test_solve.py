@@ -181,6 +181,14 @@ def test_error_curves_are_those_of_the_iterates():
     np.testing.assert_array_equal(history.snapshots, iterates[list(shown)])
 
 
+@pytest.mark.parametrize("solver", [Sequential(), Jacobi(), GSJacobi(5), JacobiGS(3)], ids=str)
+def test_a_trace_tells_what_was_certified_after_each_iteration(solver):
+    system = zoo.whole_numbers(8)
+    history = solve(system, solver, trace=Trace(zoo.in_order(system), N + 2)).history
+    for k in range(N + 3):
+        np.testing.assert_array_equal(history.certified[k], solve(system, solver, Exact(k)).certified if k else 0)
+
+
 def test_a_trace_does_not_change_the_solution():
     system = zoo.whole_numbers(9)
     plain, traced = solve(system, GSJacobi(5)), solve(system, GSJacobi(5), trace=Trace(zoo.in_order(system), 2))
