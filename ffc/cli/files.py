@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ffc.core.errors import FFCError
+from ffc.paper.sheet import sheet
 from ffc.store import npz
 from ffc.store.records import is_stream, write_whole
 
@@ -47,12 +48,6 @@ def read_rows(path: Path, name: str, rows: int | None) -> np.ndarray:
 
 def write_image(path: Path, pictures: np.ndarray) -> None:
     """`pictures` [batch, height, width, channels] in [0, 1] as one PNG, near to square."""
-    batch, height, width, channels = pictures.shape
-    columns = int(np.ceil(np.sqrt(batch)))
-    rows = -(-batch // columns)
-    tiles = np.zeros((rows * columns, height, width, channels), np.uint8)
-    tiles[:batch] = np.round(255 * np.clip(pictures, 0, 1))
-    tiles = tiles.reshape(rows, columns, height, width, channels).swapaxes(1, 2)
-    pixels = tiles.reshape(rows * height, columns * width, channels)
-    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    pixels = sheet(np.round(255 * np.clip(pictures, 0, 1)).astype(np.uint8))
+    image = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
     write_whole(path, lambda file: image.save(file, format="png"))

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffc.cli import options
+from ffc.cli import animate, options
 from ffc.core.errors import FFCError
 from ffc.core.named import AUTO
 
@@ -68,8 +68,11 @@ def load(arguments: argparse.Namespace) -> "tuple[Any, System]":
     file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
     found = sampler(arguments)
     model = found.model
+    batch = (arguments.batch or options.BATCH) if file is None else len(file)
+    if getattr(arguments, "animate", None):
+        animate.check_model(arguments, model, found.params, batch)
     if file is None:
-        u = model.noise(key_of(arguments.seed), arguments.batch or options.BATCH)
+        u = model.noise(key_of(arguments.seed), batch)
     else:
         try:
             u = model.check_noise(file)

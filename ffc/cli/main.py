@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ffc import __version__
-from ffc.cli import given, models, options, train
+from ffc.cli import animate, given, models, options, train
 from ffc.cli.terminal import make_tolerant
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
@@ -51,13 +51,15 @@ def main(argv: list[str] | None = None) -> int:
 def sample(arguments: argparse.Namespace) -> int:
     """`ffc sample`: draw a batch by one solver and write it to a file; or many, to a folder."""
     options.check_solver(arguments)
+    animate.check_words(arguments)
     from ffc.cli.files import check_writable, write_image
 
     if arguments.batches > 1:
         return _sample_many(arguments)
-    if arguments.out is None and arguments.image is None:
-        raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz, or both")
-    for path in filter(None, (arguments.out, arguments.image)):
+    kept = [path for path in (arguments.out, arguments.image, arguments.animate) if path]
+    if not kept:
+        raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif")
+    for path in kept:
         check_writable(path)
     from ffc.cli.stream import fetch, outcome
     from ffc.core.measure import timed_repeats
@@ -89,7 +91,9 @@ def sample(arguments: argparse.Namespace) -> int:
         write_image(arguments.image, np.asarray(model.pictures(arrays["samples"])))
     if not arguments.quiet:
         iterations = arrays["iterations"].max()
-        print(f"{arguments.out or arguments.image}: {solution.message}; {iterations} iterations, {seconds[0]:.3g} s")
+        print(f"{kept[0]}: {solution.message}; {iterations} iterations, {seconds[0]:.3g} s", flush=True)
+    if arguments.animate:
+        animate.write(arguments, model, system, solver, guess)
     return DONE if solution.exact else NOT_EXACT
 
 
@@ -230,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "with N > 1, --out is a folder with a file for each batch; the same command continues a stopped run"
     command.add_argument("--batches", type=options.at_least(1), default=1, metavar="N", help=text)
     command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples, or the first ones, as a picture")
+    animate.add(command)
     command.add_argument("--quiet", action="store_true", help="print only errors")
     options.add_sampling(command)
 

@@ -78,7 +78,7 @@ def test_a_measured_solver_holds_for_the_system_that_it_was_measured_on(monkeypa
         (("sample", "made-mnits", "--image", "a.png"), "did you mean made-mnist?"),
         (("compare", "minst"), "no model of that name is in the box"),
         (("sample", "none.flax", "--image", "a.png"), "none.flax: cannot be read"),
-        (("sample", NAME), "nothing would be kept; name --image OUT.png, --out OUT.npz, or both"),
+        (("sample", NAME), "nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif"),
         (("sample", NAME, "--batches", 2), "name a folder for them, --out FOLDER"),
         (("sample", NAME, "--image", "a.png", "--window", 2), "--window belongs to --solver gs_jacobi, not auto"),
         ((*SMALL, "--out", "a.pth"), "a.pth: weights are saved as .flax"),

@@ -1,0 +1,92 @@
+"""`ffc sample --animate OUT.gif`: the sequential and the parallel sampler side by side."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ffc.cli import options
+from ffc.core.errors import FFCError
+from ffc.core.named import entry_of, solver_by_name
+
+if TYPE_CHECKING:
+    from ffc.core.solvers import Solver
+    from ffc.core.system import System
+    from ffc.models import Sampler
+
+#: The sequential solvers to compare with; the first is the default. And what an animation calls them.
+BASELINES = {"cached": "one after the other (cached)", "sequential": "one after the other (whole sweeps)"}
+#: Bytes that iterates on their way may take.
+MEMORY = 2**30
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """The options, for the parser of `ffc sample`."""
+    text = "watch the solver beside the sequential one, at true relative speed, as an animation"
+    command.add_argument("--animate", type=Path, metavar="OUT.gif", help=text)
+    text = "with --animate, the sequential solver: cached (default), the fastest, or sequential, the paper's"
+    command.add_argument("--against", choices=tuple(BASELINES), help=text)
+
+
+def check_words(arguments: argparse.Namespace) -> None:
+    """`FFCError` on what the command line alone shows to be wrong."""
+    path = arguments.animate
+    if path is None:
+        if arguments.against:
+            raise FFCError("--against belongs to --animate OUT.gif; give both, or leave it out")
+        return
+    if path.suffix.lower() != ".gif":
+        raise FFCError(f"--animate {path}: an animation is a .gif; name it {path.with_suffix('.gif')}")
+    if not path.parent.is_dir():
+        raise FFCError(f"--animate {path}: there is no folder {path.parent}; make it, or name another")
+    if arguments.batches > 1:
+        raise FFCError(f"--animate shows one batch, not {arguments.batches}; leave --batches out")
+    check_parallel(arguments.solver)
+
+
+def check_parallel(name: str | None) -> None:
+    if name in BASELINES:
+        raise FFCError(
+            f"--animate compares a parallel solver with a sequential one, which {name} is; name another, say "
+            "--solver gs_jacobi"
+        )
+
+
+def check_model(arguments: argparse.Namespace, model: "Sampler", params: Any, batch: int) -> None:
+    """`FFCError` on a model that draws no pictures, or iterates of `batch` samples that would not fit in memory."""
+    import jax
+
+    from ffc.core.keys import key_of
+    from ffc.models import Sampler
+    from ffc.paper.animation import FRAMES
+
+    if type(model).pictures is Sampler.pictures:
+        raise FFCError(f"--animate: the samples of {model.kind} are no pictures; leave it out")
+    system = model.system_with(options.system_options(arguments), params, model.noise(key_of(0), 1))
+    state = system.initial()
+    shape = jax.eval_shape(lambda x: model.pictures(model.samples(x)), state).shape
+    if len(shape) != 4 or shape[-1] not in (1, 3):
+        raise FFCError(f"--animate: the samples of {model.kind} have the shape {shape[1:]}; pictures are gray or RGB")
+    one = (FRAMES + 1) * sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    if batch * one > MEMORY:
+        most = MEMORY // one
+        lower = f"give --batch {most} or less" if most else "give a smaller --size"
+        told = f"{batch} samples of {math.prod(shape[1:]):,} entries would take {batch * one:,} bytes of memory"
+        raise FFCError(f"--animate: {FRAMES + 1} iterates of {told}; at most {MEMORY:,} are allowed: {lower}")
+
+
+def write(arguments: argparse.Namespace, model: "Sampler", system: "System", solver: "Solver", guess: Any) -> None:
+    """Time both solvers, and write what they did."""
+    from ffc.paper import animation
+    from ffc.store.records import write_bytes
+
+    entry = entry_of(solver, system)
+    check_parallel(entry["solver"])
+    baseline = arguments.against or next(iter(BASELINES))
+    parallel = f"in parallel ({entry['solver']}{', drafted' if entry.get('draft') else ''})"
+    solvers = {BASELINES[baseline]: solver_by_name(baseline, system), parallel: solver}
+    runs, clock = animation.race(model, system, solvers, guess)
+    write_bytes(arguments.animate, animation.gif(animation.frames(runs, clock)))
+    if not arguments.quiet:
+        times = "; ".join(f"{run.name} {run.seconds:.3g} s" for run in runs)
+        print(f"{arguments.animate}: {times}")
