@@ -66,8 +66,10 @@ onstart:
 
 
 onsuccess:
-    print(*verdicts(), f"Finished in {elapsed()}.", *new_reports(), sep="\n")
+    clear_progress()
+    print(*verdicts(), *logs_of(log), f"Finished in {elapsed()}.", *new_reports(), sep="\n", flush=True)
 
 
 onerror:
-    print(*after_failure(log), sep="\n")
+    clear_progress()
+    print(*after_failure(log), *logs_of(log), sep="\n", flush=True)

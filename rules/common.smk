@@ -14,9 +14,11 @@ from snakemake.io import sourcecache_entry
 
 from bootstrap import unfit
 from first_page import verdict
+import progress
 from presets import ConfigError, check_config, load_presets, reference_of
 
 START = time.time()
+PROGRESS = progress.watch(workflow)
 
 if problem := unfit(Path(workflow.basedir)):
     raise WorkflowError(problem)
@@ -252,6 +254,16 @@ def after_failure(logs):
             "once (--cores 1), or make batch, images or samples smaller in the preset."
         )
     return lines
+
+
+def clear_progress():
+    if PROGRESS:
+        PROGRESS.clear()
+
+
+def logs_of(files):
+    """A line that says where Snakemake's full log is, for a terminal that shows little of it."""
+    return [f"Snakemake's log: {', '.join(files)}"] if PROGRESS else []
 
 
 def new_reports():

@@ -74,5 +74,7 @@ def finished(tmp_path_factory, worker_id) -> Path:
 def run_tiny(folder: Path) -> Path:
     run = snakemake(folder, "tiny")
     assert run.returncode == 0, run.stdout
+    assert run.stdout.count("\n") <= 100
+    assert run.stdout.count("made_mnist by ") == 3
     assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", run.stdout)
     return folder

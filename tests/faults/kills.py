@@ -43,18 +43,22 @@ def moments(folder: Path, count: int, seed: int) -> list[Moment]:
 
 
 def _logs(folder: Path) -> list[str]:
-    """What each Snakemake in `folder` has printed."""
-    return [file.read_text() for file in (folder / ".snakemake" / "log").glob("*.log")]
+    """What each Snakemake in `folder` has logged."""
+    return [file.read_text() for file in _log_files(folder)]
+
+
+def _log_files(folder: Path) -> set[Path]:
+    return set((folder / ".snakemake" / "log").glob("*.log"))
 
 
 def _clock(date: str) -> float:
     return time.mktime(time.strptime(date))
 
 
-def _jobs(printed: str) -> tuple[list[str], set[str]]:
+def _jobs(log: str) -> tuple[list[str], set[str]]:
     """The jobs that a Snakemake has started, and those that it has finished."""
-    names = {number: job for _, number, job in re.findall(_STARTED, printed, re.M)}
-    return list(names.values()), {names[number] for number in re.findall(_FINISHED, printed, re.M) if number in names}
+    names = {number: job for _, number, job in re.findall(_STARTED, log, re.M)}
+    return list(names.values()), {names[number] for number in re.findall(_FINISHED, log, re.M) if number in names}
 
 
 def run_and_kill(folder: Path, target: str, planned: list[Moment]) -> int:
@@ -75,11 +79,11 @@ def killed(folder: Path, target: str, moment: Moment) -> bool:
     A job that an earlier run has finished is stood for by the first of this one.
     """
     done = set().union(*(_jobs(log)[1] for log in _logs(folder)))
-    printed, begun = folder / "printed.txt", None
+    printed, before, begun = folder / "printed.txt", _log_files(folder), None
     with open(printed, "w") as output:
         run = start(folder, target, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
     while run.poll() is None:
-        started, finished = _jobs(printed.read_text())
+        started, finished = _jobs("".join(file.read_text() for file in _log_files(folder) - before))
         awaited = moment.job if moment.job not in done else next(iter(started), None)
         if awaited in started:
             begun = begun or time.monotonic()

@@ -1,0 +1,78 @@
+"""What a run shows: few lines where it is piped, one on a terminal, and all that Snakemake says of a failure."""
+
+import io
+import logging
+
+import progress
+import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def record(event=None, msg="", level=logging.INFO, **facts):
+    found = logging.LogRecord("snakemake", level, "", 0, msg, (), None)
+    found.__dict__.update(facts | ({"event": event} if event else {}))
+    return found
+
+
+def run(stream, jobs):
+    """What is shown of a run of so many jobs, one after the other."""
+    shown = progress.Progress(stream)
+    assert not shown.filter(record(LogEvent.RUN_INFO, stats={"solve": jobs - 1, "all": 1, "total": jobs}))
+    for done in range(jobs):
+        assert not shown.filter(record(msg="Select jobs to execute..."))
+        assert not shown.filter(record(LogEvent.JOB_INFO, rule_msg=f"Job number {done}", rule_name="solve"))
+        assert not shown.filter(record(LogEvent.JOB_FINISHED))
+        assert not shown.filter(record(LogEvent.PROGRESS, done=done + 1, total=jobs))
+    shown.clear()
+    return stream.getvalue()
+
+
+def test_a_small_run_that_is_piped_has_a_line_for_each_job():
+    first, *lines = run(io.StringIO(), 12).splitlines()
+    assert first == "Jobs: 11 solve, 1 all; 12 in all"
+    assert [line.rpartition(": ")[2] for line in lines] == [f"Job number {i}" for i in range(12)]
+    assert lines[0] == "0 of 12 done: Job number 0"
+    assert lines[1] == "1 of 12 done, about 0 s left: Job number 1"
+
+
+@pytest.mark.parametrize("jobs", [51, 60, 300, 5000])
+def test_a_large_run_that_is_piped_has_some_fifty_lines(jobs):
+    lines = run(io.StringIO(), jobs).splitlines()
+    assert progress.LINES // 2 < len(lines) <= progress.LINES + 2
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_terminal_has_one_line_which_is_gone_at_the_end(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    monkeypatch.setenv("TERM", "xterm")
+    printed = run(Terminal(), 300)
+    assert printed.count("\n") == 1  # what the jobs are
+    *drawn, last = printed.partition("\n")[2].split("\r\x1b[K")
+    assert max(len(line.rstrip("\r")) for line in drawn) == 49
+    assert "[##########..........] 150 of 300 done, about 0 s" in "".join(drawn)
+    assert last.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        record(LogEvent.JOB_ERROR),
+        record(LogEvent.GROUP_ERROR),
+        record(LogEvent.ERROR, "At least one job did not complete successfully.", logging.ERROR),
+        record(msg="Exiting because a job execution failed. Look above for error messages", level=logging.ERROR),
+        record(msg="Building DAG of jobs failed", level=logging.WARNING),
+        record(msg="Job 3 has been submitted with SLURM jobid 7"),
+        record(msg="Creating conda environment envs/ffc.yaml..."),
+        record(msg="Nothing to be done (all requested files are present and up to date)."),
+    ],
+    ids=lambda kept: kept.getMessage() or kept.event.value,
+)
+def test_failures_warnings_and_what_else_snakemake_says_stay(kept):
+    stream = Terminal()
+    assert progress.Progress(stream).filter(kept)
+    assert stream.getvalue() == "\r\x1b[K\r"

@@ -1,0 +1,99 @@
+"""What a run shows while it works: on a terminal what is done and the time left, elsewhere some fifty lines at most.
+
+Snakemake's own handler prints. This filter of it puts a short line of ours in place of the lines of each job; warnings,
+errors and failed jobs stay as they are. Snakemake's log file (.snakemake/log) keeps all, and so does the terminal with
+--verbose or a plugin (--logger).
+"""
+
+import logging
+import os
+import shutil
+import time
+
+from snakemake.logging import logger
+from snakemake_interface_logger_plugins.common import LogEvent
+
+#: Lines on the jobs of a run, where they are not drawn over each other.
+LINES = 50
+#: What Snakemake says of every run and round of jobs, and at the end of a run, where the Snakefile says it.
+USUAL = ("Assuming unrestricted", "Building DAG", "Using shell", "Conda environments: ignored", "Select jobs")
+USUAL += ("Complete log", "Elapsed time", "Singularity containers: ignored")
+
+
+def watch(workflow) -> "Progress | None":
+    """Have `workflow` show our lines; None in a dry run, a job on a cluster, or where something else was asked for."""
+    asked = workflow.output_settings
+    if asked.dryrun or asked.verbose or not workflow.is_main_process:
+        return None
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler":
+            handler.addFilter(progress := Progress(handler.stream))
+            return progress
+    return None
+
+
+class Progress(logging.Filter):
+    """Takes what it replaces from the records that `stream` gets."""
+
+    def __init__(self, stream):
+        super().__init__()
+        self.stream = stream
+        self.terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.began = time.monotonic()
+        self.done = self.total = self.begun = self.shown = 0
+        self.job = ""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        match getattr(record, "event", None):
+            case LogEvent.RUN_INFO:
+                self._plan(record.stats)
+            case LogEvent.JOB_INFO:
+                self.begun += 1
+                self.job = record.rule_msg or record.rule_name
+                self._show()
+            case LogEvent.PROGRESS:
+                self.done, self.total = record.done, record.total
+                if self.terminal:
+                    self._show()
+            case LogEvent.JOB_STARTED | LogEvent.JOB_FINISHED | LogEvent.RESOURCES_INFO:
+                pass
+            case None if record.levelno <= logging.INFO and str(record.msg).startswith(USUAL):
+                pass
+            case _:
+                self.clear()
+                return True
+        return False
+
+    def clear(self) -> None:
+        """Make room where a terminal shows the progress."""
+        self._write("")
+
+    def _plan(self, jobs: dict[str, int]) -> None:
+        self.total = jobs["total"]
+        rules = ", ".join(f"{count} {name}" for name, count in jobs.items() if name != "total")
+        self.clear()
+        self.stream.write(f"Jobs: {rules}; {self.total} in all\n")
+
+    def _show(self) -> None:
+        line = f"{self.done} of {self.total} done{self._left()}: {self.job}"
+        if self.terminal:
+            columns = shutil.get_terminal_size().columns
+            full = 20 * self.done // max(1, self.total)
+            self._write(f"[{'#' * full}{'.' * (20 - full)}] {line}"[: columns - 1])
+        elif self.begun * LINES >= self.shown * self.total:
+            self.shown += 1
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+
+    def _left(self) -> str:
+        """Of the time so far, as much for each job that is left as for each that is done."""
+        if not 0 < self.done < self.total:
+            return ""
+        seconds = (time.monotonic() - self.began) / self.done * (self.total - self.done)
+        return f", about {seconds / 60:.0f} min left" if seconds > 90 else f", about {seconds:.0f} s left"
+
+    def _write(self, line: str) -> None:
+        """Over what is there, on a terminal; the cursor stays in front, so that a job's own words go over it, too."""
+        if self.terminal:
+            self.stream.write(f"\r\x1b[K{line}\r")
+            self.stream.flush()
