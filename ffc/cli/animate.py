@@ -36,7 +36,7 @@ def check_words(arguments: argparse.Namespace) -> None:
             raise FFCError("--against belongs to --animate OUT.gif; give both, or leave it out")
         return
     if path.suffix.lower() != ".gif":
-        raise FFCError(f"--animate {path}: an animation is a .gif; name it {path.with_suffix('.gif')}")
+        raise FFCError(f"--animate {path}: an animation is a .gif; name it {path.stem or 'samples'}.gif")
     if not path.parent.is_dir():
         raise FFCError(f"--animate {path}: there is no folder {path.parent}; make it, or name another")
     if arguments.batches > 1:
@@ -53,13 +53,14 @@ def check_parallel(name: str | None) -> None:
 
 
 def check_model(arguments: argparse.Namespace, model: "Sampler", params: Any, batch: int) -> None:
-    """`FFCError` on a model that draws no pictures, or iterates of `batch` samples that would not fit in memory."""
+    """`FFCError` on a sequential solver, no pictures, or iterates of `batch` samples that would not fit in memory."""
     import jax
 
     from ffc.core.keys import key_of
     from ffc.models import Sampler
     from ffc.paper.animation import FRAMES
 
+    check_parallel(arguments.solver)
     if type(model).pictures is Sampler.pictures:
         raise FFCError(f"--animate: the samples of {model.kind} are no pictures; leave it out")
     system = model.system_with(options.system_options(arguments), params, model.noise(key_of(0), 1))

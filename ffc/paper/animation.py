@@ -32,7 +32,7 @@ _REPEATS = 3
 _WIDTH, _MARGIN, _LINE, _GAP = 280, 12, 18, 3
 _SIDE = 4  # samples in a row, and rows, at most
 _VEIL = np.array([88, 124, 184])
-_INK, _GREEN = (40, 40, 40), (20, 120, 60)
+_INK, _GREEN, _RED = (40, 40, 40), (20, 120, 60), (170, 30, 30)
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,8 @@ def _frame(runs: Sequence[Run], clock: Clock, f: int) -> Image.Image:
         draw.text((left, top - _LINE - 2), run.name, _INK, font)
         draw.text((left, below), f"{run.iterations[f]:,} iterations, {_percent(run.share[f])} certified", _INK, font)
         if clock.moments[f] >= run.seconds:
-            told = "certified: exact" if run.exact else "stopped: not certified"
-            draw.text((left, below + _LINE), f"{told}, after {_time(run.seconds)}", _GREEN, font)
+            told, colour = ("certified: exact", _GREEN) if run.exact else ("stopped: not certified", _RED)
+            draw.text((left, below + _LINE), f"{told}, after {_time(run.seconds)}", colour, font)
     return image
 
 

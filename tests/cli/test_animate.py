@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ffc import box
 from ffc.cli import animate
 from ffc.cli import main as cli
 from ffc.core.named import solver_by_name
@@ -135,6 +136,14 @@ def test_a_mistake_is_one_line_before_anything_is_computed(made, tmp_path, monke
     monkeypatch.setattr("ffc.core.solve.solve", None)
     assert expected in complaint(capsys, made, *words)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_is_fastest_one_block_after_the_other_needs_a_solver(monkeypatch, tmp_path, capsys):
+    fact = box.about("made-mnist") | {"sampling": {"solver": "cached"}}
+    monkeypatch.setattr(box, "about", lambda name: fact)
+    monkeypatch.setattr("ffc.core.solve.solve", None)
+    words = ("made-mnist", "--animate", tmp_path / "a.gif")
+    assert "a sequential one, which cached is; name another" in complaint(capsys, *words)
 
 
 def test_a_model_without_pictures_is_named(tmp_path, capsys):
