@@ -33,21 +33,23 @@ def watch(workflow) -> "Progress | None":
 
 
 class Progress(logging.Filter):
-    """Takes what it replaces from the records that `stream` gets."""
+    """Takes what it replaces from the records that `stream` gets, and what is said twice in a row."""
 
     def __init__(self, stream):
         super().__init__()
         self.stream = stream
         self.terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
-        self.began = time.monotonic()
+        self.began = 0.0
         self.done = self.total = self.begun = self.shown = 0
-        self.job = ""
+        self.job = self.said = ""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
         match getattr(record, "event", None):
             case LogEvent.RUN_INFO:
                 self._plan(record.stats)
             case LogEvent.JOB_INFO:
+                self.began = self.began if self.begun else time.monotonic()
                 self.begun += 1
                 self.job = record.rule_msg or record.rule_name
                 self._show()
@@ -57,10 +59,11 @@ class Progress(logging.Filter):
                     self._show()
             case LogEvent.JOB_STARTED | LogEvent.JOB_FINISHED | LogEvent.RESOURCES_INFO:
                 pass
-            case None if record.levelno <= logging.INFO and str(record.msg).startswith(USUAL):
+            case None if record.levelno <= logging.INFO and (said == self.said or said.startswith(USUAL)):
                 pass
             case _:
                 self.clear()
+                self.said = said
                 return True
         return False
 
@@ -72,18 +75,16 @@ class Progress(logging.Filter):
         self.total = jobs["total"]
         rules = ", ".join(f"{count} {name}" for name, count in jobs.items() if name != "total")
         self.clear()
-        self.stream.write(f"Jobs: {rules}; {self.total} in all\n")
+        print(f"Jobs: {rules}; {self.total} in all", file=self.stream, flush=True)
 
     def _show(self) -> None:
         line = f"{self.done} of {self.total} done{self._left()}: {self.job}"
         if self.terminal:
-            columns = shutil.get_terminal_size().columns
-            full = 20 * self.done // max(1, self.total)
-            self._write(f"[{'#' * full}{'.' * (20 - full)}] {line}"[: columns - 1])
+            bar = ("#" * (20 * self.done // max(1, self.total))).ljust(20, ".")
+            self._write(f"[{bar}] {line}"[: shutil.get_terminal_size().columns - 1])
         elif self.begun * LINES >= self.shown * self.total:
             self.shown += 1
-            self.stream.write(f"{line}\n")
-            self.stream.flush()
+            print(line, file=self.stream, flush=True)
 
     def _left(self) -> str:
         """Of the time so far, as much for each job that is left as for each that is done."""
@@ -95,5 +96,4 @@ class Progress(logging.Filter):
     def _write(self, line: str) -> None:
         """Over what is there, on a terminal; the cursor stays in front, so that a job's own words go over it, too."""
         if self.terminal:
-            self.stream.write(f"\r\x1b[K{line}\r")
-            self.stream.flush()
+            print(f"\r\x1b[K{line}\r", end="", file=self.stream, flush=True)

@@ -76,3 +76,10 @@ def test_failures_warnings_and_what_else_snakemake_says_stay(kept):
     stream = Terminal()
     assert progress.Progress(stream).filter(kept)
     assert stream.getvalue() == "\r\x1b[K\r"
+
+
+def test_what_snakemake_repeats_while_it_waits_is_said_once():
+    shown = progress.Progress(io.StringIO())
+    waiting = record(msg="Will exit after finishing currently running jobs (scheduler).")
+    assert [shown.filter(waiting) for _ in range(3)] == [True, False, False]
+    assert shown.filter(record(msg="Shutting down, this might take some time."))
