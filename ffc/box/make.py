@@ -34,7 +34,7 @@ LICENCES = {
 }
 LICENCES["cifar10-jpeg"] = LICENCES["cifar10"]
 #: Facts of a trained checkpoint that the box keeps.
-_KEPT, _METRICS = ("train", "seed", "seconds", "device", "versions"), ("unit", "steps", "best_step")
+_KEPT, _METRICS = ("train", "seed", "seconds", "curves", "device", "versions"), ("unit", "steps", "best_step")
 #: Samples that the fastest solver was chosen for, and levels that are kept of a sample.
 _BATCH, _LEVELS = 4, 64
 #: Seeds that are tried for a sample without ties.

@@ -289,7 +289,7 @@ def test_without_training_the_learning_curves_say_so():
     made = found["made_mnist"]["jacobi"]
     made = dataclasses.replace(made, meta=made.meta | {"checkpoint": synthetic.WEIGHTS | {"curves": once}})
     figure = training.curves({"rnn": found["rnn"], "made_mnist": {"jacobi": made}})
-    assert figure.texts[0].get_text() == "No weights were trained here for long enough to have a curve."
+    assert figure.texts[0].get_text() == "No weights come with a curve."
 
 
 def test_show_writes_the_figure_and_hands_it_to_the_notebook(folder, tmp_path):

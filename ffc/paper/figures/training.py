@@ -1,4 +1,4 @@
-"""Learning curves of the weights that were trained here."""
+"""Learning curves of the weights that were trained here, or come with the box."""
 
 from collections.abc import Mapping
 
@@ -14,12 +14,12 @@ from ffc.store.records import Record
 def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
     """Training and held-out loss against steps, a panel headed by the test loss for each task with weights of its own.
 
-    Weights that were validated once have no curve.
+    Released weights, and those that were validated once, have no curve.
     """
     trained = _trained(records)
     figure = Figure(figsize=(PAGE, 1.9 * max(1, (len(trained) + 1) // 2)))
     if not trained:
-        figure.text(0.5, 0.5, "No weights were trained here for long enough to have a curve.", ha="center")
+        figure.text(0.5, 0.5, "No weights come with a curve.", ha="center")
         return figure
     panels = figure.subplots(-(-len(trained) // 2), 2, squeeze=False).flat
     for (task, record), panel in zip(trained.items(), panels, strict=False):
@@ -27,8 +27,9 @@ def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
         table, metrics = checkpoint["curves"], checkpoint["metrics"]
         panel.plot(table["step"], table["train_loss"], color="#888888", linestyle="--", label="training")
         panel.plot(table["step"], table["valid_loss"], color="#000000", label="held out")
-        panel.plot(metrics["best_step"], metrics["valid_loss"], "ko", markersize=4, label="kept")
-        loss = metrics.get("test_loss", metrics["valid_loss"])  # older records have only what chose the weights
+        kept = table["valid_loss"][table["step"].index(metrics["best_step"])]
+        panel.plot(metrics["best_step"], kept, "ko", markersize=4, label="kept")
+        loss = metrics.get("test_loss", kept)  # older records have only what chose the weights
         panel.set(title=f"{task}: {loss:.3g} {metrics['unit']} after {metrics['steps']:,} steps")
         panel.set(xlabel="training steps", ylabel=f"loss ({metrics['unit']})")
         panel.title.set_fontsize(7)
