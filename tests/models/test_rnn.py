@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ffc import Jacobi, JacobiGS, solve
 from ffc.core.errors import FFCError
-from ffc.core.solve import Status
+from ffc.core.solution import Status
 from ffc.data import Dataset
 from ffc.models import rnn
 from ffc.models.rnn.parallel import TOLERANCE
