@@ -32,27 +32,32 @@ def _is_name(path: Path) -> bool:
 
 
 def settle(arguments: argparse.Namespace) -> None:
-    """Where no solver was named: for a model in the box the one that was the fastest there, and else a race.
+    """Complete the arguments from what the box says of a model in it: the system, and how it was the fastest.
 
-    It was measured on a system that may round; where the arguments ask for another, it is a race, too.
+    Where they name another system or another solver, only the rest; where no solver is named nor fits, it is a race.
     """
     from ffc import box
 
-    measured: dict[str, Any] = {}
-    if _is_name(arguments.checkpoint):
-        measured = box.about(str(arguments.checkpoint))["sampling"]
-    fits = all(measured.get(name) == value for name, value in options.system_options(arguments).items())
-    for name, value in (measured if measured and fits else {"solver": AUTO}).items():
-        if name != "guess" or arguments.guess == "zeros":  # a guess that was asked for stays
+    about = box.about(str(arguments.checkpoint))["sampling"] if _is_name(arguments.checkpoint) else {}
+    system = {name: value for name, value in about.items() if name in options.SYSTEM}
+    asked, named = options.system_options(arguments), getattr(arguments, "solver", None)
+    found = system
+    if about and (system | asked) == system and named in (None, about["solver"]):
+        found = (
+            about if named is None else system | {name: about[name] for name in ("window", "guess") if name in about}
+        )
+    for name, value in found.items():
+        if name in arguments and getattr(arguments, name) in (None, False, options.GUESS):
             setattr(arguments, name, value)
+    if "solver" in arguments and arguments.solver is None:
+        arguments.solver = AUTO
 
 
 def sampler(arguments: argparse.Namespace) -> Any:
     """The `Checkpoint` of a command whose model must be a `Sampler`."""
     from ffc.models import Sampler
 
-    if getattr(arguments, "solver", AUTO) is None:
-        settle(arguments)
+    settle(arguments)
     found = checkpoint(arguments)
     if not isinstance(found.model, Sampler):
         kind = found.model.kind

@@ -9,11 +9,11 @@ from ffc.core.errors import FFCError
 from ffc.core.keys import SEEDS
 from ffc.core.named import AUTO, BLOCKS, DRAFTED
 
-#: Samples that are drawn unless told.
-BATCH = 4
+#: Samples that are drawn unless told, and where iterations begin.
+BATCH, GUESS = 4, "zeros"
 #: Options of a sampling system, by their names (`Sampler.options`).
 SYSTEM = {
-    "quantize": "PixelCNN++: none (default), or 8bit: round to 256 levels inside the system",
+    "quantize": "PixelCNN++: none (default), or 8bit (default in the box): round to 256 levels inside the system",
     "coupling": "PixelCNN++: gumbel (default, the paper's) or inverse_cdf: how noise becomes pixels",
 }
 
@@ -40,7 +40,7 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
         "--draft", action="store_true", help="gs_jacobi, jacobi: draft what an iteration leaves open (PixelCNN++, 8bit)"
     )
     command.add_argument("--together", action="store_true", help="gs_jacobi: windows wait for the slowest sample")
-    command.add_argument("--guess", default="zeros", metavar="GUESS", help=text)
+    command.add_argument("--guess", default=GUESS, metavar="GUESS", help=text)
     text = "leave out the plain sweeps that check samples, and correct 8-bit ones"
     command.add_argument("--no-verify", dest="verify", action="store_false", help=text)
     add_system(command)

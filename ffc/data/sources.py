@@ -197,7 +197,9 @@ def _torchvision(dataset: Callable, folder: Path, download: bool, name: str, exp
         return [dataset(str(folder), train=train, download=download) for train in (True, False)]
     except Exception as error:  # torchvision raises whatever its readers meet
         fact = str(error).partition(". ")[0]  # the rest is advice for callers of torchvision
-        remedy = "check the network" if download else "set `download: true` in its data section"
+        remedy = (
+            "check the network" if download else "set `download: true` in its data section (`ffc train`: --download)"
+        )
         raise FFCError(
             f"{folder}: data set {name!r} could not be read ({fact}); expected {expected} there: {remedy}, put the "
             "files there, or name another root (FFC_DATA)"

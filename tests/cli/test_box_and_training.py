@@ -61,7 +61,9 @@ def test_a_name_draws_a_picture_by_the_solver_that_was_measured(tmp_path):
         ((NAME,), "cached", {"quantize": "8bit"}),
         ((NAME, "--quantize", "8bit"), "cached", {"quantize": "8bit"}),
         ((NAME, "--quantize", "none"), "auto", {"quantize": "none"}),
-        ((NAME, "--coupling", "inverse_cdf"), "auto", {"coupling": "inverse_cdf"}),
+        ((NAME, "--coupling", "inverse_cdf"), "auto", {"quantize": "8bit", "coupling": "inverse_cdf"}),
+        ((NAME, "--solver", "jacobi"), "jacobi", {"quantize": "8bit"}),
+        ((NAME, "--solver", "cached", "--quantize", "none"), "cached", {"quantize": "none"}),
         (("digits.flax",), "auto", {}),
     ],
 )
@@ -70,6 +72,25 @@ def test_a_measured_solver_holds_for_the_system_that_it_was_measured_on(monkeypa
     arguments = cli._parser().parse_args(["sample", *words])
     given.settle(arguments)
     assert (arguments.solver, options.system_options(arguments)) == (solver, system)
+
+
+@pytest.mark.parametrize(
+    ("words", "window", "guess", "draft"),
+    [
+        (("sample", NAME), 2, "row_above", True),
+        (("sample", NAME, "--solver", "gs_jacobi"), 2, "row_above", False),  # or nobody could do without
+        (("sample", NAME, "--solver", "gs_jacobi", "--window", "3", "--guess", "mean"), 3, "mean", False),
+        (("sample", NAME, "--solver", "jacobi"), None, "zeros", False),
+        (("compare", NAME), 2, "row_above", True),
+        (("compare", NAME, "--quantize", "none"), None, "zeros", False),
+    ],
+)
+def test_what_was_measured_fills_in_what_was_not_said(monkeypatch, words, window, guess, draft):
+    entry = {"solver": "gs_jacobi", "quantize": "8bit", "window": 2, "guess": "row_above", "draft": True}
+    monkeypatch.setattr(box, "about", lambda name: {"sampling": entry})
+    arguments = cli._parser().parse_args(words)
+    given.settle(arguments)
+    assert (arguments.window, arguments.guess, arguments.draft) == (window, guess, draft)
 
 
 @pytest.mark.parametrize(

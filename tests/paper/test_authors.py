@@ -210,7 +210,7 @@ def test_the_table_says_that_nothing_of_theirs_is_certified(folders):
     assert jacobi["certified_seconds"] is jacobi["over_plain"] is jacobi["max_difference"] is None
     assert jacobi["oracle_over_plain"] == pytest.approx(16 / 3, rel=1e-4)
     lines = verdict.conclusion(list(rows.values()))
-    assert "made_mnist, Jacobi: 5.33× that of plain by the oracle clock" in "\n".join(lines)
+    assert "made_mnist, Jacobi: 5.33× as fast as plain by the oracle clock" in "\n".join(lines)
     assert lines[-1].startswith("Certified: nothing.")
     assert "–" in summary.to_markdown(list(rows.values()), summary.origins(found))
 
