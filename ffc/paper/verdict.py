@@ -77,7 +77,7 @@ def _verdict(task: str, best: Row | None) -> str:
     ratios = [f"{times(ratio)} as fast as {what}" for ratio, what in clauses if ratio]
     theirs = best["paper_over_plain"]
     paper = f" The paper: at best {times(theirs)} as fast as plain." if theirs else ""
-    return f"{task}, {best['solver']}: {', '.join(ratios) or 'nothing to compare it with'}.{paper}"
+    return f"{task}, {best['solver']}: {', '.join(ratios) or 'no sequential evaluation to compare it with'}.{paper}"
 
 
 def _certified(rows: list[Row]) -> str:
