@@ -52,6 +52,10 @@ def sample(arguments: argparse.Namespace) -> int:
     """`ffc sample`: draw a batch by one solver and write it to a file; or many, to a folder."""
     options.check_solver(arguments)
     animate.check_words(arguments)
+    if arguments.image is not None and arguments.image.suffix.lower() not in ("", ".png"):
+        raise FFCError(
+            f"--image {arguments.image}: a picture is a .png; name it {arguments.image.stem or 'samples'}.png"
+        )
     from ffc.cli.files import check_writable, write_image
 
     if arguments.batches > 1:

@@ -100,6 +100,7 @@ def test_what_was_measured_fills_in_what_was_not_said(monkeypatch, words, window
         (("compare", "minst"), "no model of that name is in the box"),
         (("sample", "none.flax", "--image", "a.png"), "none.flax: cannot be read"),
         (("sample", NAME), "nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif"),
+        (("sample", NAME, "--image", "a.jpg"), "--image a.jpg: a picture is a .png; name it a.png"),
         (("sample", NAME, "--batches", 2), "name a folder for them, --out FOLDER"),
         (("sample", NAME, "--image", "a.png", "--window", 2), "--window belongs to --solver gs_jacobi, not auto"),
         ((*SMALL, "--out", "a.pth"), "a.pth: weights are saved as .flax"),
