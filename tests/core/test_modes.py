@@ -14,8 +14,11 @@ from jax.sharding import PartitionSpec
 from places import ROOT
 
 from ffc import GSJacobi, Jacobi, JacobiGS, Sequential, System, Tolerance, Trace, solve
+from ffc.core.keys import key_of
 from ffc.core.named import NAMES, solver_by_name
 from ffc.core.system import block_agreement, block_distance, l2_distance
+from ffc.models.made import MADE
+from ffc.models.pixelcnnpp import PixelCNNPP
 
 SOLVERS = [Sequential(), Jacobi(), GSJacobi(4), JacobiGS(3)]
 
@@ -54,6 +57,18 @@ def bits(dtype: str, x64: bool) -> list[str]:
     run = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return run.stdout.split()
+
+
+@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("name", ["made", "pixelcnnpp"])
+def test_a_window_keeps_its_types_where_64_bits_are_enabled(name, count):
+    made, pixel = MADE((3, 4, 1), hidden=(8, 8)), PixelCNNPP((4, 4, 1), filters=2, resnets=1, mixtures=2)
+    model = {"made": made, "pixelcnnpp": pixel}[name]
+    params, u = jax.jit(model.init)(key_of(0)), model.noise(key_of(1), 2)
+    with jax.enable_x64(True):  # traced, and not run: an index of 64 bits is an error then
+        solution = jax.eval_shape(lambda u: solve(model.system(params, u), GSJacobi(count)), u)
+    assert solution.value.dtype == np.float32
+    assert solution.iterations.dtype == np.int32
 
 
 @pytest.mark.stress

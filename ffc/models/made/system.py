@@ -193,7 +193,8 @@ def _cut(x: jax.Array, start: jax.Array, width: int, axis: int = -1) -> jax.Arra
 
 
 def _block(weight: jax.Array, row: jax.Array | int, rows: int, column: jax.Array | int, columns: int) -> jax.Array:
-    return jax.lax.dynamic_slice(weight, (row, column), (rows, columns))
+    at = [jnp.asarray(place, jnp.int32) for place in (row, column)]  # a plain 0 is of 64 bits where those are enabled
+    return jax.lax.dynamic_slice(weight, at, (rows, columns))
 
 
 def _put(x: jax.Array, values: jax.Array, start: jax.Array | int) -> jax.Array:
