@@ -19,6 +19,7 @@ from ffc.cli.terminal import make_tolerant
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
 from ffc.core.named import FIXED, NAMES, solver_by_name
+from ffc.store.compiled import cache_folder, keep_compiled
 
 #: What a batch is drawn by, of the words of a command.
 WORDS = ("solver", "window", "block", "guess", "draft", "together", "seed", "verify")
@@ -34,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         need("flax", "PIL", "shtab", "tqdm", extra="cli")
         arguments = _parser().parse_args([word for word in argv if word != "--debug"])
+        keep_compiled(cache_folder())
         return arguments.run(arguments)
     except KeyboardInterrupt:
         print("ffc: interrupted; nothing was left half-written", file=sys.stderr)
@@ -75,6 +77,7 @@ def sample(arguments: argparse.Namespace) -> int:
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     draft, together = arguments.draft, arguments.together
     solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess, draft, together)
+    _tell(arguments, f"{solver}: compiling, once for each size; then drawing …")
     solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), repeats=1)
     if arguments.verify:  # untimed
         solution = verified(system, solution)
@@ -176,20 +179,6 @@ def compare(arguments: argparse.Namespace) -> int:
     return DONE if exact else NOT_EXACT
 
 
-def inspect(arguments: argparse.Namespace) -> int:
-    """`ffc inspect`: model, sizes, parameters, SHA-256."""
-    from dataclasses import asdict
-
-    checkpoint = given.checkpoint(arguments)
-    lines = {"file": arguments.checkpoint, "model": checkpoint.model.kind, **asdict(checkpoint.model)}
-    lines |= {"parameters": f"{checkpoint.parameters:,}", "sha256": checkpoint.meta["sha256"]}
-    told = ("origin", "data", "metrics", "command")
-    lines |= {name: checkpoint.meta[name] for name in told if name in checkpoint.meta}
-    for name, value in lines.items():
-        print(f"{name:<12} {value}")
-    return DONE
-
-
 def bench(arguments: argparse.Namespace) -> int:
     """`ffc bench`: every solver of a preset that has run against the sequential baselines, in one process."""
     need("matplotlib", extra="paper")
@@ -245,7 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, compare, "all solvers on the same noise: one table")
     options.add_sampling(command)
 
-    _command(commands, inspect, "model, sizes, parameter count, SHA-256")
+    _command(commands, models.inspect, "model, sizes, parameter count, SHA-256")
 
     models.add(commands)
     train.add(commands)
@@ -292,6 +281,12 @@ def _told(error: Exception) -> str:
     if isinstance(error, FFCError):
         return message
     return missing_device() or f"{type(error).__name__}: {message} (the command again with --debug shows where)"
+
+
+def _tell(arguments: argparse.Namespace, line: str) -> None:
+    """What a person at a terminal waits for."""
+    if not arguments.quiet and sys.stderr.isatty():
+        print(line, file=sys.stderr)
 
 
 def _row(name, *cells) -> str:

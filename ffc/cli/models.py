@@ -1,7 +1,10 @@
-"""`ffc models`: what is in the box."""
+"""`ffc models`: what is in the box. `ffc inspect`: what a checkpoint is."""
 
 import argparse
+from dataclasses import asdict
 from typing import Any
+
+from ffc.cli import given
 
 _COLUMNS = ("name", "kind", "data", "image", "loss", "bytes")
 
@@ -22,6 +25,25 @@ def models(arguments: argparse.Namespace) -> int:
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     return 0
+
+
+def inspect(arguments: argparse.Namespace) -> int:
+    """Model, sizes, parameters, SHA-256, and where the weights come from, a line each."""
+    checkpoint = given.checkpoint(arguments)
+    lines = {"file": arguments.checkpoint, "model": checkpoint.model.kind, **asdict(checkpoint.model)}
+    lines |= {"parameters": f"{checkpoint.parameters:,}", "sha256": checkpoint.meta["sha256"]}
+    told = ("origin", "data", "metrics", "command")
+    lines |= {name: checkpoint.meta[name] for name in told if name in checkpoint.meta}
+    for name, value in lines.items():
+        print(f"{name:<12} {_plainly(value)}")
+    return 0
+
+
+def _plainly(value: Any) -> str:
+    """A fact as words; of a section, its names and values."""
+    return (
+        ", ".join(f"{name} {_plainly(one)}" for name, one in value.items()) if isinstance(value, dict) else str(value)
+    )
 
 
 def _row(name: str, about: dict, size: int) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ffc.core.system import State, batch_size, block_distance, indices, l2_distance
+from ffc.core.system import State, batch_size, block_distance, indices, l2_distance, select_blocks
 
 
 @jax.tree_util.register_dataclass
@@ -73,6 +73,22 @@ def finish(h: History, last: jax.Array, x: State, trace: Trace) -> History:
         certified=jnp.take_along_axis(h.certified, row, axis=0),
         snapshots=_snap(h.snapshots, trace.named[:, None] > last, x),
     )
+
+
+@jax.jit
+def in_order(first: State, trace: Trace) -> History:
+    """The curves of a sequential solve that began at `first` and ended at the trace's reference, without a second run.
+
+    After k iterations it holds k blocks of the answer, and the others as they began; `trace.length` is their number.
+    """
+
+    def step(k: jax.Array, carry: tuple[History, State]) -> tuple[History, State]:
+        h, before = carry
+        x = select_blocks(indices(trace.length)[None] < k, trace.reference, first)
+        return extend(h, k, before, x, k, trace), x
+
+    h, last = jax.lax.fori_loop(1, trace.length + 1, step, (start(first, trace), first))
+    return finish(h, jnp.full(batch_size(last), trace.length), last, trace)
 
 
 def _errors(x: State, trace: Trace) -> tuple[jax.Array, jax.Array]:

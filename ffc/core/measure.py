@@ -1,7 +1,9 @@
 """The project's one way to time things: warm up, synchronise, repeat; and the memory that they took."""
 
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import jax
@@ -17,10 +19,26 @@ def timed(function: Callable[[], Result]) -> tuple[Result, float]:
     return result, time.perf_counter() - began
 
 
-def timed_repeats(function: Callable[[], Result], repeats: int) -> tuple[Result, np.ndarray]:
-    """The result of `function()` and its seconds [repeats] float64, after one call that is not counted."""
-    result, _ = timed(function)
+def timed_repeats(
+    function: Callable[[], Result], repeats: int, beside: Collection[Callable[[], Any]] = ()
+) -> tuple[Result, np.ndarray]:
+    """The result of `function()` and its seconds [repeats] float64, after one call that is not counted.
+
+    What is `beside` runs during that call, and is over before the others: programs to compile, say.
+    """
+    result, *_ = side_by_side([function, *beside])
     return result, np.array([timed(function)[1] for _ in range(repeats)])
+
+
+def side_by_side(functions: Collection[Callable[[], Any]]) -> list[Any]:
+    """The results of functions that nobody times, ready on the device: on a CPU a thread each, as far as cores go.
+
+    For what is mostly compilation, which takes one core. On another device they run in turn: its memory may not hold
+    two of them.
+    """
+    threads = os.cpu_count() or 1 if jax.default_backend() == "cpu" else 1
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda function: timed(function)[0], functions))
 
 
 def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Status, Tolerance, Trace, solve
+from ffc.core.history import in_order
 from ffc.core.named import FIXED, entry_of, solver_by_name
 
 N = 12
@@ -187,6 +188,14 @@ def test_a_trace_tells_what_was_certified_after_each_iteration(solver):
     history = solve(system, solver, trace=Trace(zoo.in_order(system), N + 2)).history
     for k in range(N + 3):
         np.testing.assert_array_equal(history.certified[k], solve(system, solver, Exact(k)).certified if k else 0)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_curves_of_a_sequential_solve_follow_from_its_answer(cached):
+    system = zoo.whole_numbers(3)
+    first, trace = jnp.full_like(system.u, 3), Trace(zoo.in_order(system), system.size, (0, 1, 5, N, N + 3))
+    kept = solve(system, Sequential(cached=cached), trace=trace, guess=first).history
+    jax.tree.map(np.testing.assert_array_equal, in_order(first, trace), kept)
 
 
 def test_a_trace_does_not_change_the_solution():

@@ -6,12 +6,12 @@ Only somebody who has the answer can know it.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
 
 from ffc.core.errors import FFCError
-from ffc.core.history import History, Trace
 from ffc.core.measure import timed_repeats
 from ffc.core.named import AUTO, entry_of, solver_by_name
 from ffc.core.solve import RowAbove, solve
@@ -20,6 +20,7 @@ from ffc.core.system import State, System, count_ties
 from ffc.core.verify import facts, verified
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
+from ffc.paper.experiments.curves import Curves
 from ffc.paper.experiments.job import Job
 from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import Record
@@ -49,13 +50,12 @@ def run(job: Job) -> Record:
     guess = guess_of(job, model, system)
     solver = solver_of(job, system, guess)
 
-    solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), job.repeats)
+    curves = Curves(system, solver, guess, SHOWN)
+    run = partial(solve, system, solver, guess=guess)
+    solution, seconds = timed_repeats(run, job.repeats, beside=[curves.compile])
     iterations = np.asarray(solution.iterations)
     length = int(iterations.max())
-    # Curves lead to the solver's own answer: a window may differ from a whole sweep in the last bits, and an
-    # error that never vanished would hide where the solver ended. `max_difference` says how far apart they are.
-    trace = Trace(solution.value, length, (*SHOWN, length))
-    history = cast(History, solve(system, solver, trace=trace, guess=guess).history)
+    history = curves.to(solution.value, length)
     checked = verified(system, solution)
     samples = np.asarray(model.samples(checked.value))
     reference = samples if job.reference is None else job.load_reference()["samples"]
@@ -63,7 +63,7 @@ def run(job: Job) -> Record:
     arrays = {
         "samples": samples,
         "pictures": pictures(model, checked.value),
-        "snapshots": np.stack([pictures(model, state) for state in history.snapshots]),
+        "snapshots": np.stack([pictures(model, state) for state in (*history.snapshots, solution.value)]),
         "snapshot_iterations": np.array((*SHOWN, length)),
         "iterations": iterations,
         "certified": np.asarray(solution.certified),

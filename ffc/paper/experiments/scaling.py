@@ -17,7 +17,7 @@ import numpy as np
 from ffc.core import tune
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
-from ffc.core.measure import interleaved
+from ffc.core.measure import interleaved, side_by_side
 from ffc.core.solve import RowAbove, solve
 from ffc.core.solvers import GSJacobi, Jacobi, Sequential, Solver
 from ffc.core.system import System
@@ -90,7 +90,7 @@ def _measured(
     if draft is not None:
         solvers[DRAFTED] = GSJacobi(system.row_length, draft=draft)
     runs = {name: partial(solve, system, solver, guess=RowAbove()) for name, solver in solvers.items()}
-    solutions = {name: run() for name, run in runs.items()}
+    solutions = dict(zip(runs, side_by_side(runs.values()), strict=True))
     truth = np.asarray(solutions["cached"].value)
     chosen = tune.fastest(system, list(solvers.values()), RowAbove())
     seconds = interleaved(runs, job.repeats)

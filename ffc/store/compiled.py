@@ -1,0 +1,43 @@
+"""Where compiled programs are kept from one process to the next."""
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+import jax
+
+
+def keep_compiled(folder: Path) -> None:
+    """Let JAX keep the programs that it compiles under `folder`, and take from there what it needs again.
+
+    `JAX_COMPILATION_CACHE_DIR`, where it is set, names another folder. Nothing is lost if the files are deleted.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    own = folder / processor()
+    try:
+        own.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a home that cannot be written: programs are compiled again
+        return
+    jax.config.update("jax_compilation_cache_dir", str(own))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def cache_folder() -> Path:
+    """The user's own for the programs of `ffc`, by the rule of the XDG base directories."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ffc" / "compiled"
+
+
+def processor() -> str:
+    """A name for the processor and its cores that are free to this process: several machines may share a folder.
+
+    Programs that were compiled for one core are slow on two.
+    """
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:  # no Linux
+        lines = []
+    features = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return hashlib.sha256("\n".join([platform.platform(), str(cores), *features]).encode()).hexdigest()[:12]
