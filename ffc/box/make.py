@@ -34,7 +34,7 @@ LICENCES = {
 }
 LICENCES["cifar10-jpeg"] = LICENCES["cifar10"]
 #: Facts of a trained checkpoint that the box keeps.
-_KEPT, _METRICS = ("train", "seed", "seconds", "curves", "device", "versions"), ("unit", "steps", "best_step")
+_KEPT = ("train", "seed", "seconds", "curves", "device", "versions", "start")
 #: Samples that the fastest solver was chosen for, and levels that are kept of a sample.
 _BATCH, _LEVELS = 4, 64
 #: Seeds that are tried for a sample without ties.
@@ -57,7 +57,7 @@ def make(name: str, checkpoint: Path) -> None:
     entry = {name: facts[name] for name in _KEPT if name in facts} | {
         "origin": "box",
         "data": facts["data"] | {"licence": LICENCES[source]},
-        "metrics": {name: facts["metrics"][name] for name in _METRICS} | {"test_loss": _test_loss(rounded, source)},
+        "metrics": _steps(facts) | {"test_loss": _test_loss(rounded, source)},
         "command": command(name, trained),
         "sampling": fastest(rounded),
     }
@@ -69,13 +69,31 @@ def make(name: str, checkpoint: Path) -> None:
     print(f"{name}: {about(name)['metrics']}; {size:,} bytes in the box")
 
 
+def _steps(facts: dict[str, Any]) -> dict[str, Any]:
+    """The unit of the loss, and the steps of training, with those of the weights that it began with."""
+    before = facts.get("start", {}).get("metrics", {}).get("best_step", 0)
+    metrics = facts["metrics"]
+    return {"unit": metrics["unit"], "steps": before + metrics["steps"], "best_step": before + metrics["best_step"]}
+
+
 def command(name: str, trained: Checkpoint) -> str:
-    """The command that trains such weights."""
+    """The command that trains such weights; with the one before, of the weights that they began with."""
     sizes = {size: value for size, value in vars(trained.model).items() if size != "shape"}
     words = [f"--set {size}={_word(value)}" for size, value in sizes.items()]
     words += [f"--{option.replace('_', '-')} {_word(value)}" for option, value in trained.meta["train"].items()]
     kind, data = kind_of(trained.model), trained.meta["data"]["name"]
-    return " ".join(["ffc train", kind, data, *words, f"--seed {trained.meta['seed']}", f"--out {name}.flax"])
+    earlier = []
+    if "start" in trained.meta:
+        if "command" not in (start := trained.meta["start"]):
+            raise FFCError(f"{name}: began with {start['file']}, whose command is not known; begin with one of the box")
+        # A name of its own for each link of the chain.
+        first = f"{name}-{start['command'].count(' && ') + 1}.flax"
+        earlier, words = (
+            [start["command"].replace(f"--out {name}.flax", f"--out {first}")],
+            [*words, f"--start {first}"],
+        )
+    last = " ".join(["ffc train", kind, data, *words, f"--seed {trained.meta['seed']}", f"--out {name}.flax"])
+    return " && ".join([*earlier, last])
 
 
 def fastest(checkpoint: Checkpoint) -> dict[str, Any]:

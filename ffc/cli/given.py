@@ -15,15 +15,19 @@ if TYPE_CHECKING:
 
 def checkpoint(arguments: argparse.Namespace) -> "Checkpoint":
     """The checkpoint of a command, a file or in the box; the model that reads it is imported where it is named."""
-    from ffc import box
     from ffc.models import model_class
-    from ffc.store import checkpoints
 
     if arguments.model is not None:
         model_class(arguments.model)
-    if _is_name(arguments.checkpoint):
-        return box.load(str(arguments.checkpoint))
-    return checkpoints.load(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    return file_or_box(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+
+
+def file_or_box(path: Path, size: Any = None, trunc_lambda: float | None = None) -> "Checkpoint":
+    """The checkpoint `path`, or of that name in the box."""
+    from ffc import box
+    from ffc.store import checkpoints
+
+    return box.load(str(path)) if _is_name(path) else checkpoints.load(path, size, trunc_lambda)
 
 
 def _is_name(path: Path) -> bool:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffc.cli import options
+from ffc.cli import given, options
 from ffc.core.errors import FFCError
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def add(commands: Any) -> None:
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     command.add_argument("--size", type=options.at_least(1), metavar="N", help="cut and resize images to N × N pixels")
     command.add_argument("--download", action="store_true", help="fetch mnist or cifar10 if it is not there")
+    text = "begin with its weights, a file or a name of ffc models, instead of fresh ones"
+    command.add_argument("--start", type=Path, metavar="CHECKPOINT", help=text)
     command.add_argument("--seed", type=options.seed, default=0, help="of weights and batches (default: 0)")
     for name, (kind, text) in SETTINGS.items():
         metavar = "N" if kind is int else "X" if kind is float else "WORD"
@@ -59,9 +61,10 @@ def train(arguments: argparse.Namespace) -> int:
         raise FFCError(f"{out}: weights are saved as .flax; choose such a name")
     check_writable(out)
     model, dataset = description(arguments), images(arguments)
+    start = given.file_or_box(arguments.start) if arguments.start else None
     state = out.with_suffix(".training")
     try:
-        result = train_checkpoint(out, model, dataset, section, arguments.seed, state)
+        result = train_checkpoint(out, model, dataset, section, arguments.seed, state, start)
     except KeyboardInterrupt:
         if state.is_dir():
             print(f"{state}: holds what is trained so far; the same command goes on from there", file=sys.stderr)
@@ -77,10 +80,10 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """The `train:` section that the arguments stand for, checked."""
     from ffc.training import TrainSettings
 
-    given = {name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None}
-    if given.get("decay", "cosine") != "cosine":
-        given["decay"] = _number("--decay", given["decay"], float)
-    section = {"steps": STEPS, **given}
+    chosen = {name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None}
+    if chosen.get("decay", "cosine") != "cosine":
+        chosen["decay"] = _number("--decay", chosen["decay"], float)
+    section = {"steps": STEPS, **chosen}
     TrainSettings.of(section)
     return section
 

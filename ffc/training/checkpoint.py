@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from ffc import models
+from ffc.core.errors import FFCError
 from ffc.data import Dataset
 from ffc.store import checkpoints
+from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import provenance
 from ffc.training.loop import TrainResult, train
 from ffc.training.settings import TrainSettings
 from ffc.training.store import STATE
+
+#: What a checkpoint says of the one that it began with.
+_OF_THE_START = ("file", "sha256", "origin", "metrics", "command", "start")
 
 
 def train_checkpoint(
@@ -20,14 +25,19 @@ def train_checkpoint(
     section: dict[str, Any],
     seed: int,
     state: str | Path,
+    start: Checkpoint | None = None,
 ) -> TrainResult:
     """Train the model that `model` describes and write it to `path` (`.flax`), with its provenance beside it.
 
-    `model` and `section` are a preset's `model:` and `train:`. The run's state is in the folder `state` until `path`
+    `model` and `section` are a preset's `model:` and `train:`; `start`: a checkpoint of such a model, whose weights it
+    begins with. The run's state is in the folder `state` until `path`
     is there: what was killed goes on from it. Raises `FFCError` as `train` and `ffc.models.build` do.
     """
     built = models.build(model, dataset.shape, dataset.classes)
-    result = train(built, dataset, TrainSettings.of(section), seed, state)
+    if start is not None and start.model != built:
+        raise FFCError(f"start: {start.meta['file']} is {start.model}, and what is trained is {built}; let them agree")
+    given = None if start is None else start.params
+    result = train(built, dataset, TrainSettings.of(section), seed, state, start=given)
     about = {
         "origin": "trained",
         "data": {"name": dataset.name, "title": dataset.title},
@@ -37,6 +47,8 @@ def train_checkpoint(
         "curves": result.curves,
         "seconds": result.seconds,
     }
+    if start is not None:
+        about["start"] = {name: start.meta[name] for name in _OF_THE_START if name in start.meta}
     checkpoints.save(path, built, result.params, about | provenance())
     (Path(state) / STATE).unlink(missing_ok=True)
     with suppress(OSError):  # the folder holds something else

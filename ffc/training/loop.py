@@ -65,14 +65,16 @@ def train(
     folder: str | os.PathLike,
     log: Log = to_standard_error,
     compiled: bool | None = None,
+    start: Params | None = None,
 ) -> TrainResult:
     """Train `model` by Adam with gradient clipping; its state lives in `folder`, from which it resumes.
 
-    Losses are in `model.unit`; `compiled`: whether many steps are one program (None: on all devices but a CPU).
-    A state of another run, or a broken one, is left aside with a line to `log`. Raises `FFCError` where the
-    loss is not finite, and where the data do not serve for training.
+    Losses are in `model.unit`; `start`: weights to begin with (None: fresh ones); `compiled`: whether many steps are
+    one program (None: on all devices but a CPU). A state of another run, or a broken one, is left aside with a line to
+    `log`. Raises `FFCError` where the loss is not finite, and where the data or `start` do not serve for training.
     """
-    run = _Run(model, dataset, settings, seed, jax.default_backend() != "cpu" if compiled is None else compiled)
+    compiled = jax.default_backend() != "cpu" if compiled is None else compiled
+    run = _Run(model, dataset, settings, seed, compiled, start)
     path = Path(folder) / STATE
     progress = restore(path, run.fingerprint, run.start(), log)
     began = time.monotonic() - progress.seconds
@@ -98,8 +100,17 @@ def train(
 class _Run:
     """What does not change in a run: model, data, settings."""
 
-    def __init__(self, model: Model, dataset: Dataset, settings: TrainSettings, seed: int, compiled: bool):
+    def __init__(
+        self,
+        model: Model,
+        dataset: Dataset,
+        settings: TrainSettings,
+        seed: int,
+        compiled: bool,
+        given: Params | None = None,
+    ):
         _check_images(dataset)
+        self.given = given
         self.model, self.settings, self.seed, self.compiled = model, settings, seed, compiled
         due = settings.validate_every, settings.save_every, settings.steps
         self.interval = min(_COMPILED, *due) if compiled else _DISPATCHED
@@ -109,10 +120,13 @@ class _Run:
         self.init_key, self.step_key = jax.random.split(key_of(seed))
         chosen = dataclasses.replace(settings, save_every=1, max_minutes=None)  # neither changes the weights
         facts = [type(model).__module__, repr(model), repr(chosen), repr(seed), dataset.sha256()]
+        if given is not None:
+            model.check(given)
+            facts += [np.asarray(leaf).tobytes().hex() for leaf in jax.tree.leaves(given)]
         self.fingerprint = hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def start(self) -> Progress:
-        state = steps.start(self.model, self.settings, self.init_key)
+        state = steps.start(self.model, self.settings, self.init_key, self.given)
         return Progress(state, best=steps.copy(state["params"]))
 
     def advance(self, progress: Progress) -> int:

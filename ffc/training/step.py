@@ -13,9 +13,9 @@ from ffc.training.settings import TrainSettings
 State = dict[str, Any]  # params, optimizer, ema
 
 
-def start(model: Model, settings: TrainSettings, key: jax.Array) -> State:
-    """The state before the first step."""
-    params = jax.jit(model.init)(key)
+def start(model: Model, settings: TrainSettings, key: jax.Array, given: Params | None = None) -> State:
+    """The state before the first step: fresh weights, or those that are `given`."""
+    params = jax.jit(model.init)(key) if given is None else jax.tree.map(jnp.array, given)
     return {"params": params, "optimizer": _optimizer(settings).init(params), "ema": copy(params)}
 
 

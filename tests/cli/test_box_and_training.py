@@ -2,7 +2,9 @@
 
 import json
 import re
+from functools import partial
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -104,6 +106,8 @@ def test_what_was_measured_fills_in_what_was_not_said(monkeypatch, words, window
         (("sample", NAME, "--batches", 2), "name a folder for them, --out FOLDER"),
         (("sample", NAME, "--image", "a.png", "--window", 2), "--window belongs to --solver gs_jacobi, not auto"),
         ((*SMALL, "--out", "a.pth"), "a.pth: weights are saved as .flax"),
+        ((*SMALL, "--out", "a.flax", "--start", "minst"), "minst: no model of that name is in the box"),
+        ((*SMALL, "--out", "a.flax", "--start", NAME), "and what is trained is MADE(shape=(8, 8, 1)"),
         (("train", "made", "digit", "--out", "a.flax"), "digit: no data set and no folder (did you mean digits?)"),
         (("train", "made", ".", "--out", "a.flax"), "say how large, --size 32"),
         (("train", "maid", "digits", "--out", "a.flax"), "model kind 'maid': expected one of densenet, made"),
@@ -153,6 +157,16 @@ def test_training_that_was_interrupted_goes_on_to_the_same_bytes_and_can_be_samp
     assert meta["train"] == {"steps": 30, "batch": 8, "validate_every": 10}
     assert meta.keys() >= {"origin", "seed", "metrics", "curves", "device", "versions"}
     assert run("sample", broken, "--solver", "jacobi", "--image", tmp_path / "digits.png") == cli.DONE
+
+
+def test_training_begins_with_weights_that_are_given(tmp_path):
+    first, second = tmp_path / "first.flax", tmp_path / "second.flax"
+    assert run(*SMALL, "--out", first) == cli.DONE
+    assert run(*SMALL, "--start", first, "--steps", 1, "--learning-rate", 1e-9, "--out", second) == cli.DONE
+    one, two = (checkpoints.load(path) for path in (first, second))
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), two.params, one.params)
+    assert two.meta["start"]["sha256"] == one.meta["sha256"]
+    assert two.meta["start"]["metrics"] == one.meta["metrics"]
 
 
 def test_a_folder_of_pictures_is_a_data_set(tmp_path):
