@@ -23,7 +23,7 @@ include: "rules/common_scatter.smk"
 
 wildcard_constraints:
     preset="|".join(PRESETS),
-    task="|".join(TASKS),
+    task="|".join(sorted({*TASKS, *PAPER})),
     notebook="|".join(NOTEBOOKS),
     reference="|".join(REFERENCES) or "(?!)",
     origin="released|trained",

@@ -24,7 +24,7 @@ checkpoint find_released:
     params:
         files=lambda wildcards: released_files(wildcards.preset),
         box=lambda wildcards: boxed_names(wildcards.preset),
-        figures=lambda wildcards: [figure for name in notebooks_of(wildcards.preset) for figure in NOTEBOOKS[name][2]],
+        figures=lambda wildcards: papers_figures(PRESETS[wildcards.preset]),
         mode=config["checkpoints"]["mode"],
         source=config["checkpoints"]["source"],
         sha256=config["checkpoints"]["sha256"],

@@ -16,6 +16,7 @@ from bootstrap import unfit
 from first_page import verdict
 import progress
 from presets import ConfigError, check_config, load_presets, reference_of
+from tasks import MODELS, NOTEBOOKS, PAPER, experiment_of, notebooks, papers_figures, stand_ins
 
 START = time.time()
 PROGRESS = progress.watch(workflow)
@@ -29,15 +30,8 @@ try:
 except ConfigError as error:
     raise WorkflowError(error)
 
-# Each task's module in ffc/paper/experiments, and its kind of model.
-TASKS = {
-    "rnn": ("rnn", "rnn"),
-    "densenet": ("densenet", "densenet"),
-    "made_mnist": ("sampling", "made"),
-    "made_cifar": ("sampling", "made"),
-    "pixelcnnpp_mnist": ("sampling", "pixelcnnpp"),
-    "pixelcnnpp_cifar10": ("sampling", "pixelcnnpp"),
-}
+# Names of tasks, of all presets.
+TASKS = sorted({task for preset in PRESETS.values() for task in preset["tasks"]})
 
 
 def task_of(wildcards, *keys):
@@ -63,17 +57,8 @@ def solver_settings(wildcards):
             f"config/presets/{wildcards.preset}.yaml: tasks.{wildcards.task}.solvers has no {wildcards.solver}; "
             f"it has {', '.join(section['solvers'])}"
         )
-    return settings | {"solvers": {wildcards.solver: section["solvers"][wildcards.solver]}}
-
-
-def gradient_settings(wildcards):
-    section = PRESETS[wildcards.preset]["tasks"]["rnn"]
-    return {key: section[key] for key in ("data", "hidden", "scale", "samples")}
-
-
-def lengths_settings(wildcards):
-    section = PRESETS[wildcards.preset]["tasks"]["rnn"]
-    return {key: section[key] for key in ("hidden", "scale", "lengths")}
+    about = {"experiment": experiment_of(section), "solvers": {wildcards.solver: section["solvers"][wildcards.solver]}}
+    return settings | about
 
 
 def sizes_settings(wildcards):
@@ -87,7 +72,8 @@ def solver_inputs(wildcards):
     """What a solver's job reads: data and weights where it needs any, and the sequential answer to compare with."""
     preset, task = wildcards.preset, wildcards.task
     sequential = reference_of(task_of(wildcards), wildcards.solver)
-    files = {"data": data_of(wildcards)} if TASKS[task][0] != "sampling" else {}  # noise is all that a sampler sees
+    sampling = experiment_of(task_of(wildcards)) == "sampling"
+    files = {} if sampling else {"data": data_of(wildcards)}  # noise is all that a sampler sees
     if "model" in task_of(wildcards):
         files["checkpoint"] = f"results/{preset}/checkpoints/{task}.flax"
         files["about"] = f"results/{preset}/checkpoints/{task}.json"  # read with it
@@ -156,21 +142,22 @@ def library(*names):
     return [source(str(path.relative_to(workflow.basedir))) for path in files]
 
 
+# The module of each experiment in ffc/paper/experiments.
+EXPERIMENTS = {"backpropagation": "rnn", "classification": "densenet", "sampling": "sampling"}
+
+
 def model_library(wildcards):
-    kind = TASKS[wildcards.task][1]
-    return library("models/base", f"models/{kind}")
+    """The files of a task's model; of somebody's own, those that lie in the project's folder."""
+    kind = task_of(wildcards, "model").get("model", {"kind": "rnn"})["kind"]
+    place = kind.partition(":")[0].replace(".", "/")
+    own = [path for path in (f"{place}.py", f"{place}/__init__.py") if (Path(workflow.basedir) / path).exists()]
+    return library("models/base") + ([source(path) for path in own] if ":" in kind else library(f"models/{kind}"))
 
 
 def solver_library(wildcards):
-    experiment, kind = TASKS[wildcards.task]
-    return library(
-        "core",
-        "models/base",
-        "models/guess",
-        f"models/{kind}",
-        "paper/experiments/job",
-        f"paper/experiments/{experiment}",
-    )
+    experiment = EXPERIMENTS[experiment_of(task_of(wildcards))]
+    names = ("core", "models/guess", "paper/experiments/job", f"paper/experiments/{experiment}")
+    return library(*names) + model_library(wildcards)
 
 
 def gpus(wildcards):

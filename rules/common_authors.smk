@@ -15,7 +15,7 @@ def authors_figures(preset):
 def authors_notebooks(preset):
     """Each notebook that has any of these figures, with those that it has."""
     drawn = authors_figures(preset)
-    shown = {name: [figure for figure in figures if figure in drawn] for name, (_, _, figures) in NOTEBOOKS.items()}
+    shown = {name: [figure for figure in papers_figures_by(name) if figure in drawn] for name in NOTEBOOKS}
     return {name: figures for name, figures in shown.items() if figures}
 
 
@@ -44,6 +44,7 @@ def authors_records(wildcards):
 
 
 def records_beside(wildcards):
-    """Our records of the tasks that theirs are of."""
-    tasks = {Path(record).parent.name for record in authors_records(wildcards)}
-    return records_of(wildcards.preset, sorted(tasks))
+    """Our records of the tasks that stand for theirs."""
+    papers = {Path(record).parent.name for record in authors_records(wildcards)}
+    standing = stand_ins(PRESETS[wildcards.preset]["tasks"])
+    return records_of(wildcards.preset, [standing[paper] for paper in sorted(papers)])

@@ -13,6 +13,6 @@ def reference_records(wildcards):
 def reference_pages(reference):
     """All that can be drawn again of the records of one preset on one device."""
     tasks = {path.parent.name for path in Path(f"results/reference/{reference}/records").glob("*/*.npz")}
-    notebooks = [name for name, (_, needed, _) in NOTEBOOKS.items() if set(needed) <= tasks]
+    needed = {paper.notebook for name, paper in PAPER.items() if name in tasks} | ({"scaling"} & tasks)
     folder = f"results/reference/{reference}"
-    return [*(f"{folder}/notebooks/{name}.ipynb" for name in notebooks), f"{folder}/notebooks/summary.ipynb"]
+    return [f"{folder}/notebooks/{name}.ipynb" for name in (*sorted(needed), "summary")]

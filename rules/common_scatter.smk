@@ -1,7 +1,11 @@
 """What the rules of shared repeats share: which tasks they are for, and who does how many."""
 
 # Tasks whose solvers' repeats several jobs may share; those of the others are over in a moment.
-SCATTERED = [task for task, (experiment, _) in TASKS.items() if experiment == "sampling"]
+SCATTERED = [
+    task
+    for task in TASKS
+    if all(experiment_of(preset["tasks"][task]) == "sampling" for preset in PRESETS.values() if task in preset["tasks"])
+]
 
 
 def parts_of(wildcards):

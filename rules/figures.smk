@@ -1,24 +1,25 @@
-"""The notebooks, run by papermill: each draws the figures of one experiment; the last writes the table."""
+"""The notebooks, run by papermill: each draws the figures of its tasks; the last writes the table."""
 
-for notebook, (title, tasks, figures) in NOTEBOOKS.items():
+for preset, name, notebook in [(preset, *item) for preset, shown in SHOWN.items() for item in shown.items()]:
 
+    # A rule for each, as presets differ in what a notebook draws.
     rule:
         name:
-            f"notebook_{notebook}"
+            f"notebook_{preset}_{name}"
         input:
-            records=records_of_tasks(tasks),
-            notebook=source(f"notebooks/{notebook}.ipynb"),
+            records=records_of(preset, notebook.sections.values()),
+            notebook=source(f"notebooks/{notebook.source}.ipynb"),
             lib=library("paper/figures", "paper/workflow"),
             script=source("workflow/scripts/run_notebook.py"),
         output:
-            notebook=f"results/{{preset}}/notebooks/{notebook}.ipynb",
-            page=notebook_page(notebook),
-            figures=figure_outputs(title, figures),
+            notebook=f"results/{preset}/notebooks/{name}.ipynb",
+            page=notebook_page(preset, name),
+            figures=figure_outputs(preset, notebook.title, notebook.figures),
         log:
-            log=f"logs/{{preset}}/notebooks/{notebook}.log",
-            notebook=f"logs/{{preset}}/notebooks/{notebook}.ipynb",
+            log=f"logs/{preset}/notebooks/{name}.log",
+            notebook=f"logs/{preset}/notebooks/{name}.ipynb",
         benchmark:
-            f"benchmarks/{{preset}}/notebooks/{notebook}.tsv"
+            f"benchmarks/{preset}/notebooks/{name}.tsv"
         conda:
             "../envs/notebook.yaml"
         threads: 1
@@ -26,8 +27,9 @@ for notebook, (title, tasks, figures) in NOTEBOOKS.items():
             mem_mb=2000,
             runtime=30,
         params:
-            parameters=notebook_parameters,
-            data=data_names(tasks),
+            parameters=notebook_parameters(notebook),
+            data=data_names(preset, notebook.sections),
+            task=notebook.task,
         message:
             "Figures of {output.notebook}"
         script:
@@ -42,7 +44,7 @@ rule summary:
         script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/{preset}/notebooks/summary.ipynb",
-        page=notebook_page("summary"),
+        page=notebook_page("{preset}", "summary"),
         markdown="results/{preset}/summary.md",
         csv=report(
             "results/{preset}/summary.csv",
@@ -50,7 +52,7 @@ rule summary:
             category="Summary",
             labels={"table": "summary", "format": "csv"},
         ),
-        figures=figure_outputs("Training", ["training"]),
+        figures=figure_outputs("{preset}", "Training", {"training": "training"}),
     log:
         log="logs/{preset}/notebooks/summary.log",
         notebook="logs/{preset}/notebooks/summary.ipynb",
@@ -63,7 +65,7 @@ rule summary:
         mem_mb=2000,
         runtime=30,
     params:
-        parameters=lambda wildcards, input, output: notebook_parameters(wildcards, input, output)
+        parameters=lambda wildcards, input, output: notebook_parameters()(wildcards, input, output)
         | {"output": str(Path(output.markdown).parent)},
         title=lambda wildcards: preset_of(wildcards, "title"),
     message:

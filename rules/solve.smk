@@ -79,16 +79,16 @@ if config["scatter"] > 1:
 
 rule gradients:
     input:
-        trained="results/{preset}/records/rnn/feedforward.npz",
-        data="results/{preset}/data/rnn.npz",
+        trained="results/{preset}/records/{task}/feedforward.npz",
+        data="results/{preset}/data/{task}.npz",
         lib=library("core", "recurrence", "models/rnn", "paper/experiments/job", "paper/experiments/rnn"),
         script=source("workflow/scripts/gradients.py"),
     output:
-        "results/{preset}/records/rnn/gradients_{solver}.npz",
+        "results/{preset}/records/{task}/gradients_{solver}.npz",
     log:
-        "logs/{preset}/solve/rnn/gradients_{solver}.log",
+        "logs/{preset}/solve/{task}/gradients_{solver}.log",
     benchmark:
-        "benchmarks/{preset}/solve/rnn/gradients_{solver}.tsv"
+        "benchmarks/{preset}/solve/{task}/gradients_{solver}.tsv"
     wildcard_constraints:
         solver="feedforward|jacobi",
     conda:
@@ -99,17 +99,17 @@ rule gradients:
         runtime=60,
         gpu=gpus,
     params:
-        settings=gradient_settings,
+        settings=lambda wildcards: task_of(wildcards, "data", "hidden", "scale", "samples"),
         seed=lambda wildcards: preset_of(wildcards, "seed"),
     message:
-        "Gradient errors of rnn by {wildcards.solver}"
+        "Gradient errors of {wildcards.task} by {wildcards.solver}"
     script:
         "../workflow/scripts/gradients.py"
 
 
 rule rnn_scaling:
     input:
-        data="results/{preset}/data/rnn.npz",
+        data="results/{preset}/data/{task}.npz",
         lib=library(
             "core",
             "recurrence",
@@ -120,11 +120,11 @@ rule rnn_scaling:
         ),
         script=source("workflow/scripts/rnn_scaling.py"),
     output:
-        "results/{preset}/records/rnn_scaling/scaling.npz",
+        "results/{preset}/records/{task}_scaling/scaling.npz",
     log:
-        "logs/{preset}/solve/rnn_scaling.log",
+        "logs/{preset}/solve/{task}_scaling.log",
     benchmark:
-        "benchmarks/{preset}/solve/rnn_scaling.tsv"
+        "benchmarks/{preset}/solve/{task}_scaling.tsv"
     conda:
         "../envs/ffc.yaml"
     threads: all_cores()
@@ -133,11 +133,11 @@ rule rnn_scaling:
         runtime=60,
         gpu=gpus,
     params:
-        settings=lengths_settings,
+        settings=lambda wildcards: task_of(wildcards, "hidden", "scale", "lengths"),
         seed=lambda wildcards: preset_of(wildcards, "seed"),
         repeats=lambda wildcards: preset_of(wildcards, "repeats"),
     message:
-        "Times of the recurrent network by length"
+        "Times of {wildcards.task} by length"
     script:
         "../workflow/scripts/rnn_scaling.py"
 

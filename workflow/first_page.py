@@ -5,8 +5,8 @@ import re
 import textwrap
 from pathlib import Path
 
-#: The figure that makes the case: the first of these that the preset has.
-FIGURES = ("made_mnist", "pixelcnnpp_mnist", "sampling_scaling", "densenet_outputs", "rnn_end", "training")
+#: The figure that makes the case: the first of these that the preset has; a task of one's own has one by time.
+FIGURES = ("made_mnist", "pixelcnnpp_mnist", "sampling_scaling", "*_time", "densenet_outputs", "rnn_end", "training")
 
 #: Snakemake centres its pages: of one that is higher than the window, the top would be out of reach.
 STYLE = """.. raw:: html
@@ -41,11 +41,11 @@ def _table(rows: list[list[str]]) -> str:
 
 def _figure(folder: Path) -> str:
     """The figure inside the page, as a report is one file; in lines, as docutils reads none that is very long."""
-    for name in FIGURES:
-        if (path := folder / f"{name}.png").exists():
-            data = textwrap.indent(base64.encodebytes(path.read_bytes()).decode(), "   ")
-            return f".. image:: data:image/png;base64,\n{data}   :alt: {name}\n   :width: 100%"
-    return ""
+    path = next((path for name in FIGURES for path in sorted(folder.glob(f"{name}.png"))), None)
+    if path is None:
+        return ""
+    data = textwrap.indent(base64.encodebytes(path.read_bytes()).decode(), "   ")
+    return f".. image:: data:image/png;base64,\n{data}   :alt: {path.stem}\n   :width: 100%"
 
 
 def _plain(text: str) -> str:

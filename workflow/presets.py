@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 import yaml
+from tasks import problem_of, section_of
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -123,15 +124,26 @@ def load_preset(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error})") from None
     except Exception as error:  # PyYAML, and Python, to which it leaves dates and numbers, raise types of their own
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    _validate(preset, _schema("preset"), str(path))
+    _validate(preset, _schema_for(preset), str(path))
+    if problem := problem_of(preset):
+        raise ConfigError(f"{path}: {problem}")
     for task, settings in preset["tasks"].items():
         try:
             _check_sizes(settings)
         except ConfigError as error:
             raise ConfigError(f"{path}: tasks.{task}.{error}") from None
-    if (task := preset.get("scaling", {}).get("task")) not in {None, *preset["tasks"]}:
-        raise ConfigError(f"{path}: scaling.task: {task}; the preset has no such task: add it, or name another")
+    if (task := preset.get("scaling", {}).get("task")) not in (None, *(fit := _of_any_size(preset))):
+        raise ConfigError(
+            f"{path}: scaling.task: {task} is no task of PixelCNN++ here{_nearest(task, fit)}; the preset has "
+            f"{', '.join(fit) or 'none'}: name one, or add it"
+        )
     return preset
+
+
+def _of_any_size(preset: dict[str, Any]) -> list[str]:
+    """The tasks whose weights serve images of any size."""
+    tasks = preset["tasks"].items()
+    return [task for task, settings in tasks if settings.get("model", {}).get("kind") == "pixelcnnpp"]
 
 
 def reference_of(settings: dict[str, Any], solver: str) -> str | None:
@@ -176,6 +188,16 @@ def _check_sizes(settings: dict[str, Any]) -> None:
             raise ConfigError(
                 f"solvers.{name}.block: {block} does not divide the image's {rows**2} pixels; a row has {rows}"
             )
+
+
+def _schema_for(preset: Any) -> dict[str, Any]:
+    """The schema of presets, in which each of this one's tasks has the section that its model asks for."""
+    schema, tasks = _schema("preset"), preset.get("tasks") if isinstance(preset, dict) else None
+    if not isinstance(tasks, dict):
+        return schema
+    sections = {task: {"$ref": f"#/$defs/{section_of(settings)}"} for task, settings in tasks.items()}
+    properties = schema["properties"]
+    return schema | {"properties": properties | {"tasks": properties["tasks"] | {"properties": sections}}}
 
 
 @functools.cache

@@ -57,11 +57,10 @@ def check_model(arguments: argparse.Namespace, model: "Sampler", params: Any, ba
     import jax
 
     from ffc.core.keys import key_of
-    from ffc.models import Sampler
     from ffc.paper.animation import FRAMES
 
     check_parallel(arguments.solver)
-    if type(model).pictures is Sampler.pictures:
+    if not model.has_pictures:
         raise FFCError(f"--animate: the samples of {model.kind} are no pictures; leave it out")
     system = model.system_with(options.system_options(arguments), params, model.noise(key_of(0), 1))
     state = system.initial()

@@ -91,6 +91,12 @@ def in_order(first: State, trace: Trace) -> History:
     return finish(h, jnp.full(batch_size(last), trace.length), last, trace)
 
 
+def each(snapshots: State) -> list[State]:
+    """The states of `History.snapshots`, one by one."""
+    count = len(jax.tree.leaves(snapshots)[0])
+    return [jax.tree.map(lambda leaf, i=i: leaf[i], snapshots) for i in range(count)]
+
+
 def _errors(x: State, trace: Trace) -> tuple[jax.Array, jax.Array]:
     """[batch] Euclidean distance and largest absolute difference to the reference, in one dtype."""
     l2 = l2_distance(x, trace.reference)

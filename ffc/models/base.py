@@ -122,6 +122,11 @@ class Sampler(Model):
         """The value that an entry of a state has where its image is black."""
         raise NotImplementedError
 
+    @property
+    def has_pictures(self) -> bool:
+        """Whether samples are `pictures`: so it is where a class says how they look."""
+        return type(self).pictures is not Sampler.pictures
+
     def pictures(self, samples: ArrayLike) -> jax.Array:
         """Samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""
         raise NotImplementedError

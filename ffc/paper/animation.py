@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ffc.core.history import History, Trace
+from ffc.core.history import History, Trace, each
 from ffc.core.measure import interleaved
 from ffc.core.solve import RowAbove, solve
 from ffc.core.solvers import Sequential, Solver
@@ -104,7 +104,7 @@ def _watch(
     trace = Trace(solution.value, length, tuple(named.tolist()))
     history = cast(History, solve(system, solver, trace=trace, guess=guess).history)
     certified = np.asarray(history.certified)[named]  # [S, batch]
-    pictures = np.stack([_shown(model, state) for state in _each(history.snapshots)])
+    pictures = np.stack([_shown(model, state) for state in each(history.snapshots)])
     masks = np.stack([_entries(model, system, solution.value, blocks) for blocks in certified])
     return Run(
         name=name,
@@ -116,11 +116,6 @@ def _watch(
         exact=solution.exact,
         veil=1.0 if isinstance(solver, Sequential) else 0.55,
     )
-
-
-def _each(snapshots: State) -> list[State]:
-    count = len(jax.tree.leaves(snapshots)[0])
-    return [jax.tree.map(lambda leaf, i=i: leaf[i], snapshots) for i in range(count)]
 
 
 def _shown(model: Sampler, state: State) -> np.ndarray:

@@ -23,10 +23,11 @@ from ffc.core.system import System
 from ffc.models import Sampler
 from ffc.models import rnn as network
 from ffc.models.densenet import DenseNet, prepare
-from ffc.paper.experiments import TASKS, Job, densenet, rnn, sampling
+from ffc.paper.experiments import Job, densenet, rnn, sampling
 from ffc.paper.figures.files import load_records
 from ffc.paper.figures.style import in_order, look
 from ffc.paper.tables import markdown
+from ffc.paper.tasks import experiment_of, tasks_in
 from ffc.paper.verdict import times
 from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import Record, provenance
@@ -94,11 +95,12 @@ def bench(
     `max_difference` to the sequential answer of the same system, and `certified`. Raises `FFCError` where the
     preset has not run, or lacks a task.
     """
-    chosen = [task for task in TASKS if (results / "records" / task).is_dir()] if tasks is None else list(tasks)
-    if unknown := sorted(set(chosen) - set(TASKS)):
-        raise FFCError(f"task {unknown[0]!r}: expected one of {', '.join(TASKS)}")
-    if not chosen:
+    known = list(tasks_in(results / "records"))
+    if not known:
         raise FFCError(f"{results}: no records there; run the preset first: snakemake {results.name}")
+    chosen = known if tasks is None else list(tasks)
+    if unknown := sorted(set(chosen) - set(known)):
+        raise FFCError(f"task {unknown[0]!r}: expected one of {', '.join(known)}, which have records in {results}")
     groups = ((task, entries) for task in chosen for entries in _groups(task, results, system))
     rows = [row for group, (task, entries) in enumerate(groups) for row in _compete(task, group, entries, repeats)]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
@@ -165,9 +167,10 @@ def _groups(task: str, results: Path, system: dict[str, str] | None) -> list[lis
     found = load_records(results / "records" / task)
     records = in_order(record for name, record in found.items() if not name.startswith("gradients_"))
     jobs = [(look(record).label, _job(task, record, results)) for record in records]
-    if task == "rnn":
+    experiment = experiment_of(task, records[0].meta["settings"])
+    if experiment == "backpropagation":
         return [_rnn(jobs)]
-    return [_densenet(jobs)] if task == "densenet" else _sampling(jobs, system)
+    return [_densenet(jobs)] if experiment == "classification" else _sampling(jobs, system)
 
 
 def _job(task: str, record: Record, results: Path) -> Job:

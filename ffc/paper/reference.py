@@ -16,7 +16,8 @@ from ffc.store.records import Record
 
 #: Arrays that no figure or table reads: whole samples, logits of every iteration, trained parameters.
 _LEFT_OUT = re.compile(r"samples|pictures|outputs|logits|trained_.*")
-_CURVES = ("error_l2", "error_max", "change")  # [K + 1, batch] in a sampler's record, which has snapshots too
+_CURVES = ("error_l2", "error_max", "change")  # [K + 1, batch] in a sampler's record
+_SEEN = ("snapshots", "settled")  # [S, batch, …], one of the two in a sampler's record
 
 
 def keep(results: Path, references: Path) -> list[Path]:
@@ -43,9 +44,9 @@ def keep(results: Path, references: Path) -> list[Path]:
 def reduced(record: Record) -> Record:
     """A record with all that figures and tables say of it, in tens of kilobytes."""
     arrays = {name: array for name, array in record.arrays.items() if not _LEFT_OUT.fullmatch(name)}
-    if "snapshots" in arrays:
+    if seen := [name for name in _SEEN if name in arrays]:
         arrays |= {name: arrays[name].mean(axis=1, keepdims=True, dtype=np.float32) for name in _CURVES}
-        arrays["snapshots"] = arrays["snapshots"][:, :1]
+        arrays |= {name: arrays[name][:, :1] for name in seen}
     return Record(arrays, record.meta | {"reduced": "curves are means over the batch; pictures are of one sample"})
 
 

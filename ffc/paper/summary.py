@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from ffc.core.errors import FFCError
-from ffc.paper.experiments import TASKS
 from ffc.paper.figures.files import from_root, load_records
 from ffc.paper.figures.style import in_order, look, of_one_system, sources, theirs
 from ffc.paper.tables import markdown
+from ffc.paper.tasks import experiment_of, paper_of, tasks_in
 from ffc.paper.verdict import Row, conclusion, essentials_table, times
 from ffc.store.records import Record, write_bytes
 
 #: Song et al., ICML 2021: iterations and seconds by oracle stopping (for DenseNet: estimated), as the outputs
-#: stored in the authors' notebooks have them. An older GPU; the data that the task is named after.
+#: stored in the authors' notebooks have them. An older GPU; the data that the paper's task is named after.
 PAPER: dict[tuple[str, str], tuple[int | None, float]] = {
     ("densenet", "feedforward"): (None, 0.02785),
     ("densenet", "jacobi"): (None, 0.01307),
@@ -86,7 +86,7 @@ NOTES = """\
   certifies nothing. densenet: mean over images; *oracle* is the authors' estimate, slowest layer × iterations
   until their top-5 settles, against the sum of all layers' times.
 - *paper*: stored outputs of the authors' notebooks, by oracle stopping, on an older GPU and the data that the
-  task is named after."""
+  task is named after. Only a task that stands for one of the paper's has them."""
 
 #: Headings of what the numbers come to, and of all of them.
 VERDICT, TABLE = "## Verdict", "## Every solver"
@@ -96,14 +96,15 @@ Records = dict[str, dict[str, Record]]
 
 def load(folder: str | Path) -> Records:
     """The records of every task that has a folder in `folder`, by task and solver; `FFCError` if there is none."""
-    found = {task: load_records(Path(folder) / task) for task in TASKS if (Path(folder) / task).is_dir()}
+    found = {task: load_records(Path(folder) / task) for task in tasks_in(folder)}
     if not found:
         raise FFCError(f"{folder}: no records of any task; let snakemake make them, or name another folder")
     return found
 
 
 def table(records: Records) -> list[Row]:
-    """A row for each task and solver, with the keys of `COLUMNS`; None where a number has no meaning."""
+    """A row for each task and solver, with the keys of `COLUMNS` and the `experiment`; None where a number has no
+    meaning."""
     return [row for task, runs in records.items() for row in _rows(task, runs)]
 
 
@@ -152,9 +153,11 @@ def _list(lines: list[str]) -> str:
 
 def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
     chosen = in_order(record for name, record in runs.items() if not name.startswith("gradients_"))
-    seconds = {record.meta["solver"]: _seconds(record) for record in chosen}
-    outcomes = {record.meta["solver"]: _OUTCOMES.get(task, _sampling)(record) for record in chosen}
-    paper = {name: value for (of, name), (_, value) in PAPER.items() if of == task}
+    about = chosen[0].meta
+    experiment, counterpart = experiment_of(task, about["settings"]), paper_of(about)
+    seconds = {record.meta["solver"]: _seconds(record, experiment) for record in chosen}
+    outcomes = {record.meta["solver"]: _OUTCOMES[experiment](record) for record in chosen}
+    paper = {name: value for (of, name), (_, value) in PAPER.items() if of == counterpart}
     rows = []
     for record in chosen:
         name = record.meta["solver"]
@@ -164,13 +167,14 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
         mine = outcomes[name]["oracle_seconds"]
         row = {
             "task": task,
+            "experiment": experiment,
             "solver": look(record).label,
             "certified_seconds": seconds[name],
             **_ratios(certified, seconds[name], "over_plain", "over_best"),
             "oracle_over_plain": _ratio(_first(oracle, _PLAIN), mine),
             "peak_memory": _gib(record.meta.get("peak_memory_bytes")),
             "residual": _largest(record, "residual"),
-            "paper_iterations": PAPER.get((task, name), (None, None))[0],
+            "paper_iterations": PAPER.get((counterpart or "", name), (None, None))[0],
             "paper_seconds": paper.get(name),
             **_ratios(paper, paper.get(name), "paper_over_plain", "paper_over_best"),
         }
@@ -178,11 +182,11 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
     return rows
 
 
-def _seconds(record: Record) -> float | None:
+def _seconds(record: Record, experiment: str) -> float | None:
     """Median over repeats: of a batch, of a whole training run, or of an image (then the mean over images)."""
     if "seconds" not in record.arrays:  # the authors' runs did not stop by themselves
         return None
-    seconds = record["seconds"][:, -1] if record.meta["task"] == "rnn" else record["seconds"]
+    seconds = record["seconds"][:, -1] if experiment == "backpropagation" else record["seconds"]
     return float(np.median(seconds, axis=-1).mean())
 
 
@@ -218,7 +222,7 @@ def _sampling(record: Record) -> Row:
     }
 
 
-_OUTCOMES = {"rnn": _rnn, "densenet": _densenet}
+_OUTCOMES = {"backpropagation": _rnn, "classification": _densenet, "sampling": _sampling}
 
 
 def _certified(record: Record) -> str:

@@ -49,18 +49,26 @@ class Record:
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Record":
         """Read what `save` wrote. Raises `FFCError` on a missing, broken or foreign file."""
-        try:
-            arrays = npz.load(path)
-            meta = json.loads(str(arrays.pop(_META)))
-            if not isinstance(meta, dict):
-                raise ValueError(f"{_META} holds no dictionary")
-        except FileNotFoundError:
-            raise FFCError(f"{path}: no such record; let snakemake make it: snakemake {path}") from None
-        except Exception as error:  # zip, zlib, npy and JSON each raise types of their own
-            raise FFCError(
-                f"{path}: not a record of this project ({error}); delete it and run snakemake again"
-            ) from error
-        return cls(arrays, meta)
+        return cls(*_read(path))
+
+
+def load_meta(path: str | os.PathLike) -> dict[str, Any]:
+    """The `meta` of a record, read without its arrays; errors are those of `Record.load`."""
+    return _read(path, _META)[1]
+
+
+def _read(path: str | os.PathLike, *names: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of `names`, or all of them, and the `meta` among these."""
+    try:
+        arrays = npz.load(path, *names)
+        meta = json.loads(str(arrays.pop(_META)))
+        if not isinstance(meta, dict):
+            raise ValueError(f"{_META} holds no dictionary")
+    except FileNotFoundError:
+        raise FFCError(f"{path}: no such record; let snakemake make it: snakemake {path}") from None
+    except Exception as error:  # zip, zlib, npy and JSON each raise types of their own
+        raise FFCError(f"{path}: not a record of this project ({error}); delete it and run snakemake again") from error
+    return arrays, meta
 
 
 def provenance() -> dict[str, Any]:

@@ -20,6 +20,7 @@ TINY = {
     "repeats": 1,
     "tasks": {
         "made_mnist": {
+            "paper": "made_mnist",
             "data": {"name": "digits"},
             "model": {"kind": "made", "hidden": [16, 16]},
             "train": {"steps": 60, "batch": 10, "validate_every": 20, "save_every": 7},

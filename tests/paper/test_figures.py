@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import json
 
 import numpy as np
 import pytest
@@ -10,13 +9,11 @@ import synthetic
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from matplotlib.legend import Legend
-from places import ROOT
 
 from ffc.core.errors import FFCError
 from ffc.paper import figures
 from ffc.paper.figures import sampling, style, training
 
-NOTEBOOKS = ROOT / "notebooks"
 CLOCKS = ["paper's clock: oracle stop", "our clock: certified stop"]
 
 
@@ -59,18 +56,6 @@ def test_the_papers_eighteen_figures_are_drawn_and_written(drawn, tmp_path):
         assert (tmp_path / f"{name}.svg").read_text().lstrip().startswith("<?xml")
         assert (tmp_path / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     assert len(list(tmp_path.iterdir())) == 3 * 18
-
-
-def test_the_notebooks_show_each_figure_once():
-    shown = []
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        notebook = json.loads(path.read_text())
-        code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-        assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
-        assert [cell["metadata"].get("tags") for cell in code].count(["parameters"]) == 1
-        source = "\n".join("".join(cell["source"]) for cell in code)
-        shown += [line.split('"')[1] for line in source.splitlines() if line.startswith("show(")]
-    assert sorted(shown) == sorted(figures.FIGURES | figures.EXTRAS)
 
 
 @pytest.mark.parametrize("name", figures.FIGURES)

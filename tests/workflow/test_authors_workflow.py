@@ -15,7 +15,7 @@ TASK = TINY["tasks"]["made_mnist"] | {"solvers": {"sequential": {}, "jacobi": {}
 PRESET = TINY | {
     "tasks": {
         "made_mnist": TASK | {"released": "mnist_made.pth"},
-        "made_cifar": TASK | {"data": {"name": "patches", "size": 8}},
+        "made_cifar": TASK | {"paper": "made_cifar", "data": {"name": "patches", "size": 8}},
     }
 }
 THEIRS = {"authors_record", "authors_notebook", "overlay"}

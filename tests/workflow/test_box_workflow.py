@@ -15,7 +15,7 @@ PRESET = TINY | {
     "tasks": {
         # Data that nobody has: they serve only where the weights are trained.
         "made_mnist": TASK | {"weights": "made-mnist", "data": {"name": "image_folder", "path": "none", "size": 28}},
-        "made_cifar": TASK | {"weights": "no-such-model", "solvers": {"sequential": {}}},
+        "made_cifar": TASK | {"paper": "made_cifar", "weights": "no-such-model", "solvers": {"sequential": {}}},
     }
 }
 RECORDS = "results/half/records/made_{}.npz"

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import tasks
 import yaml
 from places import ROOT
 from presets import (
@@ -22,6 +23,7 @@ from presets import (
 PRESETS = ROOT / "config" / "presets"
 QUICK = yaml.safe_load((PRESETS / "quick.yaml").read_text())
 SCHEMA = yaml.safe_load((SCHEMAS / "preset.schema.yaml").read_text())
+OWN = {key: value for key, value in QUICK["tasks"]["made_mnist"].items() if key != "paper"}
 
 
 def changed(path: str, value) -> dict:
@@ -42,7 +44,34 @@ def changed(path: str, value) -> dict:
     ("path", "value", "message"),
     [
         ("sede", 1, "sede: unknown key (did you mean seed?)"),
-        ("tasks.made_minst", {}, "tasks.made_minst: unknown key (did you mean made_mnist?)"),
+        ("tasks.my-task", {}, "'my-task' does not match"),
+        ("tasks.made_minst", {}, "tasks.made_minst: data is missing"),
+        ("tasks.made_mnist.model", ..., "tasks.made_mnist: model is missing"),
+        (
+            "tasks.made_mnist.paper",
+            ...,
+            "made_mnist: has the name of one of the paper's tasks; if it stands for that, add",
+        ),
+        ("tasks.made_mnist.paper", "rnn", "tasks.made_mnist.paper: 'rnn' is unknown; expected made_mnist, made_cifar"),
+        ("tasks.made_mnist.paper", "made_cifar", "tasks.made_mnist: has the name of one of the paper's tasks"),
+        (
+            "tasks.made_mnist.experiment",
+            "classification",
+            "made_mnist.experiment: 'classification' is unknown; expected s",
+        ),
+        (
+            "tasks.mine",
+            QUICK["tasks"]["made_mnist"],
+            "tasks.made_mnist.paper: mine stands for made_mnist, too; take the",
+        ),
+        ("tasks.summary", OWN, "tasks.summary: the workflow's own files have that name; give the task another"),
+        ("tasks.made", OWN, "tasks.made: the workflow's own files have that name; give the task another"),
+        ("tasks.mine_scaling", OWN, "tasks.mine_scaling: names that end in _scaling are those of times by length"),
+        (
+            "tasks.made_mnist_time_nolog",
+            OWN,
+            "made and made_mnist_time_nolog would both draw the figure made_mnist_time",
+        ),
         ("tasks.made_mnist.solver", {}, "tasks.made_mnist.solver: unknown key (did you mean solvers?)"),
         ("tasks.made_mnist.model.hiden", 3, "tasks.made_mnist.model.hiden: unknown key (did you mean hidden?)"),
         ("tasks.rnn.train", {"steps": 3}, "tasks.rnn.train: unknown key"),
@@ -62,6 +91,11 @@ def changed(path: str, value) -> dict:
         ("tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", 0, "window: 0 is out of range; expected at least 1"),
         ("scaling.sizes", [10], "10 is out of range; expected a multiple of 4"),
         ("scaling.task", "pixelcnnpp_cifar", "did you mean pixelcnnpp_cifar10?"),
+        (
+            "scaling.task",
+            "made_mnist",
+            "made_mnist is no task of PixelCNN++ here; the preset has pixelcnnpp_cifar10, pixel",
+        ),
         ("tasks.made_mnist.system", {"quantize": "8bit"}, "tasks.made_mnist.system: unknown key"),
         ("tasks.pixelcnnpp_mnist.system", {"quantize": "8bits"}, "'8bits' is unknown (did you mean 8bit?)"),
         ("tasks.pixelcnnpp_mnist.system", {"couple": "gumbel"}, "system.couple: unknown key (did you mean coupling?)"),
@@ -153,7 +187,7 @@ def test_every_preset_has_all_tasks_and_the_papers_solvers():
     presets = load_presets(PRESETS)
     assert set(presets) >= {"quick", "small", "paper"}
     for name in ("quick", "small", "paper"):
-        assert presets[name]["tasks"].keys() == SCHEMA["properties"]["tasks"]["properties"].keys()
+        assert [*presets[name]["tasks"]] == [*tasks.stand_ins(presets[name]["tasks"])] == [*tasks.PAPER]
         solvers = {task: set(section["solvers"]) for task, section in presets[name]["tasks"].items()}
         assert solvers == {task: set(section["solvers"]) for task, section in QUICK["tasks"].items()}
 
@@ -189,7 +223,8 @@ def test_the_schema_knows_what_the_library_knows():
     assert set(kinds["train"]["properties"]) == {field.name for field in dataclasses.fields(TrainSettings)}
     assert set(kinds["sampling_solvers"]["properties"]) == set(NAMES)
     assert set(SOLVERS) == {*NAMES, "feedforward"}
-    for kind in ("densenet", "made", "pixelcnnpp"):
+    assert SCHEMA["$defs"]["own"]["properties"]["model"]["else"]["properties"]["kind"]["enum"] == [*tasks.MODELS]
+    for kind in tasks.MODELS:
         model = kinds[kind]["properties"]["model"]
         sizes = set(model.get("else", model)["properties"]) - {"kind"}
         assert sizes == {field.name for field in dataclasses.fields(model_class(kind))} - {"shape", "classes"}

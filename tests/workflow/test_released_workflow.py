@@ -22,7 +22,7 @@ TASK = TINY["tasks"]["made_mnist"] | {"solvers": {"sequential": {}}}
 PRESET = TINY | {
     "tasks": {
         "made_mnist": TASK | {"released": "mnist_made.pth"},
-        "made_cifar": TASK | {"released": "cifar10_made.pth"},
+        "made_cifar": TASK | {"paper": "made_cifar", "released": "cifar10_made.pth"},
     }
 }
 WEIGHTS = [f"results/half/checkpoints/{task}.flax" for task in PRESET["tasks"]]
@@ -102,6 +102,7 @@ def test_weights_of_another_model_never_become_a_checkpoint(project):
 def test_where_released_weights_lack_the_images_are_those_of_the_training_and_the_record_says_so(project):
     """DenseNet-201 is released for ImageNet's images, and can be trained on others."""
     task = {
+        "paper": "densenet",
         "data": {"name": "digits", "size": 32},
         "model": {"kind": "densenet", "growth": 2, "blocks": [1, 1], "features": 4},
         "released": "densenet.pth",

@@ -6,5 +6,6 @@ with job(snakemake):
     from ffc.paper.experiments.rnn import gradient_errors
 
     files = {name: snakemake.input[name] for name in ("trained", "data")}
-    solver, params = snakemake.wildcards.solver, snakemake.params
-    gradient_errors(params.settings, solver, **files, seed=params.seed).save(snakemake.output[0])
+    wildcards, params = snakemake.wildcards, snakemake.params
+    record = gradient_errors(params.settings, wildcards.solver, **files, seed=params.seed, task=wildcards.task)
+    record.save(snakemake.output[0])

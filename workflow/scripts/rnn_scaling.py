@@ -5,6 +5,7 @@ from _entry import job
 with job(snakemake):
     from ffc.paper.experiments import rnn_scaling
 
-    params = snakemake.params
-    record = rnn_scaling.run(params.settings, data=snakemake.input.data, seed=params.seed, repeats=params.repeats)
+    params, files = snakemake.params, {"data": snakemake.input.data}
+    asked = {"task": snakemake.wildcards.task, "seed": params.seed, "repeats": params.repeats}
+    record = rnn_scaling.run(params.settings, **files, **asked)
     record.save(snakemake.output[0])

@@ -1,4 +1,4 @@
-"""Sampling from MADE and PixelCNN++: every solver on the same noise (paper, sections 4.3 and 4.4).
+"""Sampling from any `Sampler`: every solver on the same noise (paper, sections 4.3 and 4.4: MADE and PixelCNN++).
 
 **Two times.** `seconds` is certified time: the solver stopped by itself, end to end. `oracle_seconds` follows
 the authors' rule. It is the share of that time until the iterates were first within `ORACLE` of the last one.
@@ -12,11 +12,12 @@ from typing import cast
 import numpy as np
 
 from ffc.core.errors import FFCError
+from ffc.core.history import each
 from ffc.core.measure import timed_repeats
 from ffc.core.named import AUTO, entry_of, solver_by_name
 from ffc.core.solve import RowAbove, solve
 from ffc.core.solvers import Solver
-from ffc.core.system import State, System, count_ties
+from ffc.core.system import State, System, block_agreement, count_ties
 from ffc.core.verify import facts, verified
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
@@ -37,8 +38,9 @@ def run(job: Job) -> Record:
     """Sample a batch by one solver.
 
     Arrays, for a batch of B samples, K iterations (of the slowest sample) and R repeats:
-    `samples` as the model produces them, verified; `pictures` [B, h, w, c] and `snapshots` [S, B, h, w, c] uint8, at
-    `snapshot_iterations` [S]; `iterations`, `certified`, `status`, `ties` (blocks that rounding errors could
+    `samples` as the model produces them, verified; at `snapshot_iterations` [S], `snapshots` [S, B, h, w, c] uint8, and
+    `pictures` [B, h, w, c] of the end, or else, of a model without pictures, `settled` [S, B, N], whether a block has
+    the bits that it ends with; `iterations`, `certified`, `status`, `ties` (blocks that rounding errors could
     have decided otherwise), `max_difference` (to the sequential answer), and `residual`, `proven`, `corrected` and
     `sweeps` of a verification that is not timed (`ffc.core.verify`) [B]; `seconds` [R];
     `evaluations`, `steps_per_iteration`, `oracle_iterations`, `oracle_seconds`; and `error_l2`, `error_max`
@@ -62,14 +64,13 @@ def run(job: Job) -> Record:
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
     arrays = {
         "samples": samples,
-        "pictures": pictures(model, checked.value),
-        "snapshots": np.stack([pictures(model, state) for state in (*history.snapshots, solution.value)]),
+        **_seen(model, checked.value, [*each(history.snapshots), solution.value]),
         "snapshot_iterations": np.array((*SHOWN, length)),
         "iterations": iterations,
         "certified": np.asarray(solution.certified),
         "status": np.array([status.name.lower() for status in solution.status]),
         "ties": np.asarray(count_ties(system, checked.value)),
-        "max_difference": _largest(samples - reference),
+        "max_difference": _largest_difference(samples, reference),
         "seconds": seconds,
         "evaluations": solution.evaluations,
         "steps_per_iteration": solution.steps_per_iteration,
@@ -150,9 +151,21 @@ def _identical(one: object, other: object) -> bool:
     return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
-def _largest(difference: np.ndarray) -> np.ndarray:
-    """[B] the largest absolute entry of each sample."""
-    return np.abs(difference).reshape(len(difference), -1).max(axis=1)
+def _largest_difference(samples: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """[B] the largest absolute difference of an entry of each sample; whole numbers do not wrap."""
+    if not np.issubdtype(samples.dtype, np.floating):
+        samples, others = samples.astype(np.int64), others.astype(np.int64)
+    return np.abs(samples - others).reshape(len(samples), -1).max(axis=1)
+
+
+def _seen(model: Sampler, last: State, snapshots: list[State]) -> dict[str, np.ndarray]:
+    """What a reader sees of the states on the way to `last`: pictures, or which blocks are as they will be."""
+    if not model.has_pictures:
+        return {"settled": np.stack([np.asarray(block_agreement(state, last)) for state in snapshots])}
+    return {
+        "pictures": pictures(model, last),
+        "snapshots": np.stack([pictures(model, state) for state in snapshots]),
+    }
 
 
 def pictures(model: Sampler, state: State) -> np.ndarray:

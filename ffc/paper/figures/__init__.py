@@ -1,4 +1,4 @@
-"""The paper's figures, drawn from records: one function each, found by the name of the authors' file."""
+"""Figures, drawn from records: the paper's by the names of the authors' files, those of other tasks by theirs."""
 
 import functools
 from collections.abc import Callable, Collection, Mapping
@@ -15,6 +15,7 @@ from ffc.paper.figures import densenet, rnn, sampling, scaling, training
 from ffc.paper.figures.files import from_root, load_records
 from ffc.paper.figures.page import save
 from ffc.paper.figures.style import beside
+from ffc.paper.tasks import experiment_of, paper_of, tasks_in
 from ffc.store.records import Record
 
 if TYPE_CHECKING:
@@ -23,16 +24,32 @@ if TYPE_CHECKING:
 _with = functools.partial
 _Draw = Callable[[Mapping[str, Record]], Figure]
 
-#: Figure → the task whose records it shows, and the function that draws them.
+#: What is drawn of any task by its experiment: the end of a figure's name → the function. The paper has those of the
+#: first two under its tasks' names; of a sampler it has others for each model.
+VIEWS: dict[str, dict[str, _Draw]] = {
+    "backpropagation": {
+        "_begin": _with(rnn.gradient_error, stage="begin"),
+        "_end": _with(rnn.gradient_error, stage="end"),
+        "_backprop": _with(rnn.training, by="seconds"),
+        "_backprop_iter": _with(rnn.training, by="iterations"),
+    },
+    "classification": {
+        "_outputs": _with(densenet.outputs, log=False),
+        "_outputs_log": _with(densenet.outputs, log=True),
+        "_iter": densenet.top5_by_iterations,
+        "": densenet.top5_by_time,
+    },
+    "sampling": {
+        "_iter": _with(sampling.approach, by="iterations"),
+        "_time": _with(sampling.approach, by="seconds"),
+        "": sampling.on_the_way,
+    },
+}
+
+#: Figure of the paper → the task of the paper whose records it shows, and the function that draws them.
 FIGURES: dict[str, tuple[str, _Draw]] = {
-    "rnn_begin": ("rnn", _with(rnn.gradient_error, stage="begin")),
-    "rnn_end": ("rnn", _with(rnn.gradient_error, stage="end")),
-    "rnn_backprop": ("rnn", _with(rnn.training, by="seconds")),
-    "rnn_backprop_iter": ("rnn", _with(rnn.training, by="iterations")),
-    "densenet_outputs": ("densenet", _with(densenet.outputs, log=False)),
-    "densenet_outputs_log": ("densenet", _with(densenet.outputs, log=True)),
-    "densenet_iter": ("densenet", densenet.top5_by_iterations),
-    "densenet": ("densenet", densenet.top5_by_time),
+    **{f"rnn{view}": ("rnn", function) for view, function in VIEWS["backpropagation"].items()},
+    **{f"densenet{view}": ("densenet", function) for view, function in VIEWS["classification"].items()},
     "made_mnist_time_nolog_iter": ("made_mnist", _with(sampling.made, by="iterations")),
     "made_mnist_time_nolog": ("made_mnist", _with(sampling.made, by="seconds")),
     "made_mnist": ("made_mnist", sampling.strip),
@@ -45,26 +62,57 @@ FIGURES: dict[str, tuple[str, _Draw]] = {
     "pixelcnnpp_cifar10": ("pixelcnnpp_cifar10", _with(sampling.pixelcnnpp, by="seconds")),
 }
 
-#: Figures that the paper does not have, likewise.
+#: Figures that the paper does not have, of records in folders of their own.
 EXTRAS: dict[str, tuple[str, _Draw]] = {
     "rnn_scaling": ("rnn_scaling", rnn.scaling),
     "sampling_scaling": ("scaling", scaling.sampling),
 }
 
-__all__ = ["EXTRAS", "FIGURES", "draw", "from_root", "load_records", "save", "show", "show_training"]
+__all__ = [
+    "EXTRAS",
+    "FIGURES",
+    "VIEWS",
+    "draw",
+    "figures_in",
+    "from_root",
+    "load_records",
+    "save",
+    "show",
+    "show_training",
+]
+
+
+def figures_in(records: str | Path) -> dict[str, tuple[str, _Draw]]:
+    """The figures that `records`, the folder that holds a folder of records for each task, allow.
+
+    Each comes with the folder that it shows, and the function. A task that stands for one of the paper's has the
+    figures of that, any other those of its experiment under its own name.
+    """
+    found = {name: extra for name, extra in EXTRAS.items() if (Path(records) / extra[0]).is_dir()}
+    for task, meta in tasks_in(records).items():
+        experiment, paper = experiment_of(task, meta["settings"]), paper_of(meta)
+        if paper:
+            found |= {name: (task, function) for name, (of, function) in FIGURES.items() if of == paper}
+        else:
+            found |= {task + view: (task, function) for view, function in VIEWS[experiment].items()}
+        lengths = f"{task}_scaling"
+        if experiment == "backpropagation" and (Path(records) / lengths).is_dir():
+            found[f"{paper or task}_scaling"] = (lengths, rnn.scaling)
+    return found
 
 
 def draw(name: str, records: str | Path, authors: str | Path | None = None) -> Figure:
-    """The figure `name`, from the folder that holds a folder of records for each task.
+    """The figure `name`, from the folder that holds a folder of records for each task (`figures_in`).
 
     With `authors`, another such folder, their curves stand beside those of `records` in the same picture.
+    Raises `FFCError` where there are no records of such a figure.
     """
-    known = FIGURES | EXTRAS
-    if name not in known:
-        raise FFCError(f"figure {name!r}: expected one of {', '.join(known)}")
-    task, function = known[name]
-    found = load_records(Path(records) / task)
-    return function(beside(found, load_records(Path(authors) / task)) if authors else found)
+    found = figures_in(records)
+    if name not in found:
+        raise FFCError(f"figure {name!r}: expected one of {', '.join(found) or 'none'}, as {records} has records of")
+    folder, function = found[name]
+    ours = load_records(Path(records) / folder)
+    return function(beside(ours, load_records(Path(authors) / figures_in(authors)[name][0])) if authors else ours)
 
 
 def show(
@@ -76,11 +124,11 @@ def show(
 ) -> "DisplayObject":
     """`draw` a figure, write it under `figures` as PNG, SVG and PDF, and return it for a notebook to display.
 
-    Relative folders count from the project's own (`from_root`). A figure that is not among `only` is left out, and
-    one of `EXTRAS` whose records are not there: older results have none.
+    Relative folders count from the project's own (`from_root`). A figure that is not among `only` is left out; if that
+    is not given, so is one of the paper's, or of `EXTRAS`, of which there are no records.
     """
-    absent = name in EXTRAS and not (from_root(records) / EXTRAS[name][0]).is_dir()
-    if absent or (only is not None and name not in only):
+    wanted = only if only is not None else {*figures_in(from_root(records))} | ({name} - FIGURES.keys() - EXTRAS.keys())
+    if name not in wanted:
         from IPython.display import Markdown
 
         return Markdown(f"*{name} is left out: not all of its results are there.*")

@@ -58,7 +58,12 @@ def these_ticks(axis: Axis, values: Iterable[int]) -> None:
 
 
 def log_to_zero(ax: Axes, errors: np.ndarray) -> None:
-    """A vertical axis that is logarithmic from the greatest of `errors` to the least above zero, and ends at zero."""
+    """A vertical axis that is logarithmic from the greatest of `errors` to the least above zero, and ends at zero.
+
+    It stays as it is where all errors are zero: a first guess may be the answer.
+    """
+    if not np.any(errors > 0):
+        return
     least, greatest = np.floor(np.log10([errors[errors > 0].min(), errors.max()])).astype(int)
     ax.set_yscale("symlog", linthresh=10.0**least)
     decades = np.arange(greatest, least - 1, (least - greatest - 1) // 6)

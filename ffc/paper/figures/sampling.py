@@ -1,10 +1,11 @@
-"""Figures of MADE and PixelCNN++: how iterates approach the answer, and what they look like on the way.
+"""Figures of samplers: how iterates approach the answer, and what they look like on the way.
 
 Records are those of one task, by solver. Curves are means over the batch; a time axis spreads a solver's
 certified seconds evenly over its iterations, unless the record has the time of each.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,13 +14,15 @@ from matplotlib.lines import Line2D
 
 from ffc.core.errors import FFCError
 from ffc.paper.figures.marks import clocks, log_to_zero, plain_ticks, stops
-from ffc.paper.figures.page import add_footnote, add_legend, axes
+from ffc.paper.figures.page import PAGE, add_footnote, add_legend, axes
 from ffc.paper.figures.style import GREY, in_order, is_beside, look, looks, of_kind, styled
 from ffc.store.records import Record
 
 _ITERATIONS, _SECONDS = "parallel iterations", "wall-clock time (s)"
 #: Solvers whose forward difference is of the whole state, as in the paper: that of a window says nothing of the rest.
 _WHOLE = ("sequential", "jacobi")
+_SEQUENTIAL = ("sequential", "cached")
+_LINES: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest"}
 
 
 @styled
@@ -42,9 +45,19 @@ def made(records: Mapping[str, Record], by: str) -> Figure:
 
 @styled
 def pixelcnnpp(records: Mapping[str, Record], by: str) -> Figure:
+    """As `approach`, of pixels."""
+    return _approach(records, by, "ℓ₂ error (pixels in [−1, 1]), mean")
+
+
+@styled
+def approach(records: Mapping[str, Record], by: str) -> Figure:
     """Distance to the answer of every solver, logarithmic down to zero; `by` "iterations" or "seconds", logarithmic."""
+    return _approach(records, by, "ℓ₂ distance to the answer, mean")
+
+
+def _approach(records: Mapping[str, Record], by: str, ylabel: str) -> Figure:
     chosen = _solvers(records, by)
-    figure, ax = axes(chosen, _label(by), "ℓ₂ error (pixels in [−1, 1]), mean")
+    figure, ax = axes(chosen, _label(by), ylabel)
     errors = [_mean(record["error_l2"]) for record in chosen]
     log_to_zero(ax, np.concatenate(errors))
     for record, error, style in zip(chosen, errors, looks(chosen), strict=True):
@@ -63,8 +76,24 @@ def strip(records: Mapping[str, Record], sample: int = 0) -> Figure:
     """One sample at iterations 0, 5, …, 45 and the last: sequential above, Jacobi below."""
     rows = [_one(records, "sequential"), _one(records, "jacobi")]
     rows += [record for solver in ("sequential", "jacobi") for record in of_kind(records, solver) if is_beside(record)]
-    shown = rows[0]["snapshot_iterations"][:-1]
-    columns = [*np.flatnonzero(shown < max(record["snapshot_iterations"][-1] for record in rows)), -1]
+    return _pictures(rows, sample)
+
+
+@styled
+def on_the_way(records: Mapping[str, Record], sample: int = 0) -> Figure:
+    """One sample at iterations 0, 5, …, 45 and the last: sequential above, Jacobi or another parallel solver below.
+
+    Of samples that are no pictures, it shows which of their blocks have their value.
+    """
+    ordered = in_order(records.values())
+    parallel = [record for record in ordered if record.meta["kind"] not in _SEQUENTIAL]
+    jacobi = [record for record in parallel if record.meta["kind"] == "jacobi"]
+    rows = [*ordered[:1], *(jacobi or parallel)[:1]]
+    return _pictures(rows, sample) if all("snapshots" in row.arrays for row in rows) else _settled(rows, sample)
+
+
+def _pictures(rows: list[Record], sample: int) -> Figure:
+    columns = _columns(rows)
     # Eleven columns fit a page.
     figure = Figure(figsize=(0.53 * len(columns) + 0.9, 0.78 * len(rows) + 0.15))
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
@@ -72,14 +101,38 @@ def strip(records: Mapping[str, Record], sample: int = 0) -> Figure:
         for column, ax in zip(columns, row, strict=True):
             picture = record["snapshots"][column, sample]
             ax.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            last, first = column == -1, "iteration " if column == 0 else ""
-            title = f"last: {record['snapshot_iterations'][-1]}" if last else f"{first}{shown[column]}"
-            ax.set_title(title, fontsize=6.5)
+            ax.set_title(_when(record, column, "iteration "), fontsize=6.5)
             ax.set(xticks=[], yticks=[])
             ax.spines[:].set(visible=True, color="#999999", linewidth=0.5)
         row[0].set_ylabel(look(record).label.replace(": ", ":\n"), fontsize=7)
     add_footnote(figure, rows)
     return figure
+
+
+def _settled(rows: list[Record], sample: int) -> Figure:
+    """A line for each iteration shown, dark where a block has the bits that it ends with."""
+    columns = _columns(rows)
+    figure = Figure(figsize=(PAGE, 0.4 + (0.15 * len(columns) + 0.3) * len(rows)))
+    for record, ax in zip(rows, figure.subplots(len(rows), squeeze=False).flat, strict=True):
+        ax.imshow(record["settled"][columns, sample], cmap="Greys", vmin=0, vmax=1.4, **_LINES)
+        ax.set_yticks(range(len(columns)), [_when(record, column) for column in columns], fontsize=5.5)
+        ax.set_ylabel("iteration")
+        ax.set_title(look(record).label, loc="left", fontsize=7)
+        ax.grid(visible=False)
+    ax.set_xlabel("block; dark: it has its value")
+    add_footnote(figure, rows)
+    return figure
+
+
+def _columns(rows: list[Record]) -> list[int]:
+    """The snapshots that are shown: the last, and those before all of `rows` have ended."""
+    shown = rows[0]["snapshot_iterations"][:-1]
+    return [*np.flatnonzero(shown < max(record["snapshot_iterations"][-1] for record in rows)), -1]
+
+
+def _when(record: Record, column: int, first: str = "") -> str:
+    iteration = record["snapshot_iterations"][column]
+    return f"last: {iteration}" if column == -1 else f"{first if column == 0 else ''}{iteration}"
 
 
 def _solvers(records: Mapping[str, Record], by: str) -> list[Record]:
