@@ -58,6 +58,8 @@ COLUMNS = {
     "paper_over_best": "paper: × best sequential",
 }
 
+_PAPERS = [key for key in COLUMNS if key.startswith("paper_")]
+
 #: What a reader wants to see first.
 BESIDE_THE_PAPER = (
     "task",
@@ -84,9 +86,12 @@ NOTES = """\
 - *peak memory*: of the device, over a solver's whole job; where the device tells it.
 - rnn: seconds of a whole training run, difference of the trained weights; a truncated Jacobi is not exact, and
   certifies nothing. densenet: mean over images; *oracle* is the authors' estimate, slowest layer × iterations
-  until their top-5 settles, against the sum of all layers' times.
+  until their top-5 settles, against the sum of all layers' times."""
+
+#: Of the columns that only tasks have which stand for the paper's.
+PAPERS_NOTE = """\
 - *paper*: stored outputs of the authors' notebooks, by oracle stopping, on an older GPU and the data that the
-  task is named after. Only a task that stands for one of the paper's has them."""
+  paper's task is named after."""
 
 #: Headings of what the numbers come to, and of all of them.
 VERDICT, TABLE = "## Verdict", "## Every solver"
@@ -111,7 +116,8 @@ def table(records: Records) -> list[Row]:
 def to_markdown(rows: list[Row], origin: list[str]) -> str:
     """Where the numbers come from (`origin`), what they come to, the table, and what its columns mean."""
     verdict = [f"{VERDICT}\n", _list(conclusion(rows)), f"{essentials_table(rows)}\n"]
-    return "\n".join([_list(origin), *verdict, f"{TABLE}\n", markdown_table(rows, _columns(rows)), f"\n{NOTES}\n"])
+    notes = [f"\n{NOTES}", *([PAPERS_NOTE] if {*_PAPERS} & _columns(rows).keys() else []), ""]
+    return "\n".join([_list(origin), *verdict, f"{TABLE}\n", markdown_table(rows, _columns(rows)), *notes])
 
 
 def markdown_table(rows: list[Row], keys: Iterable[str] = BESIDE_THE_PAPER) -> str:
@@ -249,8 +255,10 @@ def _ratio(base: float | None, mine: float | None) -> float | None:
 
 
 def _columns(rows: list[Row]) -> dict[str, str]:
-    """`COLUMNS`, without the peaks of memory where no device told them, and residuals where none was measured."""
+    """`COLUMNS`, without the peaks of memory where no device told them, residuals where none was measured, and the
+    paper's where no task stands for one of its."""
     untold = {key for key in ("peak_memory", "residual") if all(row[key] is None for row in rows)}
+    untold |= {*_PAPERS} if all(row[key] is None for row in rows for key in _PAPERS) else set()
     return {key: name for key, name in COLUMNS.items() if key not in untold}
 
 

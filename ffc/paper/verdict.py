@@ -51,8 +51,10 @@ def essentials(rows: list[Row]) -> list[Row]:
 
 
 def essentials_table(rows: list[Row]) -> str:
-    """`essentials` as Markdown."""
-    return markdown(ESSENTIALS.values(), [[_text(key, row[key]) for key in ESSENTIALS] for row in essentials(rows)])
+    """`essentials` as Markdown, without the paper's column where it is empty."""
+    found = essentials(rows)
+    keys = [key for key in ESSENTIALS if key != "paper_over_plain" or any(row[key] for row in found)]
+    return markdown([ESSENTIALS[key] for key in keys], [[_text(key, row[key]) for key in keys] for row in found])
 
 
 def conclusion(rows: list[Row]) -> list[str]:

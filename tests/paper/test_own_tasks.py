@@ -139,6 +139,14 @@ def test_only_what_stands_for_the_papers_task_has_the_papers_numbers(folder):
     assert "The RNN's truncated gradients certify nothing" in lines[-1]
 
 
+def test_without_such_a_task_nothing_speaks_of_the_papers_numbers(folder):
+    found = summary.load(folder)
+    text = summary.to_markdown(summary.table({"faces": found["faces"], "words": found["words"]}), [])
+    assert "| faces | Sequential |" in text
+    assert "paper: " not in text
+    assert "| paper: seconds |" in summary.to_markdown(summary.table({"digits": found["digits"]}), [])
+
+
 def test_an_experiment_is_named_where_the_tasks_name_says_none(tmp_path):
     renamed(synthetic.sampling("made_mnist", "jacobi", 4, 0.1), "nameless").save(tmp_path / "nameless" / "jacobi.npz")
     with pytest.raises(

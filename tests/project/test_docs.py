@@ -12,7 +12,7 @@ import pytest
 from places import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = ("drafts", "gradients", "modes", "recurrences", "sampling")
+PAGES = ("drafts", "gradients", "modes", "own_task", "recurrences", "sampling")
 EXAMPLES = [*sorted((DOCS / "examples").glob("*.md")), *(DOCS / f"{name}.md" for name in PAGES)]
 
 

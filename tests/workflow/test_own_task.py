@@ -1,0 +1,106 @@
+"""Tasks of one's own in whole runs: the page that shows one does what it says, and tasks may have any names."""
+
+import re
+
+import numpy as np
+import pytest
+import yaml
+from places import ROOT
+from tiny import TINY, copy_to, plan, snakemake
+
+from ffc.store.records import Record
+
+PAGE = (ROOT / "docs" / "own_task.md").read_text()
+MADE = TINY["tasks"]["made_mnist"]
+#: Samples that are no pictures, whole numbers at that.
+BLIND = """
+import jax.numpy as jnp
+from belief import BeliefNetwork
+from ffc.models import Sampler
+
+class Blind(BeliefNetwork):
+    kind = "blind:Blind"
+    pictures = Sampler.pictures
+
+    def samples(self, x):
+        return x.astype(jnp.uint8)
+"""
+
+
+def block(language: str) -> str:
+    return re.search(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)[1]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project with the page's two files; and a preset whose tasks have names of their own."""
+    folder = copy_to(tmp_path_factory.mktemp("own"))
+    (folder / "belief.py").write_text(block("python"))
+    (folder / "blind.py").write_text(BLIND)
+    presets = folder / "config" / "presets"
+    (presets / "belief.yaml").write_text(block("yaml"))
+    belief = yaml.safe_load(block("yaml"))["tasks"]["belief"]
+    made = {key: value for key, value in MADE.items() if key != "paper"}
+    recurrent = {"data": {"name": "digits"}, "hidden": 4, "scale": 0.1, "learning_rate": 0.1, "steps": 2, "samples": 2}
+    preset = TINY | {
+        "tasks": {
+            "words": belief | {"model": {"kind": "blind:Blind"}, "train": {"steps": 20}},
+            "Digits": made | {"paper": "made_mnist"},
+            "faces": made,
+            "memory": recurrent | {"lengths": [8], "solvers": {"feedforward": {}}},
+        }
+    }
+    (presets / "free.yaml").write_text(yaml.safe_dump(preset, sort_keys=False))
+    return folder
+
+
+def test_a_preset_names_its_tasks_and_each_has_what_its_model_makes_it(project):
+    jobs = plan(project, "free")
+    notebooks = {f"notebook_free_{name}": 1 for name in ("made", "words", "faces", "memory")}
+    rest = {"data": 4, "train": 3, "weights": 3, "solve": 10, "gradients": 2, "rnn_scaling": 1}
+    assert jobs == notebooks | rest | {"summary": 1, "table": 1, "report": 1, "free": 1, "total": 31}
+
+
+def test_a_file_of_a_task_is_asked_for_by_its_name(project):
+    jobs = plan(project, "results/free/figures/made_mnist.svg")
+    assert jobs == {"data": 1, "train": 1, "weights": 1, "solve": 3, "notebook_free_made": 1, "total": 7}
+    assert plan(project, "results/free/figures/memory_scaling.png")["rnn_scaling"] == 1
+
+
+@pytest.mark.stress
+def test_the_page_does_what_it_says(project):
+    run = snakemake(project, "belief")
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"^belief, .*as fast as the fastest sequential evaluation", run.stdout, re.M)
+    results = project / "results" / "belief"
+    named = re.findall(r"^\| (`.*`) \|", PAGE.partition("in `results/belief/`")[2].partition("\n\n")[0], re.M)
+    for name in re.findall(r"`(\w+/[^`<]+|\w+\.\w+)`", "\n".join(named)):
+        assert (results / name).exists(), name
+    assert "paper: " not in (results / "summary.md").read_text()
+    for solver in ("sequential", "jacobi", "gs_jacobi"):
+        record = Record.load(results / "records" / "belief" / f"{solver}.npz")
+        assert record.meta["settings"]["experiment"] == "sampling"
+        np.testing.assert_array_equal(record["max_difference"], 0)
+    model = project / "belief.py"
+    model.write_text(model.read_text() + "\n")
+    jobs = plan(project, "belief")
+    assert (jobs["train"], jobs["solve"], jobs["notebook_belief_belief"]) == (1, 3, 1)
+    assert "data" not in jobs
+
+
+@pytest.mark.stress
+def test_a_preset_of_free_names_runs_to_its_report_and_its_bench(project):
+    run = snakemake(project, "free", "results/free/bench.md")
+    assert run.returncode == 0, run.stdout
+    results = project / "results" / "free"
+    figures = {path.stem for path in (results / "figures").glob("*.png")}
+    assert {"words", "words_iter", "words_time", "faces", "made_mnist", "made_mnist_time_nolog"} <= figures
+    assert {"memory_begin", "memory_scaling", "training"} <= figures
+    record = Record.load(results / "records" / "words" / "jacobi.npz")
+    assert record["settled"].shape == (11, 16, 64)
+    assert record["settled"][-1].all()
+    assert "snapshots" not in record.arrays
+    rows = (results / "summary.md").read_text()
+    assert re.search(r"^\| Digits \| Jacobi .*\| 31 \| 0.0126 \|", rows, re.M)
+    assert re.search(r"^\| faces \| Jacobi .*\| – \| – \|", rows, re.M)
+    assert "| words | Jacobi |" in (results / "bench.md").read_text()
