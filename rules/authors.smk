@@ -34,7 +34,7 @@ rule authors_notebook:
     input:
         authors=authors_records,
         notebook="notebooks/{notebook}.ipynb",
-        lib=library("paper/figures"),
+        lib=library("paper/figures", "paper/tasks"),
         script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/{preset}/authors/notebooks/{notebook}.ipynb",
@@ -73,7 +73,7 @@ rule overlay:
         authors=authors_records,
         records=records_beside,
         notebook="notebooks/overlay.ipynb",
-        lib=library("paper/figures", "paper/summary"),
+        lib=library("paper/figures", "paper/summary", "paper/tasks", "paper/verdict"),
         script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/{preset}/overlay/notebooks/overlay.ipynb",

@@ -10,7 +10,7 @@ rule bench:
 rule bench_preset:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
-        lib=library("core", "models", "paper/bench", "paper/experiments"),
+        lib=library("core", "models", "paper/bench", "paper/experiments", "paper/tasks"),
         script=source("workflow/scripts/bench.py"),
     output:
         record="results/{preset}/bench.npz",

@@ -11,7 +11,7 @@ rule reference_notebook:
     input:
         records=reference_records,
         notebook="notebooks/{notebook}.ipynb",
-        lib=library("paper/figures"),
+        lib=library("paper/figures", "paper/tasks"),
         script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/reference/{reference}/notebooks/{notebook}.ipynb",
@@ -42,7 +42,7 @@ rule reference_summary:
     input:
         records=reference_records,
         notebook="notebooks/summary.ipynb",
-        lib=library("paper/figures", "paper/summary"),
+        lib=library("paper/figures", "paper/summary", "paper/tasks", "paper/verdict"),
         script=source("workflow/scripts/run_notebook.py"),
     output:
         notebook="results/reference/{reference}/notebooks/summary.ipynb",
