@@ -142,8 +142,8 @@ def library(*names):
     return [source(str(path.relative_to(workflow.basedir))) for path in files]
 
 
-# The module of each experiment in ffc/paper/experiments.
-EXPERIMENTS = {"backpropagation": "rnn", "classification": "densenet", "sampling": "sampling"}
+# The modules of each experiment in ffc/paper/experiments.
+EXPERIMENTS = {"backpropagation": ["rnn"], "classification": ["densenet"], "sampling": ["sampling", "curves"]}
 
 
 def model_library(wildcards):
@@ -155,9 +155,9 @@ def model_library(wildcards):
 
 
 def solver_library(wildcards):
-    experiment = EXPERIMENTS[experiment_of(task_of(wildcards))]
-    names = ("core", "models/guess", "paper/experiments/job", f"paper/experiments/{experiment}")
-    return library(*names) + model_library(wildcards)
+    modules = ["job", *EXPERIMENTS[experiment_of(task_of(wildcards))]]
+    experiment = [f"paper/experiments/{name}" for name in modules]
+    return library("core", "models/guess", *experiment) + model_library(wildcards)
 
 
 def gpus(wildcards):

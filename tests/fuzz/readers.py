@@ -51,9 +51,10 @@ class Reader:
 
 def _preset(folder: Path) -> None:
     pixelcnnpp = TINY["tasks"]["made_mnist"] | {"model": {"kind": "pixelcnnpp", "filters": 8, "resnets": 1}}
+    pixelcnnpp |= {"paper": "pixelcnnpp_mnist"}
     rnn = {"data": {"name": "digits"}, "hidden": 8, "scale": 1.0, "learning_rate": 1.0e-3, "steps": 2, "samples": 1}
     rnn |= {"lengths": [8], "solvers": {"feedforward": {}, "jacobi_2": {"solver": "jacobi", "iterations": 2}}}
-    tasks = TINY["tasks"] | {"pixelcnnpp_mnist": pixelcnnpp, "rnn": rnn}
+    tasks = TINY["tasks"] | {"pixelcnnpp_mnist": pixelcnnpp, "memory": rnn}
     (folder / "mine.yaml").write_text(yaml.safe_dump(TINY | {"tasks": tasks}, sort_keys=False))
 
 

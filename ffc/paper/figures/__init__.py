@@ -105,14 +105,14 @@ def draw(name: str, records: str | Path, authors: str | Path | None = None) -> F
     """The figure `name`, from the folder that holds a folder of records for each task (`figures_in`).
 
     With `authors`, another such folder, their curves stand beside those of `records` in the same picture.
-    Raises `FFCError` where there are no records of such a figure.
+    The authors' are named as the paper's tasks. Raises `FFCError` on an unknown figure, or one without records.
     """
-    found = figures_in(records)
-    if name not in found:
-        raise FFCError(f"figure {name!r}: expected one of {', '.join(found) or 'none'}, as {records} has records of")
-    folder, function = found[name]
+    known = FIGURES | EXTRAS | figures_in(records)
+    if name not in known:
+        raise FFCError(f"figure {name!r}: expected one of {', '.join(known)}")
+    folder, function = known[name]
     ours = load_records(Path(records) / folder)
-    return function(beside(ours, load_records(Path(authors) / figures_in(authors)[name][0])) if authors else ours)
+    return function(beside(ours, load_records(Path(authors) / FIGURES[name][0])) if authors else ours)
 
 
 def show(
