@@ -26,8 +26,9 @@ def renamed(record: Record, task: str, **settings) -> Record:
 
 
 def without_pictures(record: Record) -> Record:
-    """As of a model of tokens: by iteration k, k of the blocks have their value."""
-    settled = np.arange(synthetic.SIZE) < record["snapshot_iterations"][:, None, None]
+    """As of a model of tokens, whose blocks come to their values evenly."""
+    share = np.minimum(record["snapshot_iterations"] / record["snapshot_iterations"][-1], 1)
+    settled = np.arange(synthetic.SIZE) < synthetic.SIZE * share[:, None, None]
     arrays = {name: array for name, array in record.arrays.items() if name != "snapshots"}
     arrays["settled"] = np.broadcast_to(settled, (len(settled), synthetic.BATCH, synthetic.SIZE))
     return dataclasses.replace(record, arrays=arrays)
