@@ -6,11 +6,12 @@ from ffc.core.errors import FFCError
 from ffc.core.history import Trace
 from ffc.core.solution import Solution, Status
 from ffc.core.solve import Exact, RowAbove, Tolerance, solve
-from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
+from ffc.core.solvers import Chained, GSJacobi, Jacobi, JacobiGS, Sequential
 from ffc.core.system import System
 
 __version__ = "0.1.0"
 __all__ = [
+    "Chained",
     "Draft",
     "Evaluated",
     "Exact",

@@ -65,7 +65,7 @@ def sizes_settings(wildcards):
     """The preset's `scaling`, with the options of its system: its own, or those that its task samples from."""
     section = PRESETS[wildcards.preset]["scaling"]
     system = section.get("system", PRESETS[wildcards.preset]["tasks"][section["task"]].get("system", {}))
-    return {key: section[key] for key in ("sizes", "batches", "filters")} | {"system": system}
+    return {key: value for key, value in section.items() if key != "task"} | {"system": system}
 
 
 def solver_inputs(wildcards):
@@ -146,12 +146,17 @@ def library(*names):
 EXPERIMENTS = {"backpropagation": ["rnn"], "classification": ["densenet"], "sampling": ["sampling", "curves"]}
 
 
+# What models of the library share with others.
+PARTS = {"transformer": ["tokens", "attention"], "flow": ["attention"]}
+
+
 def model_library(wildcards):
     """The files of a task's model; of somebody's own, those that lie in the project's folder."""
     kind = task_of(wildcards, "model").get("model", {"kind": "rnn"})["kind"]
     place = kind.partition(":")[0].replace(".", "/")
     own = [path for path in (f"{place}.py", f"{place}/__init__.py") if (Path(workflow.basedir) / path).exists()]
-    return library("models/base") + ([source(path) for path in own] if ":" in kind else library(f"models/{kind}"))
+    parts = [f"models/{part}" for part in (kind, *PARTS.get(kind, []))]
+    return library("models/base") + ([source(path) for path in own] if ":" in kind else library(*parts))
 
 
 def solver_library(wildcards):

@@ -14,14 +14,14 @@ from typing import Any
 
 import jsonschema
 import yaml
-from tasks import problem_of, section_of
+from tasks import SCALING, problem_of, section_of
 
 SCHEMAS = Path(__file__).parent / "schemas"
 
 #: Rows of the images of a data set whose `size` a preset leaves open; other sets tell only when they are read.
 NATIVE_ROWS = {"digits": 8, "patches": 8, "mnist": 28, "cifar10": 32, "cifar10-jpeg": 32}
 #: Solvers that an entry may be called by; an entry of another name says which `solver` it is.
-SOLVERS = ("sequential", "feedforward", "cached", "jacobi", "gs_jacobi", "jacobi_gs", "auto")
+SOLVERS = ("sequential", "feedforward", "cached", "jacobi", "gs_jacobi", "jacobi_gs", "chained", "auto")
 #: Those whose answer is the sequential one by definition; the first that a task has is what others are held against.
 _SEQUENTIAL = ("sequential", "feedforward", "cached")
 
@@ -132,18 +132,31 @@ def load_preset(path: Path) -> dict[str, Any]:
             _check_sizes(settings)
         except ConfigError as error:
             raise ConfigError(f"{path}: tasks.{task}.{error}") from None
-    if (task := preset.get("scaling", {}).get("task")) not in (None, *(fit := _of_any_size(preset))):
-        raise ConfigError(
-            f"{path}: scaling.task: {task} is no task of PixelCNN++ here{_nearest(task, fit)}; the preset has "
-            f"{', '.join(fit) or 'none'}: name one, or add it"
-        )
+    try:
+        _check_scaling(preset)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: scaling.{error}") from None
     return preset
 
 
-def _of_any_size(preset: dict[str, Any]) -> list[str]:
-    """The tasks whose weights serve images of any size."""
-    tasks = preset["tasks"].items()
-    return [task for task, settings in tasks if settings.get("model", {}).get("kind") == "pixelcnnpp"]
+def _check_scaling(preset: dict[str, Any]) -> None:
+    """The weights must serve at any size, and the axes be those of their model."""
+    section = preset.get("scaling")
+    if section is None:
+        return
+    task, kinds = section["task"], {name: task.get("model", {}).get("kind") for name, task in preset["tasks"].items()}
+    fit = [name for name, kind in kinds.items() if kind in SCALING]
+    if task not in fit:
+        raise ConfigError(
+            f"task: {task} is no task of {' or '.join(SCALING)} here{_nearest(task, fit)}; the preset has "
+            f"{', '.join(fit) or 'none'}: name one, or add it"
+        )
+    axes, given = SCALING[kinds[task]], section.keys() - {"task", "system"}
+    if wrong := sorted(given.symmetric_difference(axes)):
+        missing = wrong[0] in axes
+        raise ConfigError(
+            f"{wrong[0]}: {'missing' if missing else 'unknown key'}; of {kinds[task]} it takes {', '.join(axes)}"
+        )
 
 
 def reference_of(settings: dict[str, Any], solver: str) -> str | None:
@@ -154,10 +167,10 @@ def reference_of(settings: dict[str, Any], solver: str) -> str | None:
     return min(found, key=lambda name: _SEQUENTIAL.index(kinds[name]), default=None)
 
 
-def _system_of(settings: dict[str, Any], solver: str) -> dict[str, str]:
+def _system_of(settings: dict[str, Any], solver: str) -> dict[str, Any]:
     """The options of the system that a solver solves: its own, or else its task's."""
     options = _schema("preset")["$defs"]["system"]["properties"]
-    defaults = {name: option["enum"][0] for name, option in options.items()}
+    defaults = {name: option["enum"][0] for name, option in options.items() if "enum" in option}
     return defaults | settings["solvers"][solver].get("system", settings.get("system", {}))
 
 

@@ -8,7 +8,19 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 #: The library's models, and the experiment that a task with one is. One's own (`package.module:Class`) are samplers.
-MODELS = {"densenet": "classification", "made": "sampling", "pixelcnnpp": "sampling"}
+MODELS = {
+    "densenet": "classification",
+    "made": "sampling",
+    "pixelcnnpp": "sampling",
+    "transformer": "sampling",
+    "flow": "sampling",
+}
+
+#: Models whose weights serve at other sizes, and the axes of the section `scaling`.
+SCALING = {
+    "pixelcnnpp": ("sizes", "batches", "filters"),
+    "transformer": ("temperatures", "lengths", "widths"),
+}
 
 
 class Paper(NamedTuple):

@@ -66,6 +66,8 @@ def sampler(arguments: argparse.Namespace) -> Any:
     if not isinstance(found.model, Sampler):
         kind = found.model.kind
         raise FFCError(f"{arguments.checkpoint}: {kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
+    if getattr(arguments, "image", None) and not found.model.has_pictures:
+        raise FFCError(f"--image: the samples of this {found.model.kind} are no pictures; leave it out")
     return found
 
 

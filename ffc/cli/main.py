@@ -18,7 +18,7 @@ from ffc.cli import animate, given, models, options, train
 from ffc.cli.terminal import make_tolerant
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
-from ffc.core.named import FIXED, NAMES, solver_by_name
+from ffc.core.named import NAMES, fitting, solver_by_name
 from ffc.store.compiled import cache_folder, keep_compiled
 
 #: What a batch is drawn by, of the words of a command.
@@ -97,6 +97,7 @@ def sample(arguments: argparse.Namespace) -> int:
     if arguments.image:
         write_image(arguments.image, np.asarray(model.pictures(arrays["samples"])))
     if not arguments.quiet:
+        sys.stdout.writelines(map("{!r}\n".format, model.text(arrays["samples"])))
         iterations = arrays["iterations"].max()
         print(f"{kept[0]}: {solution.message}; {iterations} iterations, {seconds[0]:.3g} s", flush=True)
     if arguments.animate:
@@ -140,7 +141,8 @@ def compare(arguments: argparse.Namespace) -> int:
 
     checkpoint, system = given.load(arguments)
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
-    solvers = {name: solver_by_name(name, system, arguments.window, arguments.block, guess) for name in FIXED}
+    asked = options.compared(arguments, fitting(system))
+    solvers = {name: solver_by_name(name, system, *words, guess) for name, words in asked.items()}
     if arguments.draft:
         together = arguments.together
         solvers["drafted"] = solver_by_name("gs_jacobi", system, arguments.window, None, guess, True, together)

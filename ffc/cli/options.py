@@ -3,18 +3,22 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ffc.core.errors import FFCError
 from ffc.core.keys import SEEDS
-from ffc.core.named import AUTO, BLOCKS, DRAFTED
+from ffc.core.named import AUTO, BLOCKS, CHAINED, DRAFTED
 
 #: Samples that are drawn unless told, and where iterations begin.
 BATCH, GUESS = 4, "zeros"
 #: Options of a sampling system, by their names (`Sampler.options`).
 SYSTEM = {
-    "quantize": "PixelCNN++: none (default), or 8bit (default in the box): round to 256 levels inside the system",
+    "quantize": "PixelCNN++: none (default), or 8bit (default in the box): round to 256 levels inside the system; "
+    "flow: 12bit (default): round to multiples of 2**-12, or none",
     "coupling": "PixelCNN++: gumbel (default, the paper's) or inverse_cdf: how noise becomes pixels",
+    "temperature": "transformer: a number from 0 (always the likeliest token) on (default: 1)",
+    "top_k": "transformer: choose among the K likeliest tokens alone (default: all)",
+    "top_p": "transformer: choose among the likeliest tokens that have the probability P together (default: all)",
 }
 
 
@@ -30,14 +34,16 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
     command.add_argument("--seed", type=seed, default=0, help="seed of noise, without --noise: 0 (default) … 2**64 − 1")
     command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
-    text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
+    text = "gs_jacobi: rows solved together, or 'N blocks', or auto; chained: N,N,…, blocks for each link, or auto"
     command.add_argument("--window", type=window, metavar="ROWS", help=text)
     command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels of a block, solved in order")
     text = (
         "where iterations begin: zeros (default), black, mean, row_above (gs_jacobi), or samples drawn before, OUT.npz"
     )
     command.add_argument(
-        "--draft", action="store_true", help="gs_jacobi, jacobi: draft what an iteration leaves open (PixelCNN++, 8bit)"
+        "--draft",
+        action="store_true",
+        help="gs_jacobi, jacobi: draft what an iteration leaves open (transformer; PixelCNN++, 8bit)",
     )
     command.add_argument("--together", action="store_true", help="gs_jacobi: windows wait for the slowest sample")
     command.add_argument("--guess", default=GUESS, metavar="GUESS", help=text)
@@ -49,7 +55,7 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
 def add_system(command: argparse.ArgumentParser) -> None:
     """Which system the samples solve."""
     for option, text in SYSTEM.items():
-        command.add_argument(f"--{option}", help=text)
+        command.add_argument(f"--{option.replace('_', '-')}", help=text)
 
 
 def at_least(least: int) -> Callable[[str], int]:
@@ -70,8 +76,10 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def window(text: str) -> int | str:
-    """The type of an option that is a number of rows or of blocks, or left to a race."""
+def window(text: str) -> int | str | list[int]:
+    """The type of an option that is a number of rows or of blocks, one of blocks for each link, or left to a race."""
+    if "," in text:
+        return [at_least(1)(part) for part in text.split(",")]
     return text if text == AUTO or BLOCKS.fullmatch(text) else at_least(1)(text)
 
 
@@ -86,13 +94,19 @@ def image_size(text: str) -> tuple[int, ...]:
 def check_solver(arguments: argparse.Namespace) -> None:
     """`FFCError` on an option of another solver than the one that was named, or else raced for."""
     named = arguments.solver or AUTO
-    for option, solver in (("window", "gs_jacobi"), ("block", "jacobi_gs")):
-        if getattr(arguments, option) is not None and named != solver:
-            raise FFCError(f"--{option} belongs to --solver {solver}, not {named}; leave it out")
+    for option, solvers in (("window", ("gs_jacobi", CHAINED)), ("block", ("jacobi_gs",))):
+        if getattr(arguments, option) is not None and named not in solvers:
+            raise FFCError(f"--{option} belongs to --solver {' or '.join(solvers)}, not {named}; leave it out")
     for option, solvers in (("draft", DRAFTED), ("together", ("gs_jacobi",))):
         if getattr(arguments, option) and named not in solvers:
             belongs = " and ".join(solvers)
             raise FFCError(f"--{option} belongs to --solver {belongs}, not {named}; leave it out")
+
+
+def compared(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+    """The window and block of each solver of a comparison, of those that it can have."""
+    links = isinstance(arguments.window, list)
+    return {name: (arguments.window if (name == CHAINED) == links else None, arguments.block) for name in names}
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:

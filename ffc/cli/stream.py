@@ -52,7 +52,7 @@ class Source:
 
     checkpoint: Checkpoint
     solver: str
-    window: int | str | None
+    window: int | str | list[int] | None
     block: int | None
     system: dict[str, str]
     guess: str

@@ -35,12 +35,19 @@ def add(commands: Any) -> None:
     text = "train a model on a data set or a folder of images; the same command continues a stopped run"
     command = commands.add_parser("train", help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=train)
-    command.add_argument("kind", metavar="KIND", help="made, pixelcnnpp or densenet; or module:Class of your own")
-    command.add_argument("data", metavar="DATA", help="digits, mnist, cifar10 … (found under FFC_DATA), or a folder")
+    kinds = "made, pixelcnnpp, transformer, flow or densenet; or module:Class of your own"
+    command.add_argument("kind", metavar="KIND", help=kinds)
+    sources = "digits, text, mnist, cifar10 … (found under FFC_DATA), or a folder"
+    command.add_argument("data", metavar="DATA", help=sources)
     command.add_argument("--out", required=True, type=Path, metavar="OUT.flax", help="the weights; .json lies beside")
     text = "a size of the model, say filters=16 or hidden=256,256; may be repeated"
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
-    command.add_argument("--size", type=options.at_least(1), metavar="N", help="cut and resize images to N × N pixels")
+    command.add_argument(
+        "--size",
+        type=options.at_least(1),
+        metavar="N",
+        help="cut and resize images to N × N pixels, or a text to N bytes",
+    )
     command.add_argument("--download", action="store_true", help="fetch mnist or cifar10 if it is not there")
     text = "begin with its weights, a file or a name of ffc models, instead of fresh ones"
     command.add_argument("--start", type=Path, metavar="CHECKPOINT", help=text)

@@ -17,15 +17,19 @@ class Trace:
     reference: State
     length: int = field(metadata={"static": True})
     snapshots: tuple[int, ...] = field(metadata={"static": True}, default=())
+    #: [batch] iterations of each sample before this solve, which are counted where `snapshots` names them; None: 0.
+    begun: jax.Array | None = None
 
     def select_samples(self, index: jax.Array) -> "Trace":
         """The trace of the samples `index` [n] alone."""
-        return replace(self, reference=jax.tree.map(lambda leaf: leaf[index], self.reference))
+        reference, begun = jax.tree.map(lambda leaf: leaf[index], (self.reference, self.begun))
+        return replace(self, reference=reference, begun=begun)
 
     @property
     def named(self) -> jax.Array:
-        """[S] the iterations whose states are kept."""
-        return jnp.array(self.snapshots, jnp.int32)
+        """[S, batch or 1] the iterations whose states are kept; 0 where they lie before this solve."""
+        counted = jnp.array(self.snapshots, jnp.int32)[:, None]
+        return counted if self.begun is None else jnp.maximum(counted - self.begun, 0)
 
 
 class History(NamedTuple):
@@ -48,7 +52,7 @@ def start(x: State, trace: Trace) -> History:
         largest=curve.at[0].set(largest),
         change=curve,
         certified=jnp.zeros(curve.shape, jnp.int32),
-        snapshots=_snap(nothing, trace.named[:, None] == 0, x),
+        snapshots=_snap(nothing, trace.named == 0, x),
     )
 
 
@@ -60,7 +64,7 @@ def extend(h: History, k: jax.Array, before: State, x: State, certified: jax.Arr
         largest=h.largest.at[k].set(largest, mode="drop"),
         change=h.change.at[k].set(l2_distance(x, before), mode="drop"),
         certified=h.certified.at[k].set(certified, mode="drop"),
-        snapshots=_snap(h.snapshots, trace.named[:, None] == k, x),
+        snapshots=_snap(h.snapshots, trace.named == k, x),
     )
 
 
@@ -71,7 +75,7 @@ def finish(h: History, last: jax.Array, x: State, trace: Trace) -> History:
         l2=jnp.take_along_axis(h.l2, row, axis=0),
         largest=jnp.take_along_axis(h.largest, row, axis=0),
         certified=jnp.take_along_axis(h.certified, row, axis=0),
-        snapshots=_snap(h.snapshots, trace.named[:, None] > last, x),
+        snapshots=_snap(h.snapshots, trace.named > last, x),
     )
 
 

@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 
 from ffc.core import arguments, gradients, loop, stages
+from ffc.core.chain import check_links, in_links, solve_links
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.history import Trace
 from ffc.core.solution import Solution
-from ffc.core.solvers import Jacobi, Schedule, Solver
+from ffc.core.solvers import Chained, Jacobi, Schedule, Solver
 from ffc.core.system import State, System
 from ffc.core.verify import verified
 
@@ -79,6 +80,7 @@ def solve(
     guess does not have the shape of its states, or a `discrete` system is differentiated.
     """
     states = arguments.state_of(system)
+    solver = solver if retire else in_links(solver, system)
     schedule = arguments.schedule_of(solver, system.size)
     arguments.check_windows_of(system, schedule, states)
     limits = _limits(stop, system.size, states)
@@ -86,8 +88,14 @@ def solve(
     first = None if guess is None or row_above else arguments.guess_of(guess, states)
     if trace is not None:
         arguments.check_trace(trace, states)
+    if isinstance(solver, Chained):
+        check_links(solver, system, retire)
     if retire:
         arguments.check_retire(system, first, trace)
+    if isinstance(solver, Chained):
+        how_to = (type(stop), row_above, adjoint, hash(jax.tree.structure(system)))
+        solution = _run_chain(solver, how_to, system, first, trace, limits)
+        return verified(system, solution) if verify else solution
     draft = arguments.draft_of(solver, schedule)
     system = system.in_step() if schedule.together else system
     how = loop.How(
@@ -127,6 +135,20 @@ def _run(
     first = loop.start(how, still, guess, trace, draft)
     end = loop.finish(still, loop.advance(how, still, first, trace, limits, draft), first.x, trace)
     return end._replace(x=gradients.differentiable(adjoint, system, end), cache=())
+
+
+@functools.partial(jax.jit, static_argnames=("solver", "how"))
+def _run_chain(
+    solver: Chained, how: tuple, system: System, guess: State | None, trace: Trace | None, limits: loop.Limits
+) -> Solution:
+    """Link after link, each by `solve`, as one program."""
+    stop, above, adjoint, _ = how
+
+    def one(link: System, of_link: Solver, most: jax.Array | int, trace: Trace | None, guess: State | None) -> Solution:
+        limited = Exact(most) if stop is Exact else Tolerance(limits.tolerance, most, limits.relative)  # type: ignore[arg-type]
+        return solve(link, of_link, limited, trace, guess, adjoint=adjoint)
+
+    return solve_links(one, system, solver, limits.iterations, trace, guess, above)
 
 
 def _limits(stop: Exact | Tolerance, size: int, states: State) -> loop.Limits:

@@ -17,6 +17,7 @@ need("PIL", extra="training")
 from ffc.data import sources
 from ffc.data.dataset import Dataset
 from ffc.data.sources import rows, title
+from ffc.data.text import text
 
 __all__ = ["DATASETS", "Dataset", "load", "rows", "title"]
 
@@ -29,6 +30,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "cifar10-jpeg": sources.cifar10_jpeg,
     "image_folder": sources.image_folder,
     "imagenet": sources.imagenet,
+    "text": text,
 }
 
 

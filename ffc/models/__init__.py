@@ -1,4 +1,8 @@
-"""The models of the paper, each a network and its triangular systems; found by `kind`."""
+"""The models, each a network and its triangular systems; found by `kind`.
+
+A network of your own that takes tokens to logits needs no model: `TokenSampling.of(network, noise)` is its system, as
+`ffc.models.tokens.system` and docs/tokens.md say.
+"""
 
 import importlib
 import sys
@@ -6,18 +10,32 @@ from typing import Any
 
 from ffc.core.errors import FFCError
 from ffc.models.base import Model, Params, Sampler
+from ffc.models.tokens import Cheap, Choice, TokenSampling
 
 _KINDS = {
     "densenet": "ffc.models.densenet:DenseNet",
+    "flow": "ffc.models.flow:Flow",
     "made": "ffc.models.made:MADE",
     "pixelcnnpp": "ffc.models.pixelcnnpp:PixelCNNPP",
+    "transformer": "ffc.models.transformer:Transformer",
 }
 
-__all__ = ["Model", "Params", "Sampler", "build", "is_known", "kind_of", "model_class"]
+__all__ = [
+    "Cheap",
+    "Choice",
+    "Model",
+    "Params",
+    "Sampler",
+    "TokenSampling",
+    "build",
+    "is_known",
+    "kind_of",
+    "model_class",
+]
 
 
 def model_class(kind: str) -> type[Model]:
-    """The class of a model: one of the paper's by name, or anybody's as `package.module:Class`."""
+    """The class of a model: one of the library's by name, or anybody's as `package.module:Class`."""
     module, _, name = _KINDS.get(kind, kind).partition(":")
     try:
         return getattr(importlib.import_module(module), name)
@@ -26,7 +44,7 @@ def model_class(kind: str) -> type[Model]:
 
 
 def is_known(kind: str) -> bool:
-    """Whether `model_class(kind)` runs no new code: the model is the paper's, or imported already."""
+    """Whether `model_class(kind)` runs no new code: the model is the library's, or imported already."""
     return kind in _KINDS or kind.partition(":")[0] in sys.modules
 
 

@@ -73,16 +73,42 @@ class Model:
         """`params` with what the sizes decide, where a file leaves it out; anything else is left to `check`."""
         return params
 
+    def check_images(self, images: np.ndarray) -> None:
+        """`FFCError` unless `images` [count, height, width, channels] uint8 can be trained on, by their numbers."""
+
     def finish(self, params: Params, images: jax.Array) -> Params:
         """The weights after training: `params`, with statistics of the training `images` if the model keeps any."""
         return params
 
 
+@dataclasses.dataclass(frozen=True)
+class Number:
+    """An option of a system that is a number; the model says which ones it takes."""
+
+    kind: type[int] | type[float]
+    default: str  # what leaving it out means
+
+    def read(self, name: str, value: str | float) -> int | float:
+        """The number that `value` is, or is written as; else `FFCError`."""
+        try:
+            if not isinstance(value, bool):
+                return self.kind(value) if isinstance(value, str) else self.kind(str(value))
+        except ValueError:
+            pass
+        expected = "a whole number" if self.kind is int else "a number"
+        raise FFCError(f"system option {name}: expected {expected}, not {value!r}")
+
+
 class Sampler(Model):
     """An autoregressive model: it turns noise into samples by solving a triangular system."""
 
-    #: Keyword arguments of `system` that change the system, and what each may be; the first is the default.
-    options: ClassVar[dict[str, tuple[str, ...]]] = {}
+    #: Keyword arguments of `system` that change the system: words that each may be, of which the first is the default;
+    #: or a `Number`.
+    options: ClassVar[dict[str, "tuple[str, ...] | Number"]] = {}
+
+    def default_options(self) -> dict[str, str]:
+        """What `system` is without `options`."""
+        return {name: known.default if isinstance(known, Number) else known[0] for name, known in self.options.items()}
 
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
         """What a batch of samples is made from: [batch, …] float32, one row for each sample."""
@@ -96,18 +122,20 @@ class Sampler(Model):
         """The triangular system whose solution is the samples; weights are prepared here, once."""
         raise NotImplementedError
 
-    def system_with(self, options: dict[str, str], params: Params, u: jax.Array) -> System:
+    def system_with(self, options: dict[str, Any], params: Params, u: jax.Array) -> System:
         """`system` with some of `options`, or `FFCError` where the model doesn't have them."""
+        given: dict[str, Any] = {}
         for name, value in options.items():
             if name not in self.options:
                 raise FFCError(
                     f"system option {name}: {self.kind} has none of that name; "
                     + (f"it has {', '.join(self.options)}" if self.options else "leave it out")
                 )
-            if value not in self.options[name]:
-                expected = ", ".join(self.options[name])
-                raise FFCError(f"system option {name}: {value!r} is unknown; {self.kind} takes {expected}")
-        return self.system(params, u, **options)
+            known = self.options[name]
+            given[name] = known.read(name, value) if isinstance(known, Number) else value
+            if not isinstance(known, Number) and value not in known:
+                raise FFCError(f"system option {name}: {value!r} is unknown; {self.kind} takes {', '.join(known)}")
+        return self.system(params, u, **given)
 
     def samples(self, x: Any) -> jax.Array:
         """A state of `system`, as the samples that the model produces."""
@@ -130,6 +158,10 @@ class Sampler(Model):
     def pictures(self, samples: ArrayLike) -> jax.Array:
         """Samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""
         raise NotImplementedError
+
+    def text(self, samples: ArrayLike) -> list[str]:
+        """Samples as texts to read; none where they are something else."""
+        return []
 
 
 class Normal(NamedTuple):

@@ -110,6 +110,8 @@ class _Run:
         given: Params | None = None,
     ):
         _check_images(dataset)
+        for images in (dataset.train, dataset.test):
+            model.check_images(cast(np.ndarray, images))
         self.given = given
         self.model, self.settings, self.seed, self.compiled = model, settings, seed, compiled
         due = settings.validate_every, settings.save_every, settings.steps

@@ -15,10 +15,11 @@ from places import ROOT
 
 from ffc import GSJacobi, Jacobi, JacobiGS, Sequential, System, Tolerance, Trace, solve
 from ffc.core.keys import key_of
-from ffc.core.named import NAMES, solver_by_name
+from ffc.core.named import AUTO, FIXED, solver_by_name
 from ffc.core.system import block_agreement, block_distance, l2_distance
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
+from ffc.models.transformer import Transformer
 
 SOLVERS = [Sequential(), Jacobi(), GSJacobi(4), JacobiGS(3)]
 
@@ -60,14 +61,17 @@ def bits(dtype: str, x64: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [1, 4])
-@pytest.mark.parametrize("name", ["made", "pixelcnnpp"])
+@pytest.mark.parametrize("name", ["made", "pixelcnnpp", "transformer"])
 def test_a_window_keeps_its_types_where_64_bits_are_enabled(name, count):
     made, pixel = MADE((3, 4, 1), hidden=(8, 8)), PixelCNNPP((4, 4, 1), filters=2, resnets=1, mixtures=2)
-    model = {"made": made, "pixelcnnpp": pixel}[name]
+    text = Transformer((1, 12, 1), levels=5, width=8, depth=1, heads=1, cheap=4)
+    model = {"made": made, "pixelcnnpp": pixel, "transformer": text}[name]
     params, u = jax.jit(model.init)(key_of(0)), model.noise(key_of(1), 2)
     with jax.enable_x64(True):  # traced, and not run: an index of 64 bits is an error then
-        solution = jax.eval_shape(lambda u: solve(model.system(params, u), GSJacobi(count)), u)
-    assert solution.value.dtype == np.float32
+        system = model.system(params, u)
+        drafted = GSJacobi(count, draft=system.draft()) if name == "transformer" else GSJacobi(count)
+        solution = jax.eval_shape(lambda system: solve(system, drafted), system)
+    assert solution.value.dtype == (np.int32 if name == "transformer" else np.float32)
     assert solution.iterations.dtype == np.int32
 
 
@@ -200,7 +204,7 @@ def test_shard_map_works_with_its_defaults():
 def test_nothing_to_solve_is_solved_by_any_solver_of_any_name(shape, retire):
     batch, size = shape
     system = zoo.unconnected(batch, size)
-    for name in NAMES:
+    for name in (*FIXED, AUTO):
         solution = solve(system, solver_by_name(name, system), retire=retire)
         assert solution.exact
         assert solution.value.shape == shape

@@ -244,3 +244,14 @@ def test_a_new_data_set_is_one_function(monkeypatch):
 
     monkeypatch.setitem(DATASETS, "ones", ones)
     assert load("ones", size=3, count=4).train.shape == (4, 3, 3, 1)
+
+
+def test_text_is_ascii_of_files_that_do_not_mix():
+    data = load("text", size=64)
+    assert data.train.shape[1:] == data.test.shape[1:] == (1, 64, 1)
+    assert min(len(data.train), len(data.test)) > 1000
+    assert max(data.train.max(), data.test.max()) < 128
+    assert load("text", size=64).sha256() == data.sha256()
+    assert "scikit-learn" in data.title
+    with pytest.raises(FFCError, match="data set 'text', size: no file of it has 100000000 bytes; give a smaller size"):
+        load("text", size=10**8)

@@ -8,6 +8,7 @@ from ffc.core.errors import FFCError
 from ffc.core.named import FIXED
 from ffc.data import Dataset
 from ffc.models.densenet import DenseNet
+from ffc.models.flow import Flow
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.paper import experiments
@@ -142,6 +143,34 @@ def test_a_record_says_which_solver_was_chosen(folder, sequential, entry):
     assert record.meta["chosen"]["solver"] in FIXED
     assert (record["certified"] == 16).all()
     np.testing.assert_allclose(record["samples"], Record.load(sequential)["samples"], atol=1e-4)
+
+
+FLOW_SOLVERS = {
+    "sequential": {},
+    "cached": {},
+    "jacobi": {"guess": "row_above"},
+    "chained": {"window": [4, 2], "above": [1]},
+    "raced": {"solver": "chained"},
+    "auto": {"guess": "row_above"},
+}
+
+
+def test_a_flow_is_sampled_link_by_link(folder):
+    model = Flow((4, 4, 1), patch=2, blocks=2, width=8, layers=1, heads=1)
+    params = jax.tree.map(lambda a: np.asarray(a) + np.float32(0.1), model.init(jax.random.key(0)))
+    checkpoints.save(folder / "flow.flax", model, params, {})
+    job = {"task": "made_mnist", "settings": {"batch": 2, "solvers": FLOW_SOLVERS}, "seed": 0, "repeats": 1}
+    job |= {"checkpoint": folder / "flow.flax"}
+    experiments.run(solver="sequential", **job).save(folder / "in_order.npz")
+    for name in FLOW_SOLVERS:
+        record = experiments.run(solver=name, **job, reference=folder / "in_order.npz")
+        assert (record["certified"] == 8).all()
+        assert record["proven"].all()
+        np.testing.assert_array_equal(record["max_difference"], 0)
+        np.testing.assert_array_equal(record["error_l2"][-1], 0)
+        np.testing.assert_array_equal(record["snapshots"][-1], record["pictures"])
+        assert record.meta.get("chosen", {"solver": "chained"})["solver"] in ("chained", "jacobi")
+        assert ("chosen" in record.meta) == (name in ("raced", "auto"))
 
 
 def test_a_solver_may_have_a_system_of_its_own(folder):

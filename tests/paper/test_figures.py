@@ -268,6 +268,23 @@ def test_times_by_size_have_a_panel_for_each_and_a_ring_where_the_race_chose(dra
     assert [(ring.get_color(), list(ring.get_xdata())) for ring in rings] == [("#d55e00", [1, 4])]
 
 
+def test_tokens_have_iterations_above_their_times():
+    rows = [
+        {"axis": axis, "at": at, "way": way, "seconds": np.array([1.0, 2.0]) * at, "iterations": count}
+        | {"certified": True, "max_difference": 0.0, "chosen": way == "drafted"}
+        for axis, at in [("temperature", 0.5), ("temperature", 1), ("length", 64), ("width", 32)]
+        for way, count in [("cached", 64), ("drafted", 16)]
+    ]
+    arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    labels = {"drafted": "GS-Jacobi, 8 tokens, drafted"}
+    found = synthetic.record(arrays, "text", "scaling", checkpoint=synthetic.WEIGHTS, labels=labels)
+    counts, *_, seconds, _, _ = figures.scaling.sampling({"sampling": found}).axes
+    assert counts.get_ylabel() == "iterations"
+    assert [list(line.get_ydata()) for line in counts.get_lines()] == [[64, 64], [16, 16]]
+    assert list(curves_of(seconds)) == ["Sequential, cached", "GS-Jacobi, 8 tokens, drafted"]
+    assert (seconds.get_xlabel(), seconds.get_xscale()) == ("temperature", "linear")
+
+
 def test_without_training_the_learning_curves_say_so():
     found = synthetic.everything()
     once = {name: [value[0]] for name, value in synthetic.CURVES.items()}  # a single point is no curve

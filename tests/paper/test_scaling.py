@@ -11,9 +11,10 @@ from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.models.pixelcnnpp.widen import widen
 from ffc.paper.experiments import scaling
+from ffc.paper.experiments.scaling import pixels
 from ffc.store import checkpoints
 
-WAYS = [*scaling.WAYS, scaling.DRAFTED]
+WAYS = [*pixels.WAYS, pixels.DRAFTED]
 SETTINGS = {"sizes": [8], "batches": [1], "filters": [4], "system": {"quantize": "8bit"}}
 
 

@@ -12,7 +12,7 @@ import pytest
 from places import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = ("drafts", "gradients", "modes", "own_task", "recurrences", "sampling")
+PAGES = ("drafts", "flows", "gradients", "modes", "own_task", "recurrences", "sampling", "tokens")
 EXAMPLES = [*sorted((DOCS / "examples").glob("*.md")), *(DOCS / f"{name}.md" for name in PAGES)]
 
 

@@ -94,7 +94,7 @@ def changed(path: str, value) -> dict:
         (
             "scaling.task",
             "made_mnist",
-            "made_mnist is no task of PixelCNN++ here; the preset has pixelcnnpp_cifar10, pixel",
+            "made_mnist is no task of pixelcnnpp or transformer here; the preset has pixelcnnpp_cifar10, pixel",
         ),
         ("tasks.made_mnist.system", {"quantize": "8bit"}, "tasks.made_mnist.system: unknown key"),
         ("tasks.pixelcnnpp_mnist.system", {"quantize": "8bits"}, "'8bits' is unknown (did you mean 8bit?)"),
@@ -230,7 +230,10 @@ def test_the_schema_knows_what_the_library_knows():
         assert sizes == {field.name for field in dataclasses.fields(model_class(kind))} - {"shape", "classes"}
     assert tuple(kinds["guess"]["enum"]) == guess.NAMES
     system = kinds["system"]["properties"]
-    assert {name: tuple(option["enum"]) for name, option in system.items()} == model_class("pixelcnnpp").options
+    words = {name: tuple(option["enum"]) for name, option in system.items() if "enum" in option}
+    pixels, flow = (model_class(kind).options for kind in ("pixelcnnpp", "flow"))
+    assert words == {name: tuple(dict.fromkeys((*pixels[name], *flow.get(name, ())))) for name in pixels}
+    assert system.keys() - words.keys() == model_class("transformer").options.keys()
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)

@@ -14,7 +14,7 @@ import numpy as np
 from ffc.core.errors import FFCError
 from ffc.core.history import each
 from ffc.core.measure import timed_repeats
-from ffc.core.named import AUTO, entry_of, solver_by_name
+from ffc.core.named import entry_of, is_chosen, solver_by_name
 from ffc.core.solve import RowAbove, solve
 from ffc.core.solvers import Solver
 from ffc.core.system import State, System, block_agreement, count_ties
@@ -81,8 +81,8 @@ def run(job: Job) -> Record:
         "change": np.asarray(history.change),
         **{name: np.asarray(array) for name, array in facts(checked).items()},
     }
-    chosen = {"chosen": entry_of(solver, system)} if AUTO in (job.kind, job.options.get("window")) else {}
-    options = {name: values[0] for name, values in model.options.items()} | job.system
+    chosen = {"chosen": entry_of(solver, system)} if is_chosen(job.kind, job.options.get("window")) else {}
+    options = model.default_options() | job.system
     return job.record(arrays, size=solution.size, system=options, checkpoint=checkpoint.meta, **chosen)
 
 
@@ -94,7 +94,8 @@ def system_of(job: Job, checkpoint: Checkpoint, options: dict[str, str]) -> Syst
 
 
 def solver_of(job: Job, system: System, guess: State | RowAbove | None = None) -> Solver:
-    options = {name: job.options[name] for name in ("window", "block", "draft", "together") if name in job.options}
+    names = ("window", "block", "draft", "together", "above")
+    options = {name: job.options[name] for name in names if name in job.options}
     return solver_by_name(job.kind, system, guess=guess, **options)
 
 

@@ -51,9 +51,9 @@ def plain_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def these_ticks(axis: Axis, values: Iterable[int]) -> None:
+def these_ticks(axis: Axis, values: Iterable[float]) -> None:
     """A tick at each of `values` and nowhere else."""
-    axis.set_ticks(values := list(values), [f"{value:,}" for value in values])
+    axis.set_ticks(values := list(values), [f"{value:,g}" for value in values])
     axis.set_minor_locator(NullLocator())
 
 

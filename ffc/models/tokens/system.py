@@ -1,0 +1,161 @@
+"""Sampling tokens from a network as a triangular system: a block is a token, a function of the tokens before it.
+
+The network is any function of tokens [batch, N] int32 that gives logits [batch, N, vocabulary], of which row i depends
+on the tokens before i alone. JAX must know it as a pytree, its weights as leaves: `jax.tree_util.Partial(f, weights)`
+of a plain function will do. A network with a cache has two methods more:
+
+    init_cache(batch, size) → cache                            for sequences of `size` tokens, leaves [batch, ...]
+    extend(cache, before, start) → (logits, cache)             rows start … start + w − 1, at the cost of w tokens
+
+`before` [batch, w] holds the token before each of these rows (−1 before row 0), and `start` [batch] each sample's own
+first row. Rows before it were extended by tokens that stand; of later ones the cache may hold what is out of date.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from ffc.core.errors import FFCError
+from ffc.core.system import Cache, State, System, take_blocks
+from ffc.models.tokens.choice import Choice
+from ffc.models.tokens.drafts import Cheap, KeptOrGuessed, chain
+
+#: Rounding errors of another order of summation, in logits.
+TIE = 1e-4
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False)
+class TokenSampling(System):
+    """State [batch, N] int32: tokens 0 … vocabulary − 1. Make it by `of`, which checks what it is given."""
+
+    network: Any
+    noise: jax.Array  # [batch, N, vocabulary]
+    choice: Choice
+    given: jax.Array  # [batch, N] int32: tokens of the prompt; −1 where the network chooses
+    cheap: Cheap | None  # a cheap model: first guesses and drafts
+
+    @classmethod
+    def of(
+        cls,
+        network: Any,
+        noise: ArrayLike,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        prompt: ArrayLike | None = None,
+        cheap: Cheap | None = None,
+    ) -> "TokenSampling":
+        """Sampling from `network` by standard Gumbel `noise` [batch, N, vocabulary], which decides every token.
+
+        `temperature`, `top_k` and `top_p` as `Choice` says. `prompt`: the first tokens, [length] or [batch, length].
+        `cheap`: a model that guesses tokens faster than the network (`ffc.models.tokens.drafts`).
+        Raises `FFCError` where a number, the prompt or the network does not fit.
+        """
+        noise = jnp.asarray(noise)
+        if noise.ndim != 3 or not noise.shape[2]:
+            raise FFCError(f"noise: it has the shape {noise.shape}; give Gumbel noise [batch, N, vocabulary]")
+        choice = Choice.of(noise.shape[2], temperature, top_k, top_p)
+        network, cheap = jax.tree.map(jnp.asarray, (network, cheap))
+        system = cls(network, noise, choice, _given(prompt, noise.shape), cheap)
+        found = jax.eval_shape(lambda system: system.logits(system.initial()), system).shape
+        if found != noise.shape:
+            raise FFCError(
+                f"network: it gives logits of the shape {found} for {noise.shape[1]} tokens; the noise is for "
+                f"{noise.shape}: let the vocabularies and lengths agree"
+            )
+        return system
+
+    @property
+    def size(self) -> int:
+        return self.noise.shape[1]
+
+    def logits(self, x: State) -> jax.Array:
+        """The network's [batch, N, vocabulary]."""
+        return self.network(x)
+
+    def initial(self) -> State:
+        """The prompt, and what the cheap model goes on with; zeros without one."""
+        free = jnp.maximum(self.given, 0)
+        return free if self.cheap is None else chain(self.cheap, self.choice, self.noise, self.given)
+
+    def example(self, key: jax.Array) -> State:
+        """Any tokens of the vocabulary, each as likely."""
+        return jax.random.randint(key, self.given.shape, 0, self.noise.shape[2], jnp.int32)
+
+    def sweep(self, x: State) -> State:
+        return self.sweep_outputs(x)[0]
+
+    def sweep_outputs(self, x: State) -> tuple[State, jax.Array]:
+        """The outputs are the logits."""
+        logits = self.logits(x)
+        return _chosen(self.choice, logits, self.noise, self.given), logits
+
+    def supports_window(self, count: int, stride: int) -> bool:
+        return stride == 1 and count < self.size and hasattr(self.network, "extend")
+
+    def init_cache(self, x: State) -> Cache:
+        return self.network.init_cache(*x.shape)
+
+    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
+        values, _, cache = self.window_outputs(cache, x, start, count)
+        return values, cache
+
+    def window_outputs(
+        self, cache: Cache, x: State, start: jax.Array, count: int
+    ) -> tuple[jax.Array, jax.Array, Cache]:
+        """The outputs are the logits."""
+        before = take_blocks(tokens_before(x), start, count)
+        logits, cache = self.network.extend(cache, before, start)
+        noise, given = (take_blocks(array, start, count) for array in (self.noise, self.given))
+        return _chosen(self.choice, logits, noise, given), logits, cache
+
+    def draft(self) -> KeptOrGuessed | None:
+        """By the cheap model; None where there is none."""
+        return None if self.cheap is None else KeptOrGuessed(self.cheap)
+
+    def select_samples(self, index: jax.Array) -> System:
+        return replace(self, noise=self.noise[index], given=self.given[index])
+
+    def with_median_noise(self) -> System:
+        """As much noise for every token: the likeliest is chosen."""
+        return replace(self, noise=jnp.zeros_like(self.noise))
+
+    def ties(self, x: State, tolerance: float = TIE) -> jax.Array:
+        return self.choice.ties(self.logits(x), self.noise, tolerance) & (self.given < 0)
+
+
+def tokens_before(x: jax.Array) -> jax.Array:
+    """The token before each of `x` [batch, N]; −1 before the first."""
+    return jnp.pad(x[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+
+
+def checked_tokens(name: str, tokens: ArrayLike, vocabulary: int) -> np.ndarray:
+    """`tokens` as int32, or `FFCError`, which calls them `name`, where they are none of the vocabulary's."""
+    found = np.asarray(tokens)
+    if found.size and not np.issubdtype(found.dtype, np.integer):
+        raise FFCError(f"{name}: it holds {found.dtype} numbers; give tokens, whole numbers 0 … {vocabulary - 1}")
+    if (outside := (found < 0) | (found >= vocabulary)).any():
+        raise FFCError(f"{name}: {found[outside][0]} is no token of this vocabulary; tokens are 0 … {vocabulary - 1}")
+    return found.astype(np.int32)
+
+
+def _given(prompt: ArrayLike | None, shape: Sequence[int]) -> jax.Array:
+    """[batch, N] int32: the prompt, and −1 behind it."""
+    batch, size, vocabulary = shape
+    tokens = checked_tokens("prompt", np.zeros(0, np.int32) if prompt is None else prompt, vocabulary)
+    if tokens.ndim not in (1, 2) or (tokens.ndim == 2 and len(tokens) != batch):
+        raise FFCError(f"prompt: it has the shape {tokens.shape}; give [length], or [{batch}, length] for this batch")
+    if tokens.shape[-1] > size:
+        raise FFCError(f"prompt: {tokens.shape[-1]} tokens are more than the context of {size}; give {size} at most")
+    free = jnp.full((batch, size - tokens.shape[-1]), -1, jnp.int32)
+    return jnp.concatenate([jnp.broadcast_to(tokens, (batch, tokens.shape[-1])), free], axis=1)
+
+
+def _chosen(choice: Choice, logits: jax.Array, noise: jax.Array, given: jax.Array) -> jax.Array:
+    return jnp.where(given >= 0, given, choice.tokens(logits, noise))
