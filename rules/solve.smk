@@ -150,6 +150,9 @@ rule scaling:
             "core",
             "models/base",
             "models/pixelcnnpp",
+            "models/transformer",
+            "models/tokens",
+            "models/attention",
             "paper/experiments/job",
             "paper/experiments/scaling",
         ),
@@ -173,6 +176,6 @@ rule scaling:
         seed=lambda wildcards: preset_of(wildcards, "seed"),
         repeats=lambda wildcards: preset_of(wildcards, "repeats"),
     message:
-        "Times of PixelCNN++ by image size, batch and width"
+        "Times of {params.task} by size"
     script:
         "../workflow/scripts/scaling.py"
