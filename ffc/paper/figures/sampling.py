@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from ffc.core.errors import FFCError
 from ffc.paper.figures.marks import clocks, log_to_zero, plain_ticks, stops
 from ffc.paper.figures.page import PAGE, add_footnote, add_legend, axes
-from ffc.paper.figures.style import GREY, in_order, is_beside, look, looks, of_kind, styled
+from ffc.paper.figures.style import GREY, in_order, is_beside, kind_of, look, looks, of_kind, styled
 from ffc.store.records import Record
 
 _ITERATIONS, _SECONDS = "parallel iterations", "wall-clock time (s)"
@@ -81,14 +81,17 @@ def strip(records: Mapping[str, Record], sample: int = 0) -> Figure:
 
 @styled
 def on_the_way(records: Mapping[str, Record], sample: int = 0) -> Figure:
-    """One sample at iterations 0, 5, …, 45 and the last: sequential above, Jacobi or another parallel solver below.
+    """One sample at iterations 0, 5, …, 45 and the last: sequential above, then Jacobi or another parallel solver, and
+    the drafted one if there is one.
 
     Of samples that are no pictures, it shows which of their blocks have their value.
     """
     ordered = in_order(records.values())
     parallel = [record for record in ordered if record.meta["kind"] not in _SEQUENTIAL]
     jacobi = [record for record in parallel if record.meta["kind"] == "jacobi"]
+    drafted = [record for record in parallel if kind_of(record) == "drafted"]
     rows = [*ordered[:1], *(jacobi or parallel)[:1]]
+    rows += [record for record in drafted[:1] if record is not rows[-1]]
     return _pictures(rows, sample) if all("snapshots" in row.arrays for row in rows) else _settled(rows, sample)
 
 

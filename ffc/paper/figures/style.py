@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib as mpl
 
+from ffc.paper.tasks import paper_of
 from ffc.store.records import Record
 from ffc.store.released import DENSENET
 
@@ -133,7 +134,7 @@ def look(record: Record) -> Look:
     notes += ["8-bit"] if _is_8bit(record) else []
     if "iterations" in options:
         notes.append(f"{options['iterations']} iterations")
-    outside = "; not in the paper" if drafted else ""
+    outside = "; not in the paper" if drafted and paper_of(record.meta) else ""
     label = f"{base.label} ({', '.join(notes)}{outside})" if notes else base.label
     faint = is_beside(record)
     marker = "s" if _is_8bit(record) else base.marker
