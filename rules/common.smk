@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path[:0] = [workflow.basedir, str(Path(workflow.basedir) / "workflow")]
 
@@ -29,6 +30,9 @@ try:
     check_config(config, PRESETS)
 except ConfigError as error:
     raise WorkflowError(error)
+
+# Presets that start one process for all solvers of a task, unless the repeats of each are shared among jobs.
+IN_ONE_PROCESS = [name for name, preset in PRESETS.items() if preset.get("one_process") and config["scatter"] == 1]
 
 # Names of tasks, of all presets.
 TASKS = sorted({task for preset in PRESETS.values() for task in preset["tasks"]})
@@ -59,6 +63,31 @@ def solver_settings(wildcards):
         )
     about = {"experiment": experiment_of(section), "solvers": {wildcards.solver: section["solvers"][wildcards.solver]}}
     return settings | about
+
+
+def told(*jobs):
+    """What workflow/scripts/solve.py is told of solvers of one task: their settings, and whose answer is the reference."""
+    return {
+        "task": jobs[0].task,
+        "settings": {job.solver: solver_settings(job) for job in jobs},
+        "references": {job.solver: reference_of(task_of(job), job.solver) for job in jobs},
+        "seed": preset_of(jobs[0], "seed"),
+        "repeats": preset_of(jobs[0], "repeats"),
+    }
+
+
+def together():
+    """The tasks whose solvers run in one process, as their preset wants it: the wildcards of each solver's job.
+
+    Those that others are held against come first.
+    """
+    found = []
+    for preset in IN_ONE_PROCESS:
+        for task, section in PRESETS[preset]["tasks"].items():
+            answers = {reference_of(section, solver) for solver in section["solvers"]}
+            ordered = sorted(section["solvers"], key=lambda solver: solver not in answers)
+            found.append([SimpleNamespace(preset=preset, task=task, solver=solver) for solver in ordered])
+    return found
 
 
 def sizes_settings(wildcards):

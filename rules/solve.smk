@@ -14,6 +14,7 @@ rule solve:
         "benchmarks/{preset}/solve/{task}/{solver}.tsv"
     wildcard_constraints:
         solver=r"(?!gradients_)\w+",
+        preset="|".join(name for name in PRESETS if name not in IN_ONE_PROCESS) or "(?!)",
     conda:
         "../envs/ffc.yaml"
     threads: all_cores()
@@ -22,13 +23,42 @@ rule solve:
         runtime=240,
         gpu=gpus,
     params:
-        settings=solver_settings,
-        seed=lambda wildcards: preset_of(wildcards, "seed"),
-        repeats=lambda wildcards: preset_of(wildcards, "repeats"),
+        told=told,
     message:
         "{wildcards.task} by {wildcards.solver}"
     script:
         "../workflow/scripts/solve.py"
+
+
+for jobs in together():
+
+    # Starting a process, and compiling what solvers share, takes longer than a small task.
+    rule:
+        name:
+            f"solve_{jobs[0].preset}_{jobs[0].task}"
+        input:
+            unpack(lambda wildcards, one=jobs[0]: solver_inputs(one)),
+            lib=lambda wildcards, one=jobs[0]: solver_library(one),
+            script=source("workflow/scripts/solve.py"),
+        output:
+            [f"results/{job.preset}/records/{job.task}/{job.solver}.npz" for job in jobs],
+        log:
+            f"logs/{jobs[0].preset}/solve/{jobs[0].task}.log",
+        benchmark:
+            f"benchmarks/{jobs[0].preset}/solve/{jobs[0].task}.tsv"
+        conda:
+            "../envs/ffc.yaml"
+        threads: all_cores()
+        resources:
+            mem_mb=lambda wildcards, attempt, one=jobs[0]: memory(one, attempt),
+            runtime=240,
+            gpu=gpus(jobs[0]),
+        params:
+            told=told(*jobs),
+        message:
+            f"{jobs[0].task} by {', '.join(job.solver for job in jobs)}"
+        script:
+            "../workflow/scripts/solve.py"
 
 
 if config["scatter"] > 1:
@@ -45,7 +75,7 @@ if config["scatter"] > 1:
             part=r"\d+",
             parts=r"\d+",
         params:
-            repeats=share_of_repeats,
+            told=lambda wildcards: told(wildcards) | {"repeats": share_of_repeats(wildcards)},
         message:
             "{wildcards.task} by {wildcards.solver}, {wildcards.part} of {wildcards.parts}"
 

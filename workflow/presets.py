@@ -152,11 +152,10 @@ def _check_scaling(preset: dict[str, Any]) -> None:
             f"{', '.join(fit) or 'none'}: name one, or add it"
         )
     axes, given = SCALING[kinds[task]], section.keys() - {"task", "system"}
-    if wrong := sorted(given.symmetric_difference(axes)):
-        missing = wrong[0] in axes
-        raise ConfigError(
-            f"{wrong[0]}: {'missing' if missing else 'unknown key'}; of {kinds[task]} it takes {', '.join(axes)}"
-        )
+    if unknown := sorted(given - {*axes}):
+        raise ConfigError(f"{unknown[0]}: unknown key; of {kinds[task]} it takes {', '.join(axes)}")
+    if not given:
+        raise ConfigError(f"{axes[0]}: missing; give one at least of {', '.join(axes)}")
 
 
 def reference_of(settings: dict[str, Any], solver: str) -> str | None:

@@ -96,6 +96,8 @@ def changed(path: str, value) -> dict:
             "made_mnist",
             "made_mnist is no task of pixelcnnpp or transformer here; the preset has pixelcnnpp_cifar10, pixel",
         ),
+        ("scaling.widths", [32], "scaling.widths: unknown key; of pixelcnnpp it takes sizes, batches, filters"),
+        ("scaling", {"task": "pixelcnnpp_mnist"}, "scaling.sizes: missing; give one at least of sizes, batches"),
         ("tasks.made_mnist.system", {"quantize": "8bit"}, "tasks.made_mnist.system: unknown key"),
         ("tasks.pixelcnnpp_mnist.system", {"quantize": "8bits"}, "'8bits' is unknown (did you mean 8bit?)"),
         ("tasks.pixelcnnpp_mnist.system", {"couple": "gumbel"}, "system.couple: unknown key (did you mean coupling?)"),

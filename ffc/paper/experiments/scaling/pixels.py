@@ -38,11 +38,11 @@ LABELS = {
 def points(settings: dict[str, Any], model: PixelCNNPP) -> Iterator[tuple[str, int, tuple[int, int, int]]]:
     """Each axis and value, with the (size, batch, filters) that it stands for."""
     size, filters = model.shape[0], model.filters
-    for value in settings["sizes"]:
+    for value in settings.get("sizes", []):
         yield "size", value, (value, 1, filters)
-    for value in settings["batches"]:
+    for value in settings.get("batches", []):
         yield "batch", value, (size, value, filters)
-    for value in settings["filters"]:
+    for value in settings.get("filters", []):
         yield "filters", value, (size, 1, value)
 
 

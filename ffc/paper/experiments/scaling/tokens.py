@@ -24,11 +24,11 @@ def points(settings: dict[str, Any], model: Transformer) -> Iterator[tuple[str, 
     The others are the checkpoint's own, and the temperature of `settings["system"]`.
     """
     own = settings.get("system", {}).get("temperature", 1.0)
-    for value in settings["temperatures"]:
+    for value in settings.get("temperatures", []):
         yield "temperature", value, (value, model.size, model.width)
-    for value in settings["lengths"]:
+    for value in settings.get("lengths", []):
         yield "length", value, (own, value, model.width)
-    for value in settings["widths"]:
+    for value in settings.get("widths", []):
         yield "width", value, (own, model.size, value)
 
 
