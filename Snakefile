@@ -15,6 +15,7 @@ report: os.environ.get("FFC_FIRST_PAGE", "workflow/report/workflow.rst")
 
 
 include: "rules/common.smk"
+include: "rules/common_solve.smk"
 include: "rules/common_notebooks.smk"
 include: "rules/common_authors.smk"
 include: "rules/common_reference.smk"
