@@ -31,14 +31,29 @@ def timed_repeats(
 
 
 def side_by_side(functions: Collection[Callable[[], Any]]) -> list[Any]:
-    """The results of functions that nobody times, ready on the device: on a CPU a thread each, as far as cores go.
+    """The results of functions that nobody times, ready on the device: on a CPU a thread for each core.
 
-    For what is mostly compilation, which takes one core. On another device they run in turn: its memory may not hold
-    two of them.
+    For what is mostly compilation, which takes one core. The calling thread does its share, and all where there is one
+    function. On another device they run in turn: its memory may not hold two of them.
     """
-    threads = os.cpu_count() or 1 if jax.default_backend() == "cpu" else 1
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda function: timed(function)[0], functions))
+    calls, results = list(functions), {}
+    threads = min(os.cpu_count() or 1, len(calls)) if jax.default_backend() == "cpu" else 1
+    waiting = iter(range(len(calls)))
+
+    def work() -> None:
+        try:
+            for i in waiting:
+                results[i] = timed(calls[i])[0]
+        finally:  # after an error, or Ctrl-C, nothing new is begun
+            for _ in waiting:
+                pass
+
+    with ThreadPoolExecutor(max(1, threads - 1)) as pool:
+        others = [pool.submit(work) for _ in range(threads - 1)]
+        work()
+        for other in others:
+            other.result()
+    return [results[i] for i in range(len(calls))]
 
 
 def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, np.ndarray]:

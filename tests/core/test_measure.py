@@ -1,5 +1,11 @@
 """Times: warm, and taken when the result is there."""
 
+import os
+import threading
+import time
+
+import pytest
+
 from ffc.core import measure
 
 
@@ -30,3 +36,24 @@ def test_calls_beside_the_first_are_over_before_a_second_is_timed():
 
 def test_results_of_calls_side_by_side_are_in_their_order():
     assert measure.side_by_side([lambda: 1, lambda: 2, lambda: 3]) == [1, 2, 3]
+
+
+def test_a_single_call_stays_in_its_thread():
+    mine = threading.get_ident()
+    assert measure.side_by_side([threading.get_ident]) == [mine]
+    assert measure.timed_repeats(threading.get_ident, 1)[0] == mine
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_after_an_error_nothing_new_is_begun(failing):
+    begun = []
+
+    def call(number):
+        begun.append(number)
+        if number == failing:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+
+    with pytest.raises(KeyboardInterrupt):
+        measure.side_by_side([lambda number=number: call(number) for number in range(40)])
+    assert len(begun) <= failing + 2 * (os.cpu_count() or 1)
