@@ -11,6 +11,7 @@ import yaml
 from places import ROOT
 from tiny import TINY, copy_to, plan, snakemake
 
+QUICK = yaml.safe_load((ROOT / "config/presets/quick.yaml").read_text())
 NOTEBOOKS = ("densenet", "made", "pixelcnnpp", "rnn_backprop", "scaling")
 
 
@@ -24,10 +25,11 @@ def test_quick_is_every_experiment_figure_table_and_the_report(project):
     jobs = plan(project, "quick")
     notebooks = {name: 1 for name in jobs if name.startswith("notebook_")}
     assert sorted(notebooks) == [f"notebook_quick_{name}" for name in NOTEBOOKS]
-    expected = {"solve": 31, "gradients": 2, "rnn_scaling": 1, "scaling": 1, "summary": 1, "table": 1, "report": 1}
+    solvers = {f"solve_quick_{task}": 1 for task in QUICK["tasks"]}  # one process for those of a task
+    expected = solvers | {"gradients": 2, "rnn_scaling": 1, "scaling": 1, "summary": 1, "table": 1, "report": 1}
     # Only what is trained needs data: the weights of the four sampling tasks are in the box.
     expected |= {"find_released": 1, "weights": 5, "data": 2, "train": 1}
-    assert jobs == expected | notebooks | {"quick": 1, "total": 53}
+    assert jobs == expected | notebooks | {"quick": 1, "total": 28}
     trained = plan(project, "quick", "--config", "checkpoints={mode: trained}")
     assert (trained["data"], trained["train"]) == (6, 5)
     assert "find_released" not in trained
@@ -44,7 +46,7 @@ def test_the_papers_preset_looks_for_released_checkpoints_and_trains_only_if_tol
 
 def test_any_file_can_be_asked_for(project):
     jobs = plan(project, "results/quick/records/rnn/gradients_jacobi.npz")
-    assert jobs == {"data": 1, "solve": 1, "gradients": 1, "total": 3}
+    assert jobs == {"data": 1, "solve_quick_rnn": 1, "gradients": 1, "total": 3}
 
 
 @pytest.mark.parametrize(
