@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import sizes
 import yaml
 from tasks import SCALING, problem_of, section_of
 
@@ -151,6 +152,8 @@ def _check_scaling(preset: dict[str, Any]) -> None:
             f"task: {task} is no task of {' or '.join(SCALING)} here{_nearest(task, fit)}; the preset has "
             f"{', '.join(fit) or 'none'}: name one, or add it"
         )
+    if problem := sizes.problem_of_lengths(section, preset["tasks"][task]):
+        raise ConfigError(problem)
     axes, given = SCALING[kinds[task]], section.keys() - {"task", "system"}
     if unknown := sorted(given - {*axes}):
         raise ConfigError(f"{unknown[0]}: unknown key; of {kinds[task]} it takes {', '.join(axes)}")
@@ -190,16 +193,8 @@ def _check_sizes(settings: dict[str, Any]) -> None:
             "train_data: of weights that are trained where a released file lacks; give both, or only data:"
         )
     rows = settings["data"].get("size", NATIVE_ROWS.get(settings["data"]["name"]))
-    if settings.get("model", {}).get("kind") != "pixelcnnpp" or rows is None:
-        return
-    for name, solver in settings["solvers"].items():
-        window, block = solver.get("window", 1), solver.get("block", 1)
-        if isinstance(window, int) and window > rows:
-            raise ConfigError(f"solvers.{name}.window: {window} rows, but the images have {rows}; give 1 … {rows}")
-        if rows**2 % block:
-            raise ConfigError(
-                f"solvers.{name}.block: {block} does not divide the image's {rows**2} pixels; a row has {rows}"
-            )
+    if problem := sizes.problem_of(settings, rows):
+        raise ConfigError(problem)
 
 
 def _schema_for(preset: Any) -> dict[str, Any]:

@@ -15,10 +15,10 @@ import numpy as np
 
 from ffc import __version__
 from ffc.cli import animate, given, models, options, train
-from ffc.cli.terminal import make_tolerant
+from ffc.cli.terminal import make_tolerant, readable
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
-from ffc.core.named import NAMES, fitting, solver_by_name
+from ffc.core.named import AUTO, NAMES, fitting, solver_by_name
 from ffc.store.compiled import cache_folder, keep_compiled
 
 #: What a batch is drawn by, of the words of a command.
@@ -63,8 +63,6 @@ def sample(arguments: argparse.Namespace) -> int:
     if arguments.batches > 1:
         return _sample_many(arguments)
     kept = [path for path in (arguments.out, arguments.image, arguments.animate) if path]
-    if not kept:
-        raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif")
     for path in kept:
         check_writable(path)
     from ffc.cli.stream import fetch, outcome
@@ -74,6 +72,8 @@ def sample(arguments: argparse.Namespace) -> int:
     from ffc.store.records import Record, provenance
 
     checkpoint, system = given.load(arguments)
+    if not kept and checkpoint.model.has_pictures:
+        raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif")
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     draft, together = arguments.draft, arguments.together
     solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess, draft, together)
@@ -97,9 +97,10 @@ def sample(arguments: argparse.Namespace) -> int:
     if arguments.image:
         write_image(arguments.image, np.asarray(model.pictures(arrays["samples"])))
     if not arguments.quiet:
-        sys.stdout.writelines(map("{!r}\n".format, model.text(arrays["samples"])))
-        iterations = arrays["iterations"].max()
-        print(f"{kept[0]}: {solution.message}; {iterations} iterations, {seconds[0]:.3g} s", flush=True)
+        sys.stdout.writelines(readable(model.text(arrays["samples"])))
+        iterations, raced = arrays["iterations"].max(), f" by {solver}" if arguments.solver == AUTO else ""
+        head = f"{kept[0]}: " if kept else ""
+        print(f"{head}{solution.message}; {iterations} iterations{raced}, {seconds[0]:.3g} s", flush=True)
     if arguments.animate:
         animate.write(arguments, model, system, solver, guess)
     return DONE if solution.exact else NOT_EXACT

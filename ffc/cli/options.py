@@ -16,8 +16,9 @@ SYSTEM = {
     "quantize": "PixelCNN++: none (default), or 8bit (default in the box): round to 256 levels inside the system; "
     "flow: 12bit (default): round to multiples of 2**-12, or none",
     "coupling": "PixelCNN++: gumbel (default, the paper's) or inverse_cdf: how noise becomes pixels",
-    "temperature": "transformer: a number from 0 (always the likeliest token) on (default: 1)",
+    "temperature": "transformer: 0 (always the likeliest token) or more (default: 1)",
     "top_k": "transformer: choose among the K likeliest tokens alone (default: all)",
+    "prompt": "transformer of texts: the text that the samples begin with",
     "top_p": "transformer: choose among the likeliest tokens that have the probability P together (default: all)",
 }
 

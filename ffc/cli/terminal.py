@@ -3,6 +3,7 @@
 import codecs
 import sys
 
+_HIDDEN = "\N{REPLACEMENT CHARACTER}"
 _PLAIN = str.maketrans({"λ": "lambda", "×": "x", "–": "-", "−": "-", "…": "...", "’": "'", "—": "-"})
 
 
@@ -15,6 +16,14 @@ def make_tolerant() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # not what a program may have put in their place
             stream.reconfigure(errors="ffc.plain")
+
+
+def readable(texts: list[str]) -> list[str]:
+    """Lines to print: each text after a rule with its number, and a sign for each letter that no terminal shows."""
+    shown = (
+        "".join(letter if letter.isprintable() or letter in "\n\t" else _HIDDEN for letter in text) for text in texts
+    )
+    return [f"--- {number}\n{text}\n" for number, text in enumerate(shown, 1)]
 
 
 def _plainly(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
 def train(arguments: argparse.Namespace) -> int:
     """Train, and write the checkpoint; the state lies beside it until it is there."""
     from ffc.cli.files import check_writable
-    from ffc.models import Sampler, model_class
+    from ffc.models import Sampler, build
     from ffc.training import train_checkpoint
 
     out, section = arguments.out, settings(arguments)
@@ -76,10 +76,13 @@ def train(arguments: argparse.Namespace) -> int:
         if state.is_dir():
             print(f"{state}: holds what is trained so far; the same command goes on from there", file=sys.stderr)
         raise
-    loss = f"{result.metrics['test_loss']:.4g} {result.metrics['unit']} on {len(dataset.test)} test images"
+    loss = f"{result.metrics['test_loss']:.4g} {result.metrics['unit']} on {len(dataset.test)} samples for testing"
     print(f"{out}: {loss} after {result.metrics['best_step']} steps, {result.seconds:.0f} s")
-    if issubclass(model_class(arguments.kind), Sampler):
-        print(f"ffc sample {out} --image samples.png draws from it")
+    built = build(model, dataset.shape, dataset.classes)
+    if isinstance(built, Sampler):
+        own = f" --model {arguments.kind}" if ":" in arguments.kind else ""
+        kept = "--image samples.png" if built.has_pictures else "--out samples.npz"
+        print(f"ffc sample {out}{own} {kept} draws from it")
     return 0
 
 

@@ -99,16 +99,29 @@ class Number:
         raise FFCError(f"system option {name}: expected {expected}, not {value!r}")
 
 
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """An option of a system that is a text."""
+
+    default: str  # what leaving it out means
+
+    def read(self, name: str, value: Any) -> str:
+        """`value`, or `FFCError` where it is no text."""
+        if not isinstance(value, str):
+            raise FFCError(f"system option {name}: expected a text, not {value!r}")
+        return value
+
+
 class Sampler(Model):
     """An autoregressive model: it turns noise into samples by solving a triangular system."""
 
     #: Keyword arguments of `system` that change the system: words that each may be, of which the first is the default;
-    #: or a `Number`.
-    options: ClassVar[dict[str, "tuple[str, ...] | Number"]] = {}
+    #: or a `Number` or `Text`.
+    options: ClassVar[dict[str, "tuple[str, ...] | Number | Text"]] = {}
 
     def default_options(self) -> dict[str, str]:
         """What `system` is without `options`."""
-        return {name: known.default if isinstance(known, Number) else known[0] for name, known in self.options.items()}
+        return {name: known[0] if isinstance(known, tuple) else known.default for name, known in self.options.items()}
 
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
         """What a batch of samples is made from: [batch, …] float32, one row for each sample."""
@@ -132,8 +145,8 @@ class Sampler(Model):
                     + (f"it has {', '.join(self.options)}" if self.options else "leave it out")
                 )
             known = self.options[name]
-            given[name] = known.read(name, value) if isinstance(known, Number) else value
-            if not isinstance(known, Number) and value not in known:
+            given[name] = value if isinstance(known, tuple) else known.read(name, value)
+            if isinstance(known, tuple) and value not in known:
                 raise FFCError(f"system option {name}: {value!r} is unknown; {self.kind} takes {', '.join(known)}")
         return self.system(params, u, **given)
 

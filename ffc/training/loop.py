@@ -176,7 +176,7 @@ class _Run:
         pace = progress.step / progress.seconds
         return (
             f"step {progress.step}/{self.settings.steps}: {self.model.unit} {row['train_loss']:.4f} in training, "
-            f"{valid:.4f} on held-out images; {pace:.1f} steps/s"
+            f"{valid:.4f} on held-out data; {pace:.1f} steps/s"
         )
 
     def result(self, progress: Progress) -> TrainResult:

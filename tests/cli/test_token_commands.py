@@ -1,6 +1,5 @@
 """The command line on texts: a transformer is trained, sampled by any solver, and read."""
 
-import ast
 import json
 import re
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from ffc.cli import main as cli
+from ffc.cli.terminal import readable
 from ffc.models.transformer import Transformer
 from ffc.store import checkpoints
 
@@ -32,15 +32,25 @@ def test_a_text_is_drawn_and_printed(text, tmp_path, capsys):
     for solver in (("cached",), ("gs_jacobi", "--draft")):
         out = tmp_path / f"{solver[0]}.npz"
         assert run("sample", text, *words, "--solver", *solver, "--out", out) == cli.DONE
-        *texts, told = capsys.readouterr().out.splitlines()
+        *texts, told = capsys.readouterr().out.splitlines(keepends=True)
         assert "certified" in told
         with np.load(out) as file:
             assert json.loads(str(file["__meta__"]))["system"] == {"temperature": "0.5", "top_k": "20", "top_p": "0.9"}
-            assert [ast.literal_eval(line) for line in texts] == [
-                bytes(row.ravel().tolist()).decode() for row in file["samples"]
-            ]
+            rows = [bytes(row.ravel().tolist()).decode() for row in file["samples"]]
+        assert "".join(texts) == "".join(readable(rows))
         drawn.append(texts)
     assert drawn[0] == drawn[1]
+
+
+def test_a_text_is_printed_without_a_file_and_goes_on_from_a_prompt(text, capsys):
+    assert run("sample", text, "--prompt", "To be", "--batch", 1, "--solver", "auto") == cli.DONE
+    printed = capsys.readouterr().out
+    assert printed.startswith("--- 1\nTo be")
+    assert re.search(r"certified.* iterations by \w+\(", printed)
+
+
+def test_letters_that_no_terminal_shows_are_replaced():
+    assert readable(["a\tb\nc\x00\x1b[1m", "é"]) == ["--- 1\na\tb\nc\ufffd\ufffd[1m\n", "--- 2\né\n"]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +58,10 @@ def test_a_text_is_drawn_and_printed(text, tmp_path, capsys):
     [
         (("--image", "a.png"), "--image: the samples of this transformer are no pictures; leave it out"),
         (("--temperature", "warm"), "system option temperature: expected a number, not 'warm'"),
-        (("--temperature", "-1"), "temperature: -1.0; give a number from 0"),
+        (("--temperature", "-1"), "temperature: -1.0; give a finite number, 0"),
+        (("--temperature", "inf"), "temperature: inf; give a finite number, 0"),
+        (("--prompt", "naïve"), "prompt: 'ï' has bytes that are none of the 128 tokens; leave it out"),
+        (("--prompt", 17 * "a"), "prompt: 17 tokens are more than the context of 16; give 16 at most"),
         (("--quantize", "8bit"), "system option quantize: transformer has none of that name"),
     ],
 )

@@ -146,8 +146,8 @@ def test_types_stay_where_64_bits_are_enabled():
 
 MISTAKES = {
     "shape": ({"shape": (4, 4)}, "expected (height, width, channels)"),
-    "patch": ({"patch": 3}, "images of 4×6 are not two patches"),
-    "one patch": ({"shape": (4, 4, 1), "patch": 4}, "images of 4×4 are not two patches"),
+    "patch": ({"patch": 3}, "patches of 3×3 must divide images of 4×6, into two at least"),
+    "one patch": ({"shape": (4, 4, 1), "patch": 4}, "patches of 4×4 must divide images of 4×4, into two at least"),
     "heads": ({"heads": 3}, "3 heads do not divide a width of 8"),
     "layers": ({"layers": 0}, "layers is 0"),
 }

@@ -198,10 +198,10 @@ def test_any_function_of_tokens_is_a_network():
     [
         ({"prompt": [0] * 13}, "prompt: 13 tokens are more than the context of 12; give 12 at most"),
         ({"prompt": [1, 5]}, "prompt: 5 is no token of this vocabulary; tokens are 0 … 4"),
-        ({"prompt": [0.5]}, "prompt: it holds float64 numbers; give tokens"),
+        ({"prompt": [0.5]}, "prompt: it holds float64; give tokens"),
         ({"prompt": [[0]] * 2}, r"prompt: it has the shape \(2, 1\); give \[length\], or \[3, length\]"),
-        ({"prompt": "a"}, "prompt: 97 is no token of this vocabulary"),
-        ({"temperature": -1}, "temperature: -1; give a number from 0"),
+        ({"prompt": "a"}, "prompt: 'a' has bytes that are none of the 5 tokens"),
+        ({"temperature": -1}, "temperature: -1; give a finite number"),
         ({"temperature": float("nan")}, "temperature: nan; give"),
         ({"top_p": 0}, "top_p: 0; give a probability above 0, at most 1"),
         ({"top_p": 1.5}, "top_p: 1.5; give"),

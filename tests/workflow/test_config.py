@@ -26,9 +26,9 @@ SCHEMA = yaml.safe_load((SCHEMAS / "preset.schema.yaml").read_text())
 OWN = {key: value for key, value in QUICK["tasks"]["made_mnist"].items() if key != "paper"}
 
 
-def changed(path: str, value) -> dict:
-    """The quick preset with one key set, or taken away (`...`)."""
-    preset = json.loads(json.dumps(QUICK))  # no section shared, as by YAML anchors
+def changed(path: str, value, preset: dict = QUICK) -> dict:
+    """A preset, quick unless given, with one key set, or taken away (`...`)."""
+    preset = json.loads(json.dumps(preset))  # no section shared, as by YAML anchors
     *parents, last = path.split(".")
     section = preset
     for key in parents:
@@ -98,6 +98,7 @@ def changed(path: str, value) -> dict:
         ),
         ("scaling.widths", [32], "scaling.widths: unknown key; of pixelcnnpp it takes sizes, batches, filters"),
         ("scaling", {"task": "pixelcnnpp_mnist"}, "scaling.sizes: missing; give one at least of sizes, batches"),
+        ("tasks.made_mnist.solvers.chained", {}, "solvers.chained: chained is for a chain of systems, such as a flow"),
         ("tasks.made_mnist.system", {"quantize": "8bit"}, "tasks.made_mnist.system: unknown key"),
         ("tasks.pixelcnnpp_mnist.system", {"quantize": "8bits"}, "'8bits' is unknown (did you mean 8bit?)"),
         ("tasks.pixelcnnpp_mnist.system", {"couple": "gumbel"}, "system.couple: unknown key (did you mean coupling?)"),
@@ -203,6 +204,28 @@ def test_a_presets_cifar10_becomes_that_of_jpeg_files_by_the_readmes_command(tmp
     cifar = [section for section in sections if section["name"].startswith("cifar10")]
     assert len(cifar) == 3
     assert all(section["name"] == "cifar10-jpeg" and "download" not in section for section in cifar)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("tasks.flow.model.patch", 3, "model.patch: 3 does not divide the 28 rows"),
+        ("tasks.flow.solvers.chained.window", [16, 16], "chained.window: 2 windows for 4 blocks of the flow"),
+        ("tasks.flow.solvers.chained.window", [16, 16, 16, 197], "chained.window: 197 is more than the 196 patches"),
+        ("tasks.flow.solvers.chained.above", [4], "chained.above: 4; the links of this flow are 0 … 3"),
+        ("tasks.flow.system", {"temperature": 1}, "tasks.flow.system.temperature: unknown key; expected quantize"),
+        ("tasks.text.system", {"quantize": "none"}, "tasks.text.system.quantize: unknown key"),
+        ("tasks.text.system", {"top_k": 129}, "tasks.text.system.top_k: 129 of 128 tokens"),
+        ("tasks.text.solvers.chained", {}, "solvers.chained: chained is for a chain"),
+        ("scaling.lengths", [256], "scaling.lengths: 256; the texts of its task have 128 bytes"),
+    ],
+)
+def test_what_tokens_and_flows_cannot_be_is_found_before_training(tmp_path, path, value, message):
+    preset = yaml.safe_load((PRESETS / "beyond.yaml").read_text())
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(changed(path, value, preset)))
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load_preset(file)
 
 
 def test_quick_needs_no_network():

@@ -56,8 +56,8 @@ class Flow(Sampler):
         if any(side % self.patch for side in self.shape[:2]) or self.sizes.patches < 2:
             height, width, _ = self.shape
             raise FFCError(
-                f"Flow: images of {height}×{width} are not two patches of {self.patch}×{self.patch} or more; give a "
-                "patch that divides both sides"
+                f"Flow: patches of {self.patch}×{self.patch} must divide images of {height}×{width}, into two at "
+                "least; give another patch"
             )
         if self.width % self.heads:
             raise FFCError(f"Flow: {self.heads} heads do not divide a width of {self.width}; give a divisor")

@@ -139,7 +139,7 @@ def checked_tokens(name: str, tokens: ArrayLike, vocabulary: int) -> np.ndarray:
     """`tokens` as int32, or `FFCError`, which calls them `name`, where they are none of the vocabulary's."""
     found = np.asarray(tokens)
     if found.size and not np.issubdtype(found.dtype, np.integer):
-        raise FFCError(f"{name}: it holds {found.dtype} numbers; give tokens, whole numbers 0 … {vocabulary - 1}")
+        raise FFCError(f"{name}: it holds {found.dtype}; give tokens, whole numbers 0 … {vocabulary - 1}")
     if (outside := (found < 0) | (found >= vocabulary)).any():
         raise FFCError(f"{name}: {found[outside][0]} is no token of this vocabulary; tokens are 0 … {vocabulary - 1}")
     return found.astype(np.int32)

@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from ffc.core.errors import FFCError
 from ffc.core.keys import reproducible
 from ffc.core.system import State
-from ffc.models.base import Normal, Number, Params, Sampler, cast, draw
+from ffc.models.base import Normal, Number, Params, Sampler, Text, cast, draw
 from ffc.models.tokens import Cheap, TokenSampling
 from ffc.models.tokens.system import checked_tokens
 from ffc.models.transformer.network import Decoder, fresh
@@ -45,6 +45,7 @@ class Transformer(Sampler):
         "temperature": Number(float, "1"),
         "top_k": Number(int, "all"),
         "top_p": Number(float, "all"),
+        "prompt": Text(""),
     }
 
     def __post_init__(self) -> None:
@@ -193,7 +194,9 @@ class Transformer(Sampler):
     def _encoded(self, prompt: str) -> np.ndarray:
         if not self.is_text:
             raise FFCError("prompt: this transformer draws images; give the levels of the first entries, not a text")
-        return checked_tokens("prompt", np.frombuffer(prompt.encode(), np.uint8), self.levels)
+        if beyond := next((letter for letter in prompt if max(letter.encode()) >= self.levels), None):
+            raise FFCError(f"prompt: {beyond!r} has bytes that are none of the {self.levels} tokens; leave it out")
+        return np.frombuffer(prompt.encode(), np.uint8)
 
     def _network(self, params: Params) -> Decoder:
         network = {name: part for name, part in params.items() if name != "cheap"}

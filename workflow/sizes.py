@@ -1,0 +1,65 @@
+"""What a preset says of sizes that cannot be: found before anything is trained.
+
+Nothing here imports `ffc`, as in `presets.py`. Each function gives what is wrong, beginning with the key, or None.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Defaults of the library's models.
+_PATCH, _BLOCKS, _LEVELS = 4, 4, 256
+
+
+def problem_of(settings: Mapping[str, Any], rows: int | None) -> str | None:
+    """Of a task whose images have so many `rows` (None: not known yet)."""
+    kind = settings.get("model", {}).get("kind", "")
+    if kind == "flow":
+        return _of_a_flow(settings, rows)
+    if kind == "pixelcnnpp" and rows and (problem := _of_pixels(settings, rows)):
+        return problem
+    if ":" not in kind and (name := next(iter(_chained(settings)), None)):
+        return f"solvers.{name}: chained is for a chain of systems, such as a flow; {kind} is none: take gs_jacobi"
+    levels = settings.get("model", {}).get("levels", _LEVELS)
+    if kind == "transformer" and (most := settings.get("system", {}).get("top_k", 1)) > levels:
+        return f"system.top_k: {most} of {levels} tokens cannot be left; give 1 … {levels}"
+    return None
+
+
+def problem_of_lengths(scaling: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """Of the section `scaling`, whose task has these `settings`."""
+    data, longest = settings["data"], max(scaling.get("lengths", [0]))
+    if data["name"] == "text" and longest > data.get("size", longest):
+        return f"lengths: {longest}; the texts of its task have {data['size']} bytes: give that many, or fewer"
+    return None
+
+
+def _of_pixels(settings: Mapping[str, Any], rows: int) -> str | None:
+    """Windows and blocks must fit the image."""
+    for name, solver in settings["solvers"].items():
+        window, block = solver.get("window", 1), solver.get("block", 1)
+        if isinstance(window, int) and window > rows:
+            return f"solvers.{name}.window: {window} rows, but the images have {rows}; give 1 … {rows}"
+        if rows**2 % block:
+            return f"solvers.{name}.block: {block} does not divide the image's {rows**2} pixels; a row has {rows}"
+    return None
+
+
+def _of_a_flow(settings: Mapping[str, Any], rows: int | None) -> str | None:
+    model = settings["model"]
+    patch, blocks = model.get("patch", _PATCH), model.get("blocks", _BLOCKS)
+    if rows and rows % patch:
+        return f"model.patch: {patch} does not divide the {rows} rows of the images; give a divisor"
+    for name, solver in _chained(settings).items():
+        window, above = solver.get("window", "auto"), solver.get("above", [])
+        if window != "auto" and len(window) != blocks:
+            return f"solvers.{name}.window: {len(window)} windows for {blocks} blocks of the flow; give one for each"
+        if window != "auto" and rows and max(window) > (rows // patch) ** 2:
+            return f"solvers.{name}.window: {max(window)} is more than the {(rows // patch) ** 2} patches of an image"
+        if above and max(above) >= blocks:
+            return f"solvers.{name}.above: {max(above)}; the links of this flow are 0 … {blocks - 1}"
+    return None
+
+
+def _chained(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The entries of the solver `chained`."""
+    return {name: entry for name, entry in settings["solvers"].items() if entry.get("solver", name) == "chained"}
