@@ -19,7 +19,12 @@ def checkpoint(arguments: argparse.Namespace) -> "Checkpoint":
 
     if arguments.model is not None:
         model_class(arguments.model)
-    return file_or_box(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    found = file_or_box(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    shape = getattr(found.model, "shape", None)
+    if arguments.size and shape and tuple(shape)[: len(arguments.size)] != arguments.size:
+        own, asked = ("×".join(map(str, sides)) for sides in (shape, arguments.size))
+        raise FFCError(f"--size {asked}: {arguments.checkpoint} says that its samples are of {own}; leave --size out")
+    return found
 
 
 def file_or_box(path: Path, size: Any = None, trunc_lambda: float | None = None) -> "Checkpoint":

@@ -108,6 +108,10 @@ def test_what_was_measured_fills_in_what_was_not_said(monkeypatch, words, window
             ("sample", NAME, "--image", "a.png", "--window", 2),
             "--window belongs to --solver gs_jacobi or chained, not auto",
         ),
+        (
+            ("sample", NAME, "--image", "a.png", "--size", "14x14"),
+            "--size 14×14: made-mnist says that its samples are of 28",
+        ),
         ((*SMALL, "--out", "a.pth"), "a.pth: weights are saved as .flax"),
         ((*SMALL, "--out", "a.flax", "--start", "minst"), "minst: no model of that name is in the box"),
         ((*SMALL, "--out", "a.flax", "--start", NAME), "and what is trained is MADE(shape=(8, 8, 1)"),
