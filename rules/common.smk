@@ -143,7 +143,7 @@ def require_gpu():
     raise WorkflowError(
         "Jobs of this run ask for a GPU, and this machine shows none (nvidia-smi -L).",
         *(f"Without one, {cost}." for cost in costs),
-        "`snakemake quick` needs none and takes minutes, `laptop` an hour or two on real data; `small` is for one GPU.",
+        "`snakemake quick` needs none and takes minutes, `laptop` about half an hour on real data; `small` is for one GPU.",
         "To go on all the same: --config without_gpu=True",
     )
 
