@@ -1,13 +1,17 @@
 """Sequential neural computation, solved in parallel and exactly."""
 
-from ffc.core.check import check
-from ffc.core.drafts import Draft, Evaluated
-from ffc.core.errors import FFCError
-from ffc.core.history import Trace
-from ffc.core.solution import Solution, Status
-from ffc.core.solve import Exact, RowAbove, Tolerance, solve
-from ffc.core.solvers import Chained, GSJacobi, Jacobi, JacobiGS, Sequential
-from ffc.core.system import System
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ffc.core.check import check
+    from ffc.core.drafts import Draft, Evaluated
+    from ffc.core.errors import FFCError
+    from ffc.core.history import Trace
+    from ffc.core.solution import Solution, Status
+    from ffc.core.solve import Exact, RowAbove, Tolerance, solve
+    from ffc.core.solvers import Chained, GSJacobi, Jacobi, JacobiGS, Sequential
+    from ffc.core.system import System
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,3 +33,20 @@ __all__ = [
     "check",
     "solve",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What `__all__` names, from where it is imported above for tools that read code.
+
+    JAX takes seconds to import. Figures, tables and the first words of a command do without.
+    """
+    if name in __all__:
+        for module in ("errors", "solvers", "system", "drafts", "history", "solution", "solve", "check"):
+            found = vars(import_module(f"ffc.core.{module}"))
+            if name in found:
+                return found[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,15 +19,14 @@ def timed(function: Callable[[], Result]) -> tuple[Result, float]:
     return result, time.perf_counter() - began
 
 
-def timed_repeats(
-    function: Callable[[], Result], repeats: int, beside: Collection[Callable[[], Any]] = ()
-) -> tuple[Result, np.ndarray]:
-    """The result of `function()` and its seconds [repeats] float64, after one call that is not counted.
+def timed_repeats(function: Callable[[], Result], repeats: int) -> tuple[Result, np.ndarray]:
+    """The result of `function()` and its seconds [repeats] float64, after one call that is not counted."""
+    return timed(function)[0], repeated(function, repeats)
 
-    What is `beside` runs during that call, and is over before the others: programs to compile, say.
-    """
-    result, *_ = side_by_side([function, *beside])
-    return result, np.array([timed(function)[1] for _ in range(repeats)])
+
+def repeated(function: Callable[[], Any], repeats: int) -> np.ndarray:
+    """Seconds [repeats] float64 of a function that is warm: it was called before."""
+    return np.array([timed(function)[1] for _ in range(repeats)])
 
 
 def side_by_side(functions: Collection[Callable[[], Any]]) -> list[Any]:

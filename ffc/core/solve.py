@@ -2,15 +2,16 @@
 
 import functools
 from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 
-from ffc.core import arguments, gradients, loop, stages
+from ffc.core import arguments, loop, programs, stages
 from ffc.core.chain import check_links, in_links, solve_links
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
-from ffc.core.history import Trace
+from ffc.core.history import History, Trace
 from ffc.core.solution import Solution
 from ffc.core.solvers import Chained, Jacobi, Schedule, Solver
 from ffc.core.system import State, System
@@ -60,7 +61,7 @@ def solve(
     adjoint: Solver = _ADJOINT,
     verify: bool = False,
 ) -> Solution:
-    """Solve `system` by the schedule of `solver`, as one device program.
+    """Solve `system` by the schedule of `solver`, on the device alone: nothing of it waits for Python.
 
     - `stop`: when a sample ends: certified whole (`Exact`), within a `Tolerance`, or at a limit of iterations. It also
       ends where its values are not finite.
@@ -81,6 +82,67 @@ def solve(
     """
     states = arguments.state_of(system)
     solver = solver if retire else in_links(solver, system)
+    plan = _plan(system, states, solver, stop, trace, guess)
+    if adjoint is not _ADJOINT:  # that one fits
+        arguments.schedule_of(adjoint, system.size)
+    if isinstance(solver, Chained):
+        check_links(solver, system, retire)
+        how = (type(stop), isinstance(guess, RowAbove), adjoint, plan.how.classes)
+        solution = _run_chain(solver, how, system, plan.guess, trace, plan.limits)
+    else:
+        if retire:
+            arguments.check_retire(system, plan.guess, trace)
+        run = stages.run if retire else programs.whole
+        end = run(plan.how, plan.system, plan.guess, trace, plan.limits, plan.draft, adjoint)
+        solution = Solution(
+            value=end.x,
+            status_codes=end.status,
+            iterations=end.iterations,
+            certified=end.certified,
+            size=system.size,
+            steps_per_iteration=plan.how.schedule.block,
+            history=end.history,
+            undrafted=None if end.drafting is None else ~end.drafting,
+        )
+    return verified(system, solution) if verify else solution
+
+
+def history_of(
+    system: System, solver: Solver, trace: Trace, iterations: int, guess: State | RowAbove | None = None
+) -> History:
+    """The curves of a solve that takes so many `iterations` (of its slowest sample), up to where it ends.
+
+    They are those of `solve(system, solver, trace=trace, guess=guess)`, without another program of the iterations where
+    that solve has run before without a trace. It does not work inside `jit`. Raises `FFCError` as `solve` does.
+    """
+    states = arguments.state_of(system)
+    solver = in_links(solver, system)
+    if isinstance(solver, Chained):
+        return cast(History, solve(system, solver, trace=trace, guess=guess).history)
+    plan = _plan(system, states, solver, Exact(), trace, guess)
+    arguments.check_outside_jit((system, plan.guess, trace), "history_of")
+    return programs.curves(plan.how, plan.system, plan.guess, trace, iterations, plan.draft)
+
+
+class _Plan(NamedTuple):
+    """What the programs of a solve are given."""
+
+    how: loop.How
+    system: System  # in step where samples keep together
+    guess: State | None
+    limits: loop.Limits
+    draft: Draft | None
+
+
+def _plan(
+    system: System,
+    states: State,
+    solver: Solver,
+    stop: Exact | Tolerance,
+    trace: Trace | None,
+    guess: State | RowAbove | None,
+) -> _Plan:
+    """The arguments of `solve`, checked."""
     schedule = arguments.schedule_of(solver, system.size)
     arguments.check_windows_of(system, schedule, states)
     limits = _limits(stop, system.size, states)
@@ -88,14 +150,6 @@ def solve(
     first = None if guess is None or row_above else arguments.guess_of(guess, states)
     if trace is not None:
         arguments.check_trace(trace, states)
-    if isinstance(solver, Chained):
-        check_links(solver, system, retire)
-    if retire:
-        arguments.check_retire(system, first, trace)
-    if isinstance(solver, Chained):
-        how_to = (type(stop), row_above, adjoint, hash(jax.tree.structure(system)))
-        solution = _run_chain(solver, how_to, system, first, trace, limits)
-        return verified(system, solution) if verify else solution
     draft = arguments.draft_of(solver, schedule)
     system = system.in_step() if schedule.together else system
     how = loop.How(
@@ -104,37 +158,7 @@ def solve(
         row_above=row_above and _moves_by_rows(system, schedule, states),
         classes=hash(jax.tree.structure((system, draft))),
     )
-    if adjoint is not _ADJOINT:  # that one fits
-        arguments.schedule_of(adjoint, system.size)
-    run = stages.run if retire else functools.partial(_run, adjoint=adjoint)
-    end = run(how, system, first, trace, limits, draft)
-    solution = Solution(
-        value=end.x,
-        status_codes=end.status,
-        iterations=end.iterations,
-        certified=end.certified,
-        size=system.size,
-        steps_per_iteration=schedule.block,
-        history=end.history,
-        undrafted=None if end.drafting is None else ~end.drafting,
-    )
-    return verified(system, solution) if verify else solution
-
-
-@functools.partial(jax.jit, static_argnames=("how", "adjoint"))
-def _run(
-    how: loop.How,
-    system: System,
-    guess: State | None,
-    trace: Trace | None,
-    limits: loop.Limits,
-    draft: Draft | None,
-    adjoint: Solver,
-) -> loop.Carry:
-    still, guess, trace, limits, draft = jax.lax.stop_gradient((system, guess, trace, limits, draft))
-    first = loop.start(how, still, guess, trace, draft)
-    end = loop.finish(still, loop.advance(how, still, first, trace, limits, draft), first.x, trace)
-    return end._replace(x=gradients.differentiable(adjoint, system, end), cache=())
+    return _Plan(how, system, first, limits, draft)
 
 
 @functools.partial(jax.jit, static_argnames=("solver", "how"))

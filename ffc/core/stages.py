@@ -4,20 +4,15 @@ The loop stops when half of the samples are done, the others are gathered into a
 it goes on with them. Each size is a program of its own: compiled once, and worth it for long solves only.
 """
 
-from functools import partial
-
 import jax
 import numpy as np
 
-from ffc.core import loop
+from ffc.core import loop, programs
 from ffc.core.drafts import Draft
 from ffc.core.history import Trace
 from ffc.core.solution import Status
+from ffc.core.solvers import Solver
 from ffc.core.system import State, System
-
-_start = partial(jax.jit, static_argnums=0)(loop.start)
-_advance = partial(jax.jit, static_argnums=0)(loop.advance)
-_finish = jax.jit(loop.finish)
 
 
 def run(
@@ -26,17 +21,19 @@ def run(
     guess: State | None,
     trace: Trace | None,
     limits: loop.Limits,
-    draft: Draft | None = None,
+    draft: Draft | None,
+    adjoint: Solver,
 ) -> loop.Carry:
-    """What `loop.start`, `advance` and `finish` come to, in stages of halving batches."""
-    first = whole = part = _start(how, system, guess, trace, draft)
+    """What `programs.whole` comes to, in stages of halving batches."""
+    part = programs.start(how, system, guess, trace, draft)
+    first = whole = part._replace(cache=())
     rest, curves, alive = system, trace, np.arange(len(first.status))
     while True:
-        part = _advance(how, rest, part, curves, limits, draft, spare=_half(len(alive)) % max(1, len(alive)))
+        part = programs.advance(how, rest, part, curves, limits, draft, spare=_half(len(alive)) % max(1, len(alive)))
         whole = _put(whole, part, alive)
         running = np.asarray(part.status) == Status.RUNNING
         if not running.any() or np.asarray(part.iterations)[running].max() >= limits.iterations:
-            return _finish(system, whole, first.x, trace)
+            return programs.finish(adjoint, system, whole, first.x, trace)
         kept = _kept(running)
         part, alive = _take(part, kept), alive[kept]
         rest, curves = system.select_samples(alive), trace and trace.select_samples(alive)
@@ -63,7 +60,7 @@ def _take(c: loop.Carry, index: jax.Array) -> loop.Carry:
 @jax.jit
 def _put(whole: loop.Carry, part: loop.Carry, index: jax.Array) -> loop.Carry:
     """`whole` with the samples of `part`; the cache is of no use any more."""
-    bare, new = (c._replace(cache=(), history=None) for c in (whole, part))
+    bare, new = whole._replace(history=None), part._replace(cache=(), history=None)
     rows = jax.tree.map(lambda leaf, values: leaf.at[index].set(values), bare, new)
     curves = jax.tree.map(lambda curve, values: curve.at[:, index].set(values), whole.history, part.history)
     return rows._replace(history=curves)

@@ -3,15 +3,15 @@
 import hashlib
 import os
 import platform
+import sys
 from pathlib import Path
-
-import jax
 
 
 def keep_compiled(folder: Path) -> None:
     """Let JAX keep the programs that it compiles under `folder`, and take from there what it needs again.
 
-    `JAX_COMPILATION_CACHE_DIR`, where it is set, names another folder. Nothing is lost if the files are deleted.
+    It need not be imported yet. `JAX_COMPILATION_CACHE_DIR`, where it is set, names another folder. Nothing is lost if
+    the files are deleted.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
@@ -20,8 +20,11 @@ def keep_compiled(folder: Path) -> None:
         own.mkdir(parents=True, exist_ok=True)
     except OSError:  # a home that cannot be written: programs are compiled again
         return
-    jax.config.update("jax_compilation_cache_dir", str(own))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    for name, value in (("compilation_cache_dir", str(own)), ("persistent_cache_min_compile_time_secs", 0.1)):
+        if jax := sys.modules.get("jax"):
+            jax.config.update(f"jax_{name}", value)
+        else:
+            os.environ[f"JAX_{name.upper()}"] = str(value)
 
 
 def cache_folder() -> Path:

@@ -17,7 +17,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
-import jax
 import numpy as np
 
 import ffc
@@ -73,19 +72,17 @@ def _read(path: str | os.PathLike, *names: str) -> tuple[dict[str, np.ndarray], 
 
 def provenance() -> dict[str, Any]:
     """The device, the precision of products and the versions that a result was computed with."""
+    import jax  # here: figures and tables only read records
+
     device = jax.devices()[0]
     name = device.device_kind if device.platform != "cpu" else f"{_processor()}, {os.cpu_count()} cores"
     return {
         "device": {"platform": device.platform, "name": name},
-        "matmul_precision": _matmul_precision(),
+        # What products of float32 are asked to keep; "default" is up to the device: TF32, perhaps, on a GPU.
+        "matmul_precision": jax.config.jax_default_matmul_precision or "default",  # type: ignore[attr-defined]
         "versions": {"ffc": ffc.__version__, "python": platform.python_version()}
         | {library: version(library) for library in _LIBRARIES if find_spec(library)},
     }
-
-
-def _matmul_precision() -> str:
-    """What products of float32 are asked to keep; "default" is up to the device: TF32, perhaps, on a GPU."""
-    return jax.config.jax_default_matmul_precision or "default"  # type: ignore[attr-defined]
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:

@@ -26,14 +26,6 @@ def test_seconds_are_warm_and_waited_for():
     assert waited == [1, 2, 3, 4]
 
 
-def test_calls_beside_the_first_are_over_before_a_second_is_timed():
-    done = []
-    result, _ = measure.timed_repeats(lambda: done.append("timed") or len(done), 2, [lambda: done.append("beside")])
-    assert result in (1, 2)
-    assert sorted(done[:2]) == ["beside", "timed"]
-    assert done[2:] == ["timed", "timed"]
-
-
 def test_results_of_calls_side_by_side_are_in_their_order():
     assert measure.side_by_side([lambda: 1, lambda: 2, lambda: 3]) == [1, 2, 3]
 
@@ -41,7 +33,6 @@ def test_results_of_calls_side_by_side_are_in_their_order():
 def test_a_single_call_stays_in_its_thread():
     mine = threading.get_ident()
     assert measure.side_by_side([threading.get_ident]) == [mine]
-    assert measure.timed_repeats(threading.get_ident, 1)[0] == mine
 
 
 @pytest.mark.parametrize("failing", range(4))

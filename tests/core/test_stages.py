@@ -9,6 +9,8 @@ import pytest
 import zoo
 
 from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, Trace, solve
+from ffc.core import programs
+from ffc.core.solve import history_of
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
 
@@ -36,6 +38,18 @@ def test_nothing_changes_but_the_work(system, solver):
     assert_same(solve(system, solver, retire=True), plain)
     trace = Trace(plain.value, N + 2, (0, 2, N))
     assert_same(solve(system, solver, trace=trace, retire=True), solve(system, solver, trace=trace))
+
+
+@pytest.mark.parametrize("guess", [None, RowAbove()], ids=["zeros", "row above"])
+@pytest.mark.parametrize("solver", SOLVERS, ids=str)
+def test_curves_are_had_by_a_stop_after_each_iteration(solver, guess):
+    system = zoo.whole_numbers(3, batch=7, row_length=3)
+    plain = solve(system, solver, guess=guess)
+    compiled = programs._advance._cache_size()
+    trace = Trace(plain.value, N + 2, (0, 2, N))
+    found = history_of(system, solver, trace, int(plain.iterations.max()), guess)
+    assert programs._advance._cache_size() == compiled
+    jax.tree.map(np.testing.assert_array_equal, found, solve(system, solver, trace=trace, guess=guess).history)
 
 
 @pytest.mark.parametrize("stop", [Exact(max_iterations=0), Exact(max_iterations=4), Tolerance(1.0)], ids=str)

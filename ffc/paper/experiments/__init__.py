@@ -1,8 +1,12 @@
 """The experiments: settings, checkpoint and data in, a `Record` out. One module for each."""
 
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ffc.core.measure import side_by_side
+from ffc.core.named import is_chosen
 from ffc.paper.experiments import densenet, rnn, sampling
 from ffc.paper.experiments.job import Job
 from ffc.paper.tasks import experiment_of
@@ -10,7 +14,7 @@ from ffc.store.records import Record
 
 _EXPERIMENTS = {"backpropagation": rnn, "classification": densenet, "sampling": sampling}
 
-__all__ = ["Job", "run"]
+__all__ = ["Job", "run", "run_all"]
 
 
 def run(
@@ -32,5 +36,19 @@ def run(
     Every solver of a task answers the same question: the noise depends on the seed and the task alone.
     Raises `FFCError` on an unknown experiment or solver, a missing file, or one that does not fit.
     """
-    experiment = _EXPERIMENTS[experiment_of(task, settings)]
-    return experiment.run(Job(task, settings, solver, seed, repeats, checkpoint, data, reference))
+    (record,) = run_all([Job(task, settings, solver, seed, repeats, checkpoint, data, reference)])
+    return record
+
+
+def run_all(jobs: Sequence[Job]) -> Iterator[Record]:
+    """The record of each job, in order. A job may read what became of those before it.
+
+    All that nobody times is done first, for two or more jobs side by side: compilation, most of all. But not of a
+    solver that a race decides.
+    """
+    ready = [partial(_EXPERIMENTS[experiment_of(job.task, job.settings)].prepare, job) for job in jobs]
+    early = [i for i, job in enumerate(jobs) if not is_chosen(job.kind, job.options.get("window"))]
+    measures = dict(zip(early, side_by_side([ready[i] for i in early]), strict=True))
+    for i in range(len(jobs)):
+        measure = measures.get(i) or ready[i]()
+        yield measure()

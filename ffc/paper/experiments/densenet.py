@@ -1,5 +1,6 @@
 """DenseNet inference, layer by layer or by Jacobi over all dense layers, batch 1 (paper, section 4.2)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -21,29 +22,35 @@ from ffc.paper.experiments.job import Job
 from ffc.store.records import Record
 
 
-def run(job: Job) -> Record:
-    """Classify the first `images` test images by the network in order (`feedforward`) or by Jacobi (`jacobi`)."""
-    runs = {"feedforward": _feedforward, "jacobi": _jacobi}
-    if job.kind not in runs:
-        raise FFCError(f"tasks.{job.task}.solvers.{job.solver}: expected one of {', '.join(runs)}")
-    return runs[job.kind](job)
+def prepare(job: Job) -> Callable[[], Record]:
+    """What classifies the first `images` test images, compiled: in order (`feedforward`), or by Jacobi (`jacobi`)."""
+    ways = {"feedforward": _feedforward, "jacobi": _jacobi}
+    if job.kind not in ways:
+        raise FFCError(f"tasks.{job.task}.solvers.{job.solver}: expected one of {', '.join(ways)}")
+    return ways[job.kind](job)
 
 
-def _feedforward(job: Job) -> Record:
+def _feedforward(job: Job) -> Callable[[], Record]:
     """Arrays, for M images: `logits` [M, classes], `seconds` [M, R], `layer_seconds` [M, layers] (medians of R)."""
     checkpoint, images = job.load_checkpoint(), images_of(job)
     model, layers = cast(DenseNet, checkpoint.model), densenet.prepare(checkpoint.params)
     network, inputs = jax.jit(model.feedforward), jax.jit(model.layer_inputs)
-    runs = [timed_repeats(partial(network, layers, x), job.repeats) for x in images]
-    arrays = {
-        "logits": np.concatenate([logits for logits, _ in runs]),
-        "seconds": np.stack([took for _, took in runs]),
-        "layer_seconds": np.stack([_layer_seconds(inputs(layers, x), job.repeats) for x in images]),
-    }
-    return job.record(arrays, size=sum(model.blocks), checkpoint=checkpoint.meta)
+
+    def record() -> Record:
+        runs = [timed_repeats(partial(network, layers, x), job.repeats) for x in images]
+        arrays = {
+            "logits": np.concatenate([logits for logits, _ in runs]),
+            "seconds": np.stack([took for _, took in runs]),
+            "layer_seconds": np.stack([_layer_seconds(inputs(layers, x), job.repeats) for x in images]),
+        }
+        return job.record(arrays, size=sum(model.blocks), checkpoint=checkpoint.meta)
+
+    network(layers, images[0])
+    _layer_seconds(inputs(layers, images[0]), repeats=1)
+    return record
 
 
-def _jacobi(job: Job) -> Record:
+def _jacobi(job: Job) -> Callable[[], Record]:
     """Arrays, for M images and L layers; index k of a curve is after k updates, the logits before the next.
 
     `outputs` [M, L + 1, classes]; `error_l2` [M, L + 1] to the feedforward logits; `change` from the logits
@@ -52,22 +59,28 @@ def _jacobi(job: Job) -> Record:
     itself, from image to logits. Estimated seconds [M], the slowest layer's × iterations, with the layers' times of the
     feedforward record: `estimate_certified`, and `estimate_smallest5`, by the authors' measure of being done.
     """
-    checkpoint, images, reference = job.load_checkpoint(), images_of(job), job.load_reference()
-    truth = reference["logits"]
+    checkpoint, images = job.load_checkpoint(), images_of(job)
     system = cast(DenseNet, checkpoint.model).system(checkpoint.params, images[0])
-    runs = [_solve_image(replace(system, x=x), job.repeats) for x in images]
-    outputs = np.stack([outputs for outputs, *_ in runs])
-    iterations = np.concatenate([solution.iterations for _, solution, *_ in runs])
-    arrays = curves(outputs, truth, reference["layer_seconds"]) | {
-        "iterations": iterations,
-        "certified": np.concatenate([solution.certified for _, solution, *_ in runs]),
-        "status": np.array([solution.status[0].name.lower() for _, solution, *_ in runs]),
-        "max_difference": np.abs(np.concatenate([logits for *_, logits, _ in runs]) - truth).max(axis=1),
-        "residual": np.concatenate([solution.residual for _, solution, *_ in runs]),
-        "seconds": np.stack([took for *_, took in runs]),
-        "estimate_certified": reference["layer_seconds"].max(axis=1) * iterations,
-    }
-    return job.record(arrays, size=system.size, checkpoint=checkpoint.meta)
+
+    def record() -> Record:
+        reference = job.load_reference()
+        truth = reference["logits"]
+        runs = [_solve_image(replace(system, x=x), job.repeats) for x in images]
+        outputs = np.stack([outputs for outputs, *_ in runs])
+        iterations = np.concatenate([solution.iterations for _, solution, *_ in runs])
+        arrays = curves(outputs, truth, reference["layer_seconds"]) | {
+            "iterations": iterations,
+            "certified": np.concatenate([solution.certified for _, solution, *_ in runs]),
+            "status": np.array([solution.status[0].name.lower() for _, solution, *_ in runs]),
+            "max_difference": np.abs(np.concatenate([logits for *_, logits, _ in runs]) - truth).max(axis=1),
+            "residual": np.concatenate([solution.residual for _, solution, *_ in runs]),
+            "seconds": np.stack([took for *_, took in runs]),
+            "estimate_certified": reference["layer_seconds"].max(axis=1) * iterations,
+        }
+        return job.record(arrays, size=system.size, checkpoint=checkpoint.meta)
+
+    _solve_image(system, repeats=0)
+    return record
 
 
 def curves(outputs: np.ndarray, truth: np.ndarray, layer_seconds: np.ndarray) -> dict[str, np.ndarray]:

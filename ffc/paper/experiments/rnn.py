@@ -1,6 +1,7 @@
 """Backpropagation through the recurrent network, by ordinary adjoints or by Jacobi sweeps (paper, section 4.1)."""
 
-import functools
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,10 +21,12 @@ _TRAINED = "trained_"
 
 
 @reproducible
-def run(job: Job) -> Record:
-    """Train by plain gradient descent with one solver's gradients, batch 1, `repeats` times from other seeds.
+def prepare(job: Job) -> Callable[[], Record]:
+    """What trains by plain gradient descent with one solver's gradients, batch 1; compiled.
 
-    Arrays: `loss` [R, steps] before each step, `seconds` [R, steps] since the start (warm, synchronised),
+    It does so `repeats` times, from other seeds.
+
+    Arrays of its record: `loss` [R, steps] before each step, `seconds` [R, steps] since the start (warm, synchronised),
     `trained_*` the parameters at the end of the first run, and `max_difference`, the largest difference of
     those to the feedforward run's.
     """
@@ -33,6 +36,12 @@ def run(job: Job) -> Record:
             f"tasks.{job.task}.solvers.{job.solver}: expected feedforward, or solver: jacobi with its iterations"
         )
     x = sequences(job.load_data())
+    timed(lambda: _step(start(job), x[:1], job.settings["learning_rate"], iterations))
+    return partial(_run, job, x, iterations)
+
+
+@reproducible
+def _run(job: Job, x: jax.Array, iterations: int | None) -> Record:
     runs = [_train(job, x, repeat, iterations) for repeat in range(job.repeats)]
     trained = {_TRAINED + name: np.asarray(value) for name, value in runs[0][2].items()}
     before = trained if job.reference is None else job.load_reference().arrays
@@ -77,18 +86,17 @@ def _train(job: Job, x: jax.Array, repeat: int, iterations: int | None):
     """Losses, seconds since the start, and the parameters at the end."""
     params = start(job, repeat)
     order = jax.random.randint(job.key(repeat, 1), (job.settings["steps"],), 0, len(x), jnp.int32)
-    step = functools.partial(_step, rate=job.settings["learning_rate"], iterations=iterations)
+    step = partial(_step, rate=job.settings["learning_rate"], iterations=iterations)
     batches = list(x[order][:, None])
-    timed(lambda: step(params, batches[0]))  # compilation
     losses, seconds = [], []
     for batch in batches:
-        (params, loss), took = timed(functools.partial(step, params, batch))
+        (params, loss), took = timed(partial(step, params, batch))
         losses.append(loss)
         seconds.append(took)
     return np.array(losses), np.cumsum(seconds), params
 
 
-@functools.partial(jax.jit, static_argnames="iterations")
+@partial(jax.jit, static_argnames="iterations")
 def _step(params: rnn.Params, x: jax.Array, rate: float, iterations: int | None):
     loss, gradient = rnn.loss_and_gradients(params, x, iterations)
     return jax.tree.map(lambda value, slope: value - rate * slope, params, gradient), loss

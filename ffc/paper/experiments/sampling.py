@@ -5,7 +5,7 @@ the authors' rule. It is the share of that time until the iterates were first wi
 Only somebody who has the answer can know it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ffc.core.errors import FFCError
 from ffc.core.history import each
-from ffc.core.measure import timed_repeats
+from ffc.core.measure import repeated
 from ffc.core.named import entry_of, is_chosen, solver_by_name
 from ffc.core.solve import RowAbove, solve
 from ffc.core.solvers import Solver
@@ -21,7 +21,7 @@ from ffc.core.system import State, System, block_agreement, count_ties
 from ffc.core.verify import facts, verified
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
-from ffc.paper.experiments.curves import Curves
+from ffc.paper.experiments.curves import curves
 from ffc.paper.experiments.job import Job
 from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import Record
@@ -34,8 +34,8 @@ SHOWN = tuple(range(0, 50, 5))
 TIMES = ("seconds", "oracle_seconds")
 
 
-def run(job: Job) -> Record:
-    """Sample a batch by one solver.
+def prepare(job: Job) -> Callable[[], Record]:
+    """Sample a batch by one solver. What is returned times that, and makes the record.
 
     Arrays, for a batch of B samples, K iterations (of the slowest sample) and R repeats:
     `samples` as the model produces them, verified; at `snapshot_iterations` [S], `snapshots` [S, B, h, w, c] uint8, and
@@ -52,15 +52,13 @@ def run(job: Job) -> Record:
     guess = guess_of(job, model, system)
     solver = solver_of(job, system, guess)
 
-    curves = Curves(system, solver, guess, SHOWN)
     run = partial(solve, system, solver, guess=guess)
-    solution, seconds = timed_repeats(run, job.repeats, beside=[curves.compile])
-    iterations = np.asarray(solution.iterations)
-    length = int(iterations.max())
-    history = curves.to(solution.value, length)
+    solution = run()
+    history = curves(system, solver, guess, solution, SHOWN)
     checked = verified(system, solution)
     samples = np.asarray(model.samples(checked.value))
-    reference = samples if job.reference is None else job.load_reference()["samples"]
+    iterations = np.asarray(solution.iterations)
+    length = int(iterations.max())
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
     arrays = {
         "samples": samples,
@@ -70,20 +68,28 @@ def run(job: Job) -> Record:
         "certified": np.asarray(solution.certified),
         "status": np.array([status.name.lower() for status in solution.status]),
         "ties": np.asarray(count_ties(system, checked.value)),
-        "max_difference": _largest_difference(samples, reference),
-        "seconds": seconds,
         "evaluations": solution.evaluations,
         "steps_per_iteration": solution.steps_per_iteration,
         "oracle_iterations": oracle,
-        "oracle_seconds": oracle_seconds(seconds, length, oracle),
         "error_l2": np.asarray(history.l2),
         "error_max": np.asarray(history.largest),
         "change": np.asarray(history.change),
         **{name: np.asarray(array) for name, array in facts(checked).items()},
     }
     chosen = {"chosen": entry_of(solver, system)} if is_chosen(job.kind, job.options.get("window")) else {}
-    options = model.default_options() | job.system
-    return job.record(arrays, size=solution.size, system=options, checkpoint=checkpoint.meta, **chosen)
+    about = {"size": solution.size, "system": model.default_options() | job.system, "checkpoint": checkpoint.meta}
+
+    def record() -> Record:
+        reference = samples if job.reference is None else job.load_reference()["samples"]
+        taken = repeated(run, job.repeats)
+        measured = {
+            "max_difference": _largest_difference(samples, reference),
+            "seconds": taken,
+            "oracle_seconds": oracle_seconds(taken, length, oracle),
+        }
+        return job.record(arrays | measured, **about, **chosen)
+
+    return record
 
 
 def system_of(job: Job, checkpoint: Checkpoint, options: dict[str, str]) -> System:

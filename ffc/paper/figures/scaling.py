@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ffc.paper.experiments.scaling import pixels
 from ffc.paper.figures.marks import plain_ticks, repeats, these_ticks
 from ffc.paper.figures.page import PAGE, add_footnote
 from ffc.paper.figures.style import GREY, LOOKS, Look, styled
@@ -67,7 +66,7 @@ def sampling(records: Mapping[str, Record]) -> Figure:
 
 def _ways(record: Record) -> dict[str, Look]:
     """What each way of the record looks like, and is called."""
-    labels = record.meta.get("labels", pixels.LABELS)  # records of before there were tokens don't say
+    labels = record.meta["labels"]
     return {
         way: replace(style, label=labels.get(way, style.label)) for way, style in _LOOKS.items() if way in record["way"]
     }

@@ -1,0 +1,83 @@
+"""The loop as three programs: what runs it whole, in stages or step by step shares what is compiled.
+
+The second one takes long to compile. Where it stops is an argument. So a solve can be run without a stop, which is how
+it is timed, and again with a look at every iterate, bit for bit the same. None of it has derivatives: those of the
+answer are no matter of iterations (`ffc.core.gradients`).
+"""
+
+from functools import partial
+
+import jax
+
+from ffc.core import gradients, history, loop
+from ffc.core.drafts import Draft
+from ffc.core.history import History, Trace
+from ffc.core.solvers import Solver
+from ffc.core.system import State, System
+
+
+@partial(jax.jit, static_argnums=0)
+def start(
+    how: loop.How, system: System, guess: State | None, trace: Trace | None, draft: Draft | None = None
+) -> loop.Carry:
+    """`loop.start`."""
+    return loop.start(how, *jax.lax.stop_gradient((system, guess, trace, draft)))
+
+
+def advance(
+    how: loop.How,
+    system: System,
+    c: loop.Carry,
+    trace: Trace | None,
+    limits: loop.Limits,
+    draft: Draft | None = None,
+    spare: jax.Array | int = 0,
+) -> loop.Carry:
+    """`loop.advance`. The cache of `c` is gone afterwards: the new one lies in its memory."""
+    return _advance(how, c.cache, system, c._replace(cache=()), trace, limits, draft, spare)
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=1)
+def _advance(how: loop.How, cache, *others) -> loop.Carry:
+    system, c, *rest = jax.lax.stop_gradient(others)
+    return loop.advance(how, system, c._replace(cache=jax.lax.stop_gradient(cache)), *rest)
+
+
+@partial(jax.jit, static_argnums=0)
+def finish(adjoint: Solver, system: System, c: loop.Carry, guess: State, trace: Trace | None) -> loop.Carry:
+    """`loop.finish`, without the cache; its state has derivatives by `system`, which `adjoint` solves for."""
+    end = loop.finish(*jax.lax.stop_gradient((system, c, guess, trace)))
+    return end._replace(x=gradients.differentiable(adjoint, system, end), cache=())
+
+
+def whole(
+    how: loop.How,
+    system: System,
+    guess: State | None,
+    trace: Trace | None,
+    limits: loop.Limits,
+    draft: Draft | None,
+    adjoint: Solver,
+) -> loop.Carry:
+    """All three, one after the other, without a stop."""
+    c = start(how, system, guess, trace, draft)
+    first = c.x
+    return finish(adjoint, system, advance(how, system, c, trace, limits, draft), first, trace)
+
+
+def curves(
+    how: loop.How, system: System, guess: State | None, trace: Trace, iterations: int, draft: Draft | None
+) -> History:
+    """The history of a solve of so many `iterations`, by a stop after each of them.
+
+    The program of the iterations does not know `trace`: it is that of a solve without curves.
+    """
+    c = start(how, system, guess, None, draft)
+    h = _begin(c.x, trace)
+    for k in range(1, iterations + 1):
+        before, c = c.x, advance(how, system, c, None, loop.Limits(k), draft)
+        h = _extend(h, k, before, c.x, c.certified, trace)
+    return _end(h, c.iterations, c.x, trace)
+
+
+_begin, _extend, _end = jax.jit(history.start), jax.jit(history.extend), jax.jit(history.finish)
