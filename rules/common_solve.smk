@@ -66,11 +66,10 @@ def solver_inputs(wildcards):
     return files
 
 
-# The modules of each experiment in ffc/paper/experiments.
-EXPERIMENTS = {"backpropagation": ["rnn"], "classification": ["densenet"], "sampling": ["sampling", "curves"]}
+# The module of each experiment in ffc/paper/experiments.
+EXPERIMENTS = {"backpropagation": "rnn", "classification": "densenet", "sampling": "sampling"}
 
 
 def solver_library(wildcards):
-    modules = ["job", *EXPERIMENTS[experiment_of(task_of(wildcards))]]
-    experiment = [f"paper/experiments/{name}" for name in modules]
+    experiment = [f"paper/experiments/{name}" for name in ("job", EXPERIMENTS[experiment_of(task_of(wildcards))])]
     return library("core", "models/guess", *experiment) + model_library(wildcards)

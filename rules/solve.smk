@@ -15,6 +15,7 @@ rule solve:
     wildcard_constraints:
         solver=r"(?!gradients_)\w+",
         preset="|".join(name for name in PRESETS if name not in IN_ONE_PROCESS) or "(?!)",
+    priority: 1  # what needs one core alone is then left over, and runs side by side
     conda:
         "../envs/ffc.yaml"
     threads: all_cores()
@@ -46,6 +47,7 @@ for jobs in together():
             f"logs/{jobs[0].preset}/solve/{jobs[0].task}.log",
         benchmark:
             f"benchmarks/{jobs[0].preset}/solve/{jobs[0].task}.tsv"
+        priority: 1
         conda:
             "../envs/ffc.yaml"
         threads: all_cores()
@@ -155,6 +157,7 @@ rule rnn_scaling:
         "logs/{preset}/solve/{task}_scaling.log",
     benchmark:
         "benchmarks/{preset}/solve/{task}_scaling.tsv"
+    priority: 1
     conda:
         "../envs/ffc.yaml"
     threads: all_cores()
@@ -193,6 +196,7 @@ rule scaling:
         "logs/{preset}/solve/scaling.log",
     benchmark:
         "benchmarks/{preset}/solve/scaling.tsv"
+    priority: 1
     conda:
         "../envs/ffc.yaml"
     threads: all_cores()

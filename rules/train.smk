@@ -14,7 +14,6 @@ rule train:
         "logs/{preset}/train/{task}.log",
     benchmark:
         "benchmarks/{preset}/train/{task}.tsv"
-    priority: 1  # the longest jobs first: solvers, which claim every core, would keep one waiting
     conda:
         "../envs/ffc.yaml"
     # Small networks gain little from a second core, so two may train side by side.

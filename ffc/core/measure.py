@@ -56,9 +56,10 @@ def side_by_side(functions: Collection[Callable[[], Any]]) -> list[Any]:
 
 
 def interleaved(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, np.ndarray]:
-    """Seconds [repeats] of each function, warm and in turn: what slows the machine for a while slows all alike."""
-    for function in functions.values():
-        timed(function)
+    """Seconds [repeats] of each function in turn: what slows the machine for a while slows all alike.
+
+    They are warm: each was called before.
+    """
     rounds = [{name: timed(function)[1] for name, function in functions.items()} for _ in range(repeats)]
     return {name: np.array([one[name] for one in rounds]) for name in functions}
 

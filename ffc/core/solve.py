@@ -6,14 +6,15 @@ from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ffc.core import arguments, loop, programs, stages
 from ffc.core.chain import check_links, in_links, solve_links
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
-from ffc.core.history import History, Trace
+from ffc.core.history import History, Trace, in_order
 from ffc.core.solution import Solution
-from ffc.core.solvers import Chained, Jacobi, Schedule, Solver
+from ffc.core.solvers import Chained, Jacobi, Schedule, Sequential, Solver
 from ffc.core.system import State, System
 from ffc.core.verify import verified
 
@@ -108,20 +109,34 @@ def solve(
 
 
 def history_of(
-    system: System, solver: Solver, trace: Trace, iterations: int, guess: State | RowAbove | None = None
+    system: System,
+    solver: Solver,
+    solution: Solution,
+    snapshots: tuple[int, ...] = (),
+    guess: State | RowAbove | None = None,
 ) -> History:
-    """The curves of a solve that takes so many `iterations` (of its slowest sample), up to where it ends.
+    """The curves of a `solution` that `solve(system, solver, guess=guess)` found, to its own value.
 
-    They are those of `solve(system, solver, trace=trace, guess=guess)`, without another program of the iterations where
-    that solve has run before without a trace. It does not work inside `jit`. Raises `FFCError` as `solve` does.
+    NumPy rows for the first guess and each iteration of the slowest sample, and the states at `snapshots`. Nobody has
+    the answer before a first run has found it; so a second run keeps them, by the programs of the first, bit for bit.
+    What a sequential solver holds on the way follows from its answer. It does not work inside `jit`. Raises `FFCError`
+    as `solve` does.
     """
-    states = arguments.state_of(system)
-    solver = in_links(solver, system)
-    if isinstance(solver, Chained):
-        return cast(History, solve(system, solver, trace=trace, guess=guess).history)
-    plan = _plan(system, states, solver, Exact(), trace, guess)
-    arguments.check_outside_jit((system, plan.guess, trace), "history_of")
-    return programs.curves(plan.how, plan.system, plan.guess, trace, iterations, plan.draft)
+    arguments.check_outside_jit((system, solution.value, guess), "history_of")
+    iterations = int(np.max(np.asarray(solution.iterations), initial=0))
+    trace = Trace(solution.value, system.size, snapshots)  # as long as any run can be: solvers share its programs
+    linked = in_links(solver, system)
+    if isinstance(solver, Sequential) and not isinstance(guess, RowAbove):
+        history = in_order(system.initial() if guess is None else guess, trace)
+    elif isinstance(linked, Chained):
+        history = cast(History, solve(system, linked, trace=trace, guess=guess).history)
+    else:
+        plan = _plan(system, arguments.state_of(system), solver, Exact(), trace, guess)
+        history = programs.curves(plan.how, plan.system, plan.guess, trace, iterations, plan.draft)
+    cut = {
+        name: np.asarray(curve)[: iterations + 1] for name, curve in history._asdict().items() if name != "snapshots"
+    }
+    return history._replace(**cut)
 
 
 class _Plan(NamedTuple):

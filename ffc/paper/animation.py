@@ -9,16 +9,15 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ffc.core.history import History, Trace, each
-from ffc.core.measure import interleaved
-from ffc.core.solve import RowAbove, solve
+from ffc.core.history import each
+from ffc.core.measure import interleaved, side_by_side
+from ffc.core.solve import RowAbove, history_of, solve
 from ffc.core.solvers import Sequential, Solver
 from ffc.core.system import State, System, indices, select_blocks
 from ffc.models import Sampler
@@ -77,6 +76,7 @@ def race(
 ) -> tuple[list[Run], Clock]:
     """The solvers, timed warm and in turn, at the moments of one clock."""
     functions = {name: _solving(system, solver, guess) for name, solver in solvers.items()}
+    side_by_side(functions.values())
     seconds = {name: float(np.median(times)) for name, times in interleaved(functions, _REPEATS).items()}
     clock = Clock.of(max(seconds.values()))
     return [_watch(model, system, name, solvers[name], guess, seconds[name], clock) for name in solvers], clock
@@ -98,11 +98,10 @@ def _watch(
     solution = solve(system, solver, guess=guess)
     length = int(np.asarray(solution.iterations).max())
     done = np.minimum(length, (length * clock.moments / seconds + 1e-6).astype(int))
-    # Not those of the moments, which no two runs have alike: one program serves all runs of this length.
+    # Not those of the moments, which no two runs have alike: a program serves all runs of this length.
     named = np.unique(np.linspace(0, length, min(length, FRAMES) + 1).astype(int))
     frame = np.searchsorted(named, done, side="right") - 1
-    trace = Trace(solution.value, length, tuple(named.tolist()))
-    history = cast(History, solve(system, solver, trace=trace, guess=guess).history)
+    history = history_of(system, solver, solution, tuple(named.tolist()), guess)
     certified = np.asarray(history.certified)[named]  # [S, batch]
     pictures = np.stack([_shown(model, state) for state in each(history.snapshots)])
     masks = np.stack([_entries(model, system, solution.value, blocks) for blocks in certified])

@@ -1,7 +1,7 @@
 """Seconds of the recurrent network's forward and backward pass against the length of the sequence."""
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,9 @@ class _Outcome(NamedTuple):
     parallel: jax.Array  # bool: found in parallel, and not in order after all
 
 
+_Pass = Callable[[], _Outcome]
+
+
 def run(settings: dict[str, Any], *, data: Path, seed: int, repeats: int, task: str = "rnn") -> Record:
     """Time both passes of one sequence of each of `settings["lengths"]` in every way, warm and in turn.
 
@@ -41,7 +44,13 @@ def run(settings: dict[str, Any], *, data: Path, seed: int, repeats: int, task: 
     """
     job = Job(task, settings | {"solvers": {"scaling": {}}}, "scaling", seed, repeats, data=data)
     pixels, params = sequences(job.load_data()).reshape(1, -1), start(job)
-    rows = [_both_passes(params, _take(pixels, length, task), repeats) for length in settings["lengths"]]
+    cut = [_take(pixels, length, task) for length in settings["lengths"]]
+    passes = side_by_side([partial(_both_passes, params, x) for x in cut])
+    outcomes = iter(side_by_side([one for both in passes for ways in both for one in ways.values()]))
+    rows: list[dict[str, Any]] = [{"lengths": x.shape[1]} for x in cut]
+    for row, both in zip(rows, passes, strict=True):
+        for ways in both:
+            row |= _measured(ways, [next(outcomes) for _ in ways], repeats)
     return job.record({name: np.stack([row[name] for row in rows]) for name in rows[0]})
 
 
@@ -51,26 +60,25 @@ def _take(pixels: jax.Array, length: int, task: str) -> jax.Array:
     return pixels[:, :length]
 
 
-def _both_passes(params: rnn.Params, x: jax.Array, repeats: int) -> dict[str, Any]:
+def _both_passes(params: rnn.Params, x: jax.Array) -> tuple[dict[str, _Pass], dict[str, _Pass]]:
+    """All ways through the sequence forward, and back."""
     passed = jax.jit(rnn.forward)(params, x)
-    forward = {name: functools.partial(jax.jit(one), params, x) for name, one in _FORWARD.items()}
+    forward: dict[str, _Pass] = {name: partial(jax.jit(one), params, x) for name, one in _FORWARD.items()}
     ways = _BACKWARD | {"jacobi": _by_jacobi(int(_sweeps(params, passed)))}
-    backward = {name: functools.partial(jax.jit(ways[name]), params, passed) for name in _BACKWARD}
-    return {"lengths": x.shape[1], **_measured(forward, repeats), **_measured(backward, repeats)}
+    return forward, {name: partial(jax.jit(ways[name]), params, passed) for name in _BACKWARD}
 
 
-def _measured(passes: Mapping[str, Callable[[], _Outcome]], repeats: int) -> dict[str, Any]:
+def _measured(passes: Mapping[str, _Pass], outcomes: Sequence[_Outcome], repeats: int) -> dict[str, Any]:
     """The first pass is the one in order."""
-    outcomes = dict(zip(passes, side_by_side(passes.values()), strict=True))
-    truth = np.asarray(next(iter(outcomes.values())).answer)
+    truth = np.asarray(outcomes[0].answer)
+    seconds = interleaved(passes, repeats)
     arrays: dict[str, Any] = {}
-    for name, seconds in interleaved(passes, repeats).items():
-        off = np.abs(np.asarray(outcomes[name].answer) - truth).max() / np.abs(truth).max()
+    for name, outcome in zip(passes, outcomes, strict=True):
         arrays |= {
-            f"{name}_seconds": seconds,
-            f"{name}_iterations": np.asarray(outcomes[name].iterations),
-            f"{name}_difference": off,
-            f"{name}_parallel": np.asarray(outcomes[name].parallel),
+            f"{name}_seconds": seconds[name],
+            f"{name}_iterations": np.asarray(outcome.iterations),
+            f"{name}_difference": np.abs(np.asarray(outcome.answer) - truth).max() / np.abs(truth).max(),
+            f"{name}_parallel": np.asarray(outcome.parallel),
         }
     return arrays
 

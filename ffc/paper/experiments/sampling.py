@@ -15,13 +15,12 @@ from ffc.core.errors import FFCError
 from ffc.core.history import each
 from ffc.core.measure import repeated
 from ffc.core.named import entry_of, is_chosen, solver_by_name
-from ffc.core.solve import RowAbove, solve
+from ffc.core.solve import RowAbove, history_of, solve
 from ffc.core.solvers import Solver
 from ffc.core.system import State, System, block_agreement, count_ties
 from ffc.core.verify import facts, verified
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
-from ffc.paper.experiments.curves import curves
 from ffc.paper.experiments.job import Job
 from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import Record
@@ -44,7 +43,8 @@ def prepare(job: Job) -> Callable[[], Record]:
     have decided otherwise), `max_difference` (to the sequential answer), and `residual`, `proven`, `corrected` and
     `sweeps` of a verification that is not timed (`ffc.core.verify`) [B]; `seconds` [R];
     `evaluations`, `steps_per_iteration`, `oracle_iterations`, `oracle_seconds`; and `error_l2`, `error_max`
-    (to this solver's own answer), `change` (from the iterate before) [K + 1, B], row k after k iterations.
+    (to this solver's own answer, as a window may differ from a sweep in the last bits), `change` (from the iterate
+    before) [K + 1, B], row k after k iterations.
     """
     checkpoint = job.load_checkpoint()
     model = cast(Sampler, checkpoint.model)
@@ -54,7 +54,7 @@ def prepare(job: Job) -> Callable[[], Record]:
 
     run = partial(solve, system, solver, guess=guess)
     solution = run()
-    history = curves(system, solver, guess, solution, SHOWN)
+    history = history_of(system, solver, solution, SHOWN, guess)
     checked = verified(system, solution)
     samples = np.asarray(model.samples(checked.value))
     iterations = np.asarray(solution.iterations)

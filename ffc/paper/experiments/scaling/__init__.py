@@ -3,16 +3,19 @@
 The weights of one task serve at every size (`pixels`, `tokens` say how). One of three axes grows at a time.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ffc.core import tune
 from ffc.core.errors import FFCError
 from ffc.core.measure import interleaved, side_by_side
-from ffc.core.solve import solve
+from ffc.core.solve import RowAbove, solve
+from ffc.core.solvers import Solver
+from ffc.core.system import System
 from ffc.core.verify import verified
 from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.models.transformer import Transformer
@@ -39,42 +42,60 @@ def run(settings: dict[str, Any], *, checkpoint: Path, task: str, seed: int, rep
         raise FFCError(f"{checkpoint}: weights of {loaded.model.kind}; only PixelCNN++ and transformers take any size")
     kind: Any = _OF[type(loaded.model)]
     case_at = kind.cases(job, loaded)
-    measured: dict[tuple, list[dict[str, Any]]] = {}  # the axes have a point in common
-    rows = []
-    for axis, value, point in kind.points(settings, loaded.model):
-        if point not in measured:
-            measured[point] = _measured(case_at(*point), job.repeats)
-        rows += [{"axis": axis, "at": value, **row} for row in measured[point]]
+    points = list(kind.points(settings, loaded.model))
+    cases = {point: case_at(*point) for *_, point in points}  # the axes have a point in common
+    asked = {
+        (point, name): [partial(_found, system, solver, case.guess) for system in case.systems]
+        for point, case in cases.items()
+        for name, solver in case.solvers.items()
+    }
+    ready = iter(side_by_side([one for batches in asked.values() for one in batches]))
+    found = {key: [next(ready) for _ in batches] for key, batches in asked.items()}
+    measured = {
+        point: _measured(case, {name: found[point, name] for name in case.solvers}, job.repeats)
+        for point, case in cases.items()
+    }
+    rows = [{"axis": axis, "at": value, **row} for axis, value, point in points for row in measured[point]]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     return job.record(arrays, checkpoint=loaded.meta, labels=kind.LABELS)
 
 
-def _measured(case: Case, repeats: int) -> list[dict[str, Any]]:
-    """A row for each way. Where a case has several batches, repeats take one after the other."""
-    runs = [
-        {name: partial(solve, system, solver, guess=case.guess) for name, solver in case.solvers.items()}
-        for system in case.systems
-    ]
-    solutions = [dict(zip(ways, side_by_side(ways.values()), strict=True)) for ways in runs]
+class _Found(NamedTuple):
+    """What a way came to, without a clock."""
+
+    iterations: int  # of the slowest sample
+    exact: bool
+    value: np.ndarray
+    residual: float
+
+
+def _found(system: System, solver: Solver, guess: RowAbove | None) -> _Found:
+    solution = solve(system, solver, guess=guess)
+    residual = np.asarray(verified(system, solution).residual)
+    value = np.asarray(solution.value, np.float64)
+    return _Found(int(np.max(solution.iterations)), solution.exact, value, float(np.max(residual)))
+
+
+def _measured(case: Case, found: Mapping[str, list[_Found]], repeats: int) -> list[dict[str, Any]]:
+    """A row for each way, which is warm by now. Where a case has several batches, repeats take one after the other."""
     chosen = tune.fastest(case.systems[0], list(case.solvers.values()), case.guess)
-    each = [len(part) for part in np.array_split(np.arange(repeats), len(runs))]
-    seconds = [interleaved(ways, count) for ways, count in zip(runs, each, strict=True) if count]
+    each = [len(part) for part in np.array_split(np.arange(repeats), len(case.systems))]
+    seconds = [
+        interleaved({name: partial(solve, system, way, guess=case.guess) for name, way in case.solvers.items()}, count)
+        for system, count in zip(case.systems, each, strict=True)
+        if count
+    ]
     return [
         {
             "way": name,
             "seconds": np.concatenate([part[name] for part in seconds]),
-            "iterations": float(np.mean([np.max(found[name].iterations) for found in solutions])),
-            "certified": all(found[name].exact for found in solutions),
-            "max_difference": max(_apart(found[name].value, found["cached"].value) for found in solutions),
-            "residual": max(
-                float(np.max(np.asarray(verified(system, found[name]).residual)))
-                for system, found in zip(case.systems, solutions, strict=True)
+            "iterations": float(np.mean([one.iterations for one in found[name]])),
+            "certified": all(one.exact for one in found[name]),
+            "max_difference": max(
+                np.abs(one.value - first.value).max() for one, first in zip(found[name], found["cached"], strict=True)
             ),
+            "residual": max(one.residual for one in found[name]),
             "chosen": solver == chosen,
         }
         for name, solver in case.solvers.items()
     ]
-
-
-def _apart(one: Any, other: Any) -> float:
-    return float(np.abs(np.asarray(one, np.float64) - np.asarray(other, np.float64)).max())
