@@ -1,6 +1,7 @@
 """The project's one way to time things: warm up, synchronise, repeat; and the memory that they took."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,10 @@ import jax
 import numpy as np
 
 Result = TypeVar("Result")
+
+#: Calls that run `side_by_side` hold it where they come to programs that they share: JAX would compile each of them
+#: in every thread that asks while no other has it ready.
+in_turn = threading.Lock()
 
 
 def timed(function: Callable[[], Result]) -> tuple[Result, float]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ffc.core.errors import FFCError
 from ffc.core.history import each
-from ffc.core.measure import repeated
+from ffc.core.measure import in_turn, repeated
 from ffc.core.named import entry_of, is_chosen, solver_by_name
 from ffc.core.solve import RowAbove, history_of, solve
 from ffc.core.solvers import Solver
@@ -54,9 +54,11 @@ def prepare(job: Job) -> Callable[[], Record]:
 
     run = partial(solve, system, solver, guess=guess)
     solution = run()
-    history = history_of(system, solver, solution, SHOWN, guess)
-    checked = verified(system, solution)
-    samples = np.asarray(model.samples(checked.value))
+    with in_turn:
+        history = history_of(system, solver, solution, SHOWN, guess)
+        checked = verified(system, solution)
+        samples = np.asarray(model.samples(checked.value))
+        ties = np.asarray(count_ties(system, checked.value))
     iterations = np.asarray(solution.iterations)
     length = int(iterations.max())
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
@@ -67,7 +69,7 @@ def prepare(job: Job) -> Callable[[], Record]:
         "iterations": iterations,
         "certified": np.asarray(solution.certified),
         "status": np.array([status.name.lower() for status in solution.status]),
-        "ties": np.asarray(count_ties(system, checked.value)),
+        "ties": ties,
         "evaluations": solution.evaluations,
         "steps_per_iteration": solution.steps_per_iteration,
         "oracle_iterations": oracle,
