@@ -48,6 +48,7 @@ def run_all(jobs: Sequence[Job]) -> Iterator[Record]:
     """
     ready = [partial(_EXPERIMENTS[experiment_of(job.task, job.settings)].prepare, job) for job in jobs]
     early = [i for i, job in enumerate(jobs) if not is_chosen(job.kind, job.options.get("window"))]
+    early.sort(key=lambda i: not jobs[i].options.get("draft"))  # those take longest: not at the end, alone
     measures = dict(zip(early, side_by_side([ready[i] for i in early]), strict=True))
     for i in range(len(jobs)):
         measure = measures.get(i) or ready[i]()
