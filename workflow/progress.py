@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import time
+from pathlib import Path
 
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -32,6 +33,15 @@ def watch(workflow) -> "Progress | None":
     return None
 
 
+def failure(rule: str, logs: list[Path]) -> str:
+    """A line on a job that failed: what it said last."""
+    for log in logs:
+        said = log.read_text(errors="replace").split("\n") if log.suffix == ".log" and log.is_file() else []
+        if lines := [line for line in said if line.strip()]:
+            return f"{rule} failed: {lines[-1]}"
+    return f"{rule} failed: {', '.join(map(str, logs)) or 'it has no log'}"
+
+
 class Progress(logging.Filter):
     """Takes what it replaces from the records that `stream` gets, and what is said twice in a row."""
 
@@ -42,6 +52,7 @@ class Progress(logging.Filter):
         self.began = 0.0
         self.done = self.total = self.begun = self.shown = 0
         self.job = self.said = ""
+        self.failed: list[str] = []
 
     def filter(self, record: logging.LogRecord) -> bool:
         said = record.getMessage()
@@ -57,6 +68,10 @@ class Progress(logging.Filter):
                 self.done, self.total = record.done, record.total
                 if self.terminal:
                     self._show()
+            case LogEvent.JOB_ERROR:
+                self.failed.append(failure(record.rule_name, [Path(log) for log in record.log]))
+                self.clear()
+                return True
             case LogEvent.JOB_STARTED | LogEvent.JOB_FINISHED | LogEvent.RESOURCES_INFO:
                 pass
             case None if record.levelno <= logging.INFO and (said == self.said or said.startswith(USUAL)):

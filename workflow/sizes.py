@@ -15,7 +15,7 @@ def problem_of(settings: Mapping[str, Any], rows: int | None) -> str | None:
     kind = settings.get("model", {}).get("kind", "")
     if kind == "flow":
         return _of_a_flow(settings, rows)
-    if kind == "pixelcnnpp" and rows and (problem := _of_pixels(settings, rows)):
+    if kind in ("made", "pixelcnnpp") and rows and (problem := _of_rows(settings, rows, kind)):
         return problem
     if ":" not in kind and (name := next(iter(_chained(settings)), None)):
         return f"solvers.{name}: chained is for a chain of systems, such as a flow; {kind} is none: take gs_jacobi"
@@ -33,13 +33,13 @@ def problem_of_lengths(scaling: Mapping[str, Any], settings: Mapping[str, Any]) 
     return None
 
 
-def _of_pixels(settings: Mapping[str, Any], rows: int) -> str | None:
-    """Windows and blocks must fit the image."""
+def _of_rows(settings: Mapping[str, Any], rows: int, kind: str) -> str | None:
+    """Windows and blocks must fit the image. (Those of MADE are entries, some for each colour.)"""
     for name, solver in settings["solvers"].items():
         window, block = solver.get("window", 1), solver.get("block", 1)
         if isinstance(window, int) and window > rows:
             return f"solvers.{name}.window: {window} rows, but the images have {rows}; give 1 … {rows}"
-        if rows**2 % block:
+        if kind == "pixelcnnpp" and rows**2 % block:
             return f"solvers.{name}.block: {block} does not divide the image's {rows**2} pixels; a row has {rows}"
     return None
 

@@ -110,6 +110,7 @@ def changed(path: str, value, preset: dict = QUICK) -> dict:
         ("tasks.pixelcnnpp_mnist.solvers.jacobi_gs.block", 9, "block: 9 does not divide the image's 784 pixels"),
         ("tasks.pixelcnnpp_mnist.solvers.wide", {"solver": "gs_jacobi", "window": 99}, "solvers.wide.window: 99 rows"),
         ("tasks.pixelcnnpp_mnist.solvers.cached_8bit", ..., "solvers.drafted.system: no solver gives this system's"),
+        ("tasks.made_mnist.solvers.gs_jacobi.window", 29, "gs_jacobi.window: 29 rows, but the images have 28"),
         ("tasks.rnn.hidden", True, "tasks.rnn.hidden: True is not a whole number"),
         ("tasks.rnn", None, "tasks.rnn: empty; expected a section of keys"),
         ("repeats", 2.5, "repeats: 2.5 is not a whole number"),

@@ -61,7 +61,7 @@ def test_a_terminal_has_one_line_which_is_gone_at_the_end(monkeypatch):
 @pytest.mark.parametrize(
     "kept",
     [
-        record(LogEvent.JOB_ERROR),
+        record(LogEvent.JOB_ERROR, rule_name="solve", log=[]),
         record(LogEvent.GROUP_ERROR),
         record(LogEvent.ERROR, "At least one job did not complete successfully.", logging.ERROR),
         record(msg="Exiting because a job execution failed. Look above for error messages", level=logging.ERROR),
@@ -76,6 +76,19 @@ def test_failures_warnings_and_what_else_snakemake_says_stay(kept):
     stream = Terminal()
     assert progress.Progress(stream).filter(kept)
     assert stream.getvalue() == "\r\x1b[K\r"
+
+
+def test_a_failed_job_is_remembered_by_what_it_said_last(tmp_path):
+    said, missing = tmp_path / "said.log", tmp_path / "missing.log"
+    said.write_text("step 1\ntoo little memory\n\n")
+    shown = progress.Progress(io.StringIO())
+    for logs in ([str(said)], [str(missing)], []):
+        assert shown.filter(record(LogEvent.JOB_ERROR, rule_name="solve", log=logs))
+    assert shown.failed == [
+        "solve failed: too little memory",
+        f"solve failed: {missing}",
+        "solve failed: it has no log",
+    ]
 
 
 def test_what_snakemake_repeats_while_it_waits_is_said_once():
