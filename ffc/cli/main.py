@@ -18,7 +18,7 @@ from ffc.cli import animate, given, models, options, train
 from ffc.cli.terminal import make_tolerant, readable
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
-from ffc.core.named import AUTO, NAMES, fitting, solver_by_name
+from ffc.core.named import AUTO, NAMES, fitting, sizes_of, solver_by_name
 from ffc.store.compiled import cache_folder, keep_compiled
 
 #: What a batch is drawn by, of the words of a command.
@@ -175,6 +175,7 @@ def compare(arguments: argparse.Namespace) -> int:
             ),
             flush=True,
         )
+    print("; ".join(f"{name}: {sizes}" for name, solver in solvers.items() if (sizes := sizes_of(solver, system))))
     if corrected:
         print(f"blocks that plain sweeps corrected: {', '.join(corrected)}")
     if ties is not None and ties.any() and not proven:

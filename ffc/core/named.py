@@ -103,6 +103,14 @@ def entry_of(solver: Solver, system: System) -> dict[str, Any]:
     return {"solver": "jacobi", **drafted}
 
 
+def sizes_of(solver: Solver, system: System) -> str:
+    """What a solver is besides its name: "window 7 blocks, draft"; empty where the name says all."""
+    entry = entry_of(solver, system)
+    if isinstance(rows := entry.get("window"), int):
+        entry["window"] = f"{rows} {'blocks' if system.row_length == 1 else 'rows' if rows > 1 else 'row'}"
+    return ", ".join(name if value is True else f"{name} {value}" for name, value in entry.items() if name != "solver")
+
+
 def own_draft(system: System) -> Draft:
     """The draft that `system` offers, or `FFCError`."""
     draft = system.draft()

@@ -116,8 +116,10 @@ def test_batch_takes_the_first_rows_of_the_noise(made, noise, tmp_path):
 
 def test_compare_prints_a_row_for_each_solver(made, noise, capsys):
     assert run("compare", made, "--noise", noise) == cli.DONE
-    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    *lines, sizes = capsys.readouterr().out.splitlines()[2:]
+    rows = [line.split() for line in lines]
     assert [row[0] for row in rows] == list(FIXED)
+    assert re.fullmatch(r"gs_jacobi: window \d+ (rows?|blocks); jacobi_gs: block \d+", sizes)
     assert all(row[2] == f"{BLOCKS}/{BLOCKS}" and float(row[3]) < 1e-5 and float(row[4]) < 1e-5 for row in rows)
 
 
