@@ -5,13 +5,13 @@ from one window to the next: what a cache has kept of them must not be used.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ffc.core.arguments import window_of
+from ffc.core.compiled import compiled
 from ffc.core.errors import FFCError
 from ffc.core.examples import Examples
 from ffc.core.loop import window_start
@@ -114,7 +114,7 @@ def _follow(
             known = np.minimum(run * stride + step, solved)
             x = _select(block < known[:, None], answer, x)
             swept, here = sweep(x), jnp.asarray(start + step, jnp.int32)
-            off, x_after, cache = _look(system, cache, x, here, swept, count=count, stride=stride)
+            off, x_after, cache = _look(system, cache, x, here, swept, count, stride)
             # Of the other runs, a window may have seen older values than a sweep now does.
             settled = running[:, None] & ((block <= known[:, None]) | (stride == 1))
             _compare(system, x, x_after, swept, np.asarray(off) & settled, (count, stride), start + step)
@@ -135,7 +135,7 @@ def _compare(system, x, found, swept, off: np.ndarray, window: tuple[int, int], 
         )
 
 
-@partial(jax.jit, static_argnames=("count", "stride"))
+@compiled(5, 6)
 def _look(
     system: System, cache: Cache, x: jax.Array, start: jax.Array, swept: jax.Array, count: int, stride: int
 ) -> tuple[jax.Array, jax.Array, Cache]:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ffc.core.compiled import compiled
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
 from ffc.core.system import State, System, block_agreement, select_blocks
@@ -49,6 +50,6 @@ class Examples:
 _agreement, _select = jax.jit(block_agreement), jax.jit(select_blocks)
 
 
-@jax.jit
+@compiled()
 def _draw(system: System, key: jax.Array) -> State:
     return system.example(key)

@@ -122,7 +122,7 @@ class Affine(System):
 
 def _solve(schedule: Schedule, system: Affine) -> State:
     """The solution of an affine system; NaN where numbers overflow, as a derivative has no status to say so."""
-    how = loop.How(schedule, tolerant=False, row_above=False, classes=0)  # no program of its own
+    how = loop.How(schedule, tolerant=False, row_above=False)
     first = loop.start(how, system, None, None)
     end = loop.advance(how, system, first, None, loop.Limits(system.size))
     return select_blocks(indices(system.size) < end.certified[:, None], end.x, _full(end.x, jnp.nan))

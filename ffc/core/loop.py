@@ -51,7 +51,6 @@ class How(NamedTuple):
     schedule: Schedule
     tolerant: bool  # blocks that move by little are accepted
     row_above: bool  # rows that a window meets begin as the row before them
-    classes: int  # hash of the structure of system and draft: JAX may take two dataclasses with the same fields for one
 
 
 class Limits(NamedTuple):

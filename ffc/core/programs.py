@@ -5,18 +5,17 @@ it is timed, and again with a look at every iterate, bit for bit the same. None 
 answer are no matter of iterations (`ffc.core.gradients`).
 """
 
-from functools import partial
-
 import jax
 
 from ffc.core import gradients, history, loop
+from ffc.core.compiled import compiled
 from ffc.core.drafts import Draft
 from ffc.core.history import History, Trace
 from ffc.core.solvers import Solver
 from ffc.core.system import State, System
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def start(
     how: loop.How, system: System, guess: State | None, trace: Trace | None, draft: Draft | None = None
 ) -> loop.Carry:
@@ -37,13 +36,13 @@ def advance(
     return _advance(how, c.cache, system, c._replace(cache=()), trace, limits, draft, spare)
 
 
-@partial(jax.jit, static_argnums=0, donate_argnums=1)
+@compiled(0, donated=(1,))
 def _advance(how: loop.How, cache, *others) -> loop.Carry:
     system, c, *rest = jax.lax.stop_gradient(others)
     return loop.advance(how, system, c._replace(cache=jax.lax.stop_gradient(cache)), *rest)
 
 
-@partial(jax.jit, static_argnums=0)
+@compiled(0)
 def finish(adjoint: Solver, system: System, c: loop.Carry, guess: State, trace: Trace | None) -> loop.Carry:
     """`loop.finish`, without the cache; its state has derivatives by `system`, which `adjoint` solves for."""
     end = loop.finish(*jax.lax.stop_gradient((system, c, guess, trace)))

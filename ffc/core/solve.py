@@ -1,6 +1,5 @@
 """solve(): any system by any schedule. It stops by itself, with a certificate (`ffc.core.loop` says what that is)."""
 
-import functools
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ffc.core import arguments, loop, programs, stages
 from ffc.core.chain import check_links, in_links, solve_links
+from ffc.core.compiled import compiled
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.history import History, Trace, in_order
@@ -88,7 +88,7 @@ def solve(
         arguments.schedule_of(adjoint, system.size)
     if isinstance(solver, Chained):
         check_links(solver, system, retire)
-        how = (type(stop), isinstance(guess, RowAbove), adjoint, plan.how.classes)
+        how = (type(stop), isinstance(guess, RowAbove), adjoint)
         solution = _run_chain(solver, how, system, plan.guess, trace, plan.limits)
     else:
         if retire:
@@ -171,17 +171,16 @@ def _plan(
         schedule,
         tolerant=isinstance(stop, Tolerance),
         row_above=row_above and _moves_by_rows(system, schedule, states),
-        classes=hash(jax.tree.structure((system, draft))),
     )
     return _Plan(how, system, first, limits, draft)
 
 
-@functools.partial(jax.jit, static_argnames=("solver", "how"))
+@compiled(0, 1)
 def _run_chain(
     solver: Chained, how: tuple, system: System, guess: State | None, trace: Trace | None, limits: loop.Limits
 ) -> Solution:
     """Link after link, each by `solve`, as one program."""
-    stop, above, adjoint, _ = how
+    stop, above, adjoint = how
 
     def one(link: System, of_link: Solver, most: jax.Array | int, trace: Trace | None, guess: State | None) -> Solution:
         limited = Exact(most) if stop is Exact else Tolerance(limits.tolerance, most, limits.relative)  # type: ignore[arg-type]

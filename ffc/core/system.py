@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
+from ffc.core.compiled import compiled
+
 if TYPE_CHECKING:
     from ffc.core.drafts import Draft
 
@@ -146,7 +148,7 @@ def indices(count: int) -> jax.Array:
     return jnp.arange(count, dtype=jnp.int32)
 
 
-@jax.jit
+@compiled()
 def count_ties(system: System, x: State) -> jax.Array:
     """[batch] how many blocks of each sample of the solution `x` are ties."""
     return jnp.sum(system.ties(x), axis=1)

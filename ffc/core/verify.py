@@ -10,13 +10,13 @@ sweep measures how far they are.
 round otherwise.
 """
 
-import functools
 from dataclasses import replace
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from ffc.core.compiled import compiled
 from ffc.core.solution import Solution, Status, Verification
 from ffc.core.system import State, System, block_agreement, block_distance, block_finite, prefix_length
 
@@ -28,8 +28,7 @@ def verified(system: System, solution: Solution) -> Solution:
     a value that is not finite stays as it is, and is measured. So is what a plain sweep makes infinite or NaN.
     """
     still, found = jax.lax.stop_gradient((system, solution.value))
-    classes = hash(jax.tree.structure(system))
-    corrected, residual, verification = _verified(classes, still, found, solution.status_codes)
+    corrected, residual, verification = _verified(still, found, solution.status_codes)
     # Real numbers stay as they were found, with their derivatives.
     value = corrected if system.discrete else solution.value
     return replace(solution, value=value, residual=residual, verification=verification)
@@ -51,9 +50,8 @@ class _Carry(NamedTuple):
     sweeps: jax.Array  # [batch]
 
 
-@functools.partial(jax.jit, static_argnames="classes")
-def _verified(classes: int, system: System, found: State, status: jax.Array) -> tuple[State, jax.Array, Verification]:
-    """`classes` tells systems apart that JAX might take for one, as in `ffc.core.loop.How`."""
+@compiled()
+def _verified(system: System, found: State, status: jax.Array) -> tuple[State, jax.Array, Verification]:
     going = (status == Status.CERTIFIED) & system.discrete
     first = _Carry(
         x=found,

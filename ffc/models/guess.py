@@ -12,9 +12,9 @@ A guess decides how many iterations a solve needs, and no bit of what it certifi
 Any other state will do, too: the state of images drawn before, say (`Sampler.state`).
 """
 
-import jax
 import jax.numpy as jnp
 
+from ffc.core.compiled import compiled
 from ffc.core.errors import FFCError
 from ffc.core.solve import RowAbove
 from ffc.core.system import State, System
@@ -36,6 +36,6 @@ def guess_by_name(name: str, model: Sampler, system: System) -> State | RowAbove
     return guesses[name]()
 
 
-@jax.jit
+@compiled()
 def _expected(system: System) -> State:
     return system.with_median_noise().sweep(system.initial())

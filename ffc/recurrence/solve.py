@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.core import arguments as core_arguments
+from ffc.core.compiled import compiled
 from ffc.core.errors import FFCError
 from ffc.core.solution import Solution, Status, describe
 from ffc.core.solve import Exact, Tolerance, solve
@@ -146,7 +147,7 @@ def _backwards(how: _How, kept, cotangents):
 _differentiable.defvjp(_forwards, _backwards)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@compiled(0)
 def _run(how: _How, recurrence: Recurrence, limits: Limits, guess: jax.Array) -> tuple[Found, jax.Array]:
     found = _by_method(how.method, recurrence, limits, guess)
     missed = (found.status != Status.CERTIFIED) & (found.status != Status.WITHIN_TOLERANCE)

@@ -269,16 +269,3 @@ def test_a_solver_of_adjoints_that_does_not_fit_is_refused():
         solve(chain(), Jacobi(), adjoint=JacobiGS(3))
     with pytest.raises(FFCError, match="solver: 'jacobi' is no solver"):
         solve(chain(), Jacobi(), adjoint="jacobi")
-
-
-def test_classes_with_the_same_fields_are_solved_each_by_its_own_sweep():
-    """JAX may hold the structures of their objects equal, and take a program of one for the other."""
-    u, systems = jnp.ones((1, 3)), []
-    for i in range(40):
-
-        def sweep(self, x, i=i):
-            return 0 * self.u + i
-
-        build = type(f"Constant{i}", (Chain,), {"sweep": sweep})
-        systems.append(jax.tree_util.register_dataclass(dataclass(frozen=True)(build)))
-    assert [int(solve(system(u), Sequential()).value[0, 0]) for system in systems] == list(range(40))

@@ -1,0 +1,35 @@
+"""`jax.jit` for functions of systems: each class has programs of its own.
+
+JAX finds a program again by the structure of its arguments. It takes two dataclasses with the same fields for one
+structure, now and then: whenever their hashes fall together in its table. One system would then be solved by another's
+sweep. Here the hash is an argument, too.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(*static: int, donated: tuple[int, ...] = ()) -> Callable[[Function], Function]:
+    """Decorates a function of positional arguments; `static` and `donated` are their numbers, as `jax.jit` has them."""
+
+    def decorate(function: Function) -> Function:
+        def program(_: int, *arguments: Any) -> Any:
+            return function(*arguments)
+
+        program.__name__ = function.__name__  # for profiles
+        static_numbers, donated_numbers = (0, *(i + 1 for i in static)), tuple(i + 1 for i in donated)
+        of_class = jax.jit(program, static_argnums=static_numbers, donate_argnums=donated_numbers)
+
+        @functools.wraps(function)
+        def call(*arguments: Any) -> Any:
+            return of_class(hash(jax.tree.structure(arguments)), *arguments)
+
+        call.programs = of_class._cache_size  # type: ignore[attr-defined]
+        return call  # type: ignore[return-value]
+
+    return decorate
