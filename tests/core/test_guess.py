@@ -1,5 +1,7 @@
 """First guesses: they change how long a solve takes, and no bit of what it certifies."""
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,6 +44,26 @@ def test_property_every_guess_leads_to_the_sequential_answer(solver, seed, densi
         solution = solve(system, solver, guess=guess)
         np.testing.assert_array_equal(solution.value, zoo.in_order(system))
         assert solution.exact
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Keeping(zoo.WholeNumbers):
+    """Its cache begins as arrays that are the caller's own, one of them twice."""
+
+    def init_cache(self, x):
+        return x, self.u, self.u
+
+    def window(self, cache, x, start, count, stride):
+        return super().window(0, x, start, count, stride)[0], cache
+
+
+def test_a_solve_leaves_the_callers_arrays_alone():
+    floats = zoo.whole_numbers(5)
+    system = Keeping(floats.weights.astype(jnp.int32), floats.u.astype(jnp.int32))
+    guess = jnp.full_like(system.u, 2)
+    for _ in range(2):
+        np.testing.assert_array_equal(solve(system, GSJacobi(4), guess=guess).value, zoo.in_order(system))
 
 
 def test_the_answer_as_a_guess_is_certified_in_one_iteration():
