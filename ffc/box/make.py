@@ -34,7 +34,7 @@ LICENCES = {
 }
 LICENCES["cifar10-jpeg"] = LICENCES["cifar10"]
 #: Facts of a trained checkpoint that the box keeps.
-_KEPT = ("train", "seed", "seconds", "curves", "device", "versions", "start")
+_KEPT = ("train", "seed", "seconds", "device", "versions")
 #: Samples that the fastest solver was chosen for, and levels that are kept of a sample.
 _BATCH, _LEVELS = 4, 64
 #: Seeds that are tried for a sample without ties.
@@ -55,12 +55,13 @@ def make(name: str, checkpoint: Path) -> None:
         )
     rounded = _rounded(trained)
     entry = {name: facts[name] for name in _KEPT if name in facts} | {
+        **history(facts),
         "origin": "box",
         "data": facts["data"] | {"licence": LICENCES[source]},
-        "metrics": _steps(facts) | {"test_loss": _test_loss(rounded, source)},
         "command": command(name, trained),
         "sampling": fastest(rounded),
     }
+    entry["metrics"]["test_loss"] = _test_loss(rounded, source)
     entry["drawn"] = _drawn(rounded, entry["sampling"])
     checkpoints.save(FOLDER / f"{name}.flax", trained.model, trained.params, entry, compact=True)
     size = sum(file.stat().st_size for file in FOLDER.glob("*.flax"))
@@ -69,11 +70,18 @@ def make(name: str, checkpoint: Path) -> None:
     print(f"{name}: {about(name)['metrics']}; {size:,} bytes in the box")
 
 
-def _steps(facts: dict[str, Any]) -> dict[str, Any]:
-    """The unit of the loss, and the steps of training, with those of the weights that it began with."""
-    before = facts.get("start", {}).get("metrics", {}).get("best_step", 0)
-    metrics = facts["metrics"]
-    return {"unit": metrics["unit"], "steps": before + metrics["steps"], "best_step": before + metrics["best_step"]}
+def history(facts: dict[str, Any]) -> dict[str, Any]:
+    """The `metrics` and `curves` of training, counted from its first step: with the weights that it began with."""
+    start = dict(facts.get("start", {}))
+    before, earlier = start.get("metrics", {}).get("best_step", 0), start.pop("curves", {})
+    metrics, own = facts["metrics"], facts["curves"]
+    own = own | {"step": [before + step for step in own["step"]]}
+    kept = sum(step <= before for step in earlier.get("step", []))
+    return {
+        "metrics": {name: metrics[name] + before for name in ("steps", "best_step")} | {"unit": metrics["unit"]},
+        "curves": {name: [*earlier.get(name, [])[:kept], *values] for name, values in own.items()},
+        **({"start": start} if start else {}),
+    }
 
 
 def command(name: str, trained: Checkpoint) -> str:

@@ -15,7 +15,7 @@ from ffc.training.settings import TrainSettings
 from ffc.training.store import STATE
 
 #: What a checkpoint says of the one that it began with.
-_OF_THE_START = ("file", "sha256", "origin", "metrics", "command", "start")
+_OF_THE_START = ("file", "sha256", "origin", "metrics", "curves", "command", "start")
 
 
 def train_checkpoint(
