@@ -11,6 +11,7 @@ from PIL import Image
 from places import ROOT
 
 from ffc import box
+from ffc.box.make import history
 from ffc.cli import given, options, train
 from ffc.cli import main as cli
 from ffc.store import checkpoints
@@ -174,6 +175,17 @@ def test_training_begins_with_weights_that_are_given(tmp_path):
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), two.params, one.params)
     assert two.meta["start"]["sha256"] == one.meta["sha256"]
     assert two.meta["start"]["metrics"] == one.meta["metrics"]
+    whole = history(two.meta)  # as the box tells it
+    best = one.meta["metrics"]["best_step"]
+    assert (whole["metrics"]["steps"], whole["metrics"]["best_step"]) == (best + 1, best + 1)
+    assert whole["curves"]["step"] == [*(step for step in one.meta["curves"]["step"] if step <= best), best + 1]
+    assert {len(curve) for curve in whole["curves"].values()} == {len(whole["curves"]["step"])}
+    assert history(one.meta)["curves"] == one.meta["curves"]
+
+
+@pytest.mark.parametrize("name", box.names())
+def test_the_step_whose_weights_are_kept_is_on_the_curve(name):
+    assert box.about(name)["metrics"]["best_step"] in box.about(name)["curves"]["step"]
 
 
 def test_a_folder_of_pictures_is_a_data_set(tmp_path):
