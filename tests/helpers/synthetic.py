@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ffc.paper.experiments.scaling.pixels import LABELS
 from ffc.store.records import Record
 
 DEVICE = {"platform": "cpu", "name": "Abacus, 10 rows"}
@@ -92,7 +93,7 @@ def sizes() -> Record:
         for way, seconds in ways.items()
     ]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return record(arrays, "pixelcnnpp_mnist", "scaling", checkpoint=WEIGHTS)
+    return record(arrays, "pixelcnnpp_mnist", "scaling", checkpoint=WEIGHTS, labels=LABELS)
 
 
 def densenet() -> dict[str, Record]:
