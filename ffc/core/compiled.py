@@ -14,16 +14,15 @@ import jax
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(*static: int, donated: tuple[int, ...] = ()) -> Callable[[Function], Function]:
-    """Decorates a function of positional arguments; `static` and `donated` are their numbers, as `jax.jit` has them."""
+def compiled(*static: int) -> Callable[[Function], Function]:
+    """Decorates a function of positional arguments, of which those with the numbers `static` are static."""
 
     def decorate(function: Function) -> Function:
         def program(_: int, *arguments: Any) -> Any:
             return function(*arguments)
 
         program.__name__ = function.__name__  # for profiles
-        static_numbers, donated_numbers = (0, *(i + 1 for i in static)), tuple(i + 1 for i in donated)
-        of_class = jax.jit(program, static_argnums=static_numbers, donate_argnums=donated_numbers)
+        of_class = jax.jit(program, static_argnums=(0, *(i + 1 for i in static)))
 
         @functools.wraps(function)
         def call(*arguments: Any) -> Any:

@@ -23,6 +23,7 @@ def start(
     return loop.start(how, *jax.lax.stop_gradient((system, guess, trace, draft)))
 
 
+@compiled(0)
 def advance(
     how: loop.How,
     system: System,
@@ -32,14 +33,8 @@ def advance(
     draft: Draft | None = None,
     spare: jax.Array | int = 0,
 ) -> loop.Carry:
-    """`loop.advance`. The cache of `c` is gone afterwards: the new one lies in its memory."""
-    return _advance(how, c.cache, system, c._replace(cache=()), trace, limits, draft, spare)
-
-
-@compiled(0, donated=(1,))
-def _advance(how: loop.How, cache, *others) -> loop.Carry:
-    system, c, *rest = jax.lax.stop_gradient(others)
-    return loop.advance(how, system, c._replace(cache=jax.lax.stop_gradient(cache)), *rest)
+    """`loop.advance`."""
+    return loop.advance(how, *jax.lax.stop_gradient((system, c, trace, limits, draft, spare)))
 
 
 @compiled(0)

@@ -29,7 +29,7 @@ def run(
     first = whole = part._replace(cache=())
     rest, curves, alive = system, trace, np.arange(len(first.status))
     while True:
-        part = programs.advance(how, rest, part, curves, limits, draft, spare=_half(len(alive)) % max(1, len(alive)))
+        part = programs.advance(how, rest, part, curves, limits, draft, _half(len(alive)) % max(1, len(alive)))
         whole = _put(whole, part, alive)
         running = np.asarray(part.status) == Status.RUNNING
         if not running.any() or np.asarray(part.iterations)[running].max() >= limits.iterations:

@@ -45,9 +45,9 @@ def test_nothing_changes_but_the_work(system, solver):
 def test_curves_are_had_by_a_stop_after_each_iteration(solver, guess):
     system = zoo.whole_numbers(3, batch=7, row_length=3)
     plain = solve(system, solver, guess=guess)
-    compiled = programs._advance.programs()
+    compiled = programs.advance.programs()
     found = history_of(system, solver, plain, (0, 2, N), guess)
-    assert programs._advance.programs() == compiled
+    assert programs.advance.programs() == compiled
     trace = Trace(plain.value, int(plain.iterations.max()), (0, 2, N))
     jax.tree.map(np.testing.assert_array_equal, found, solve(system, solver, trace=trace, guess=guess).history)
 
