@@ -147,12 +147,14 @@ def imagenet(root: Path, size: int | None, path: str = "imagenet", limit: int = 
 def _folder_dataset(
     name: str, title: str, pictures: Iterable[tuple[str, bytes]], place: Path, size: int | None
 ) -> Dataset:
-    """Pictures named `[train/|test/][class/]…/file`, as a data set."""
+    """Pictures named `[train/|test/][class/]…/file`, as a data set; of one channel where all of them are gray."""
     decoded = sorted(((key, decode(f"{place}: {key}", data, size)) for key, data in pictures), key=lambda item: item[0])
     if len({image.shape for _, image in decoded}) != 1:
         problem = "images of different sizes; name a size" if decoded else "no pictures; put some there"
         raise FFCError(f"{place}: data set {name!r} found {problem}")
     images = np.stack([image for _, image in decoded])
+    if (images == images[..., :1]).all():
+        images = images[..., :1]
     folders = [Path(key).parts[:-1] for key, _ in decoded]
     tops = {parts[:1] for parts in folders}
     apart = tops == {("train",), ("test",)}

@@ -164,8 +164,8 @@ def test_a_folder_of_images_is_cut_to_centre_squares(tmp_path):
     Image.fromarray(wide).save(file, "PNG")
     write_pictures(tmp_path / "mine", {f"{i}.png": file.getvalue() for i in range(5)})
     data = load("image_folder", tmp_path, size=10, path="mine")
-    assert data.train.shape == (4, 10, 10, 3)
-    assert data.test.shape == (1, 10, 10, 3)
+    assert data.train.shape == (4, 10, 10, 1)  # white: no colour in any
+    assert data.test.shape == (1, 10, 10, 1)
     assert data.train.min() == 255
     assert data.classes is data.train_labels is None
 
@@ -174,6 +174,7 @@ def test_subfolders_of_an_image_folder_are_its_classes(tmp_path):
     write_pictures(tmp_path, {f"{kind}/{i}.jpg": picture(kind, (40, 30)) for kind in ("red", "blue") for i in range(5)})
     data = load("image_folder", size=8, path=str(tmp_path))
     assert data.classes == 2
+    assert data.shape == (8, 8, 3)
     np.testing.assert_array_equal(data.train[:, 0, 0, 0] > 200, data.train_labels == 1)
 
 

@@ -9,7 +9,7 @@ from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from ffc.paper.figures.style import GREY, Look
+from ffc.paper.figures.style import GREY, Look, look
 from ffc.store.records import Record
 
 #: The paper's clock stops when the answer is first reached, which only they know who have it: hollow.
@@ -27,11 +27,14 @@ def stops(ax: Axes, record: Record, x: np.ndarray, error: np.ndarray, style: Loo
 
 
 def clocks(records: Iterable[Record]) -> list[Line2D]:
-    """What the marks of `stops` mean, for a legend."""
+    """What the marks of `stops` mean, for a legend: in their shape, if they have one."""
+    records = list(records)
+    shapes = {look(record).marker for record in records}
+    marker = shapes.pop() if len(shapes) == 1 else "o"
     ours = any("certified" in record.arrays for record in records)
     named = [("paper's clock: oracle stop", ORACLE), ("our clock: certified stop", CERTIFIED)]
     return [
-        Line2D([], [], linestyle="none", marker="o", color=GREY, label=label, **mark)
+        Line2D([], [], linestyle="none", marker=marker, color=GREY, label=label, **mark)
         for label, mark in named[: 1 + ours]
     ]
 
