@@ -61,6 +61,10 @@ include: "rules/reference.smk"
 include: "rules/report.smk"
 
 
+if problem := targets.problem_of(TARGETS, [rule.name for rule in workflow.rules if not rule.has_wildcards()]):
+    raise WorkflowError(problem)
+
+
 onstart:
     require_writable()
     require_gpu()

@@ -16,6 +16,7 @@ from snakemake.io import sourcecache_entry
 from bootstrap import unfit
 from first_page import verdict
 import progress
+import targets
 from presets import ConfigError, check_config, load_presets, reference_of
 from tasks import MODELS, NOTEBOOKS, PAPER, experiment_of, notebooks, papers_figures, stand_ins
 
@@ -25,8 +26,17 @@ PROGRESS = progress.watch(workflow)
 if problem := unfit(Path(workflow.basedir)):
     raise WorkflowError(problem)
 
+# What the command asks for; a job of a run, which has none, was looked at before.
+TARGETS = targets.of_command(sys.argv) if workflow.is_main_process else []
+
 try:
-    PRESETS = load_presets(Path("config/presets"))
+    PRESETS, faults = load_presets(Path("config/presets"))
+    # A faulty preset stops a run of its own, and no other one.
+    for name, fault in faults.items():
+        if name == config.get("preset") or targets.asks_for(name, TARGETS):
+            raise ConfigError(fault)
+        if workflow.is_main_process:
+            print(f"{fault}\nWithout it, the others run.", file=sys.stderr)
     check_config(config, PRESETS)
 except ConfigError as error:
     raise WorkflowError(error)

@@ -55,18 +55,20 @@ def check_config(config: dict[str, Any], presets: dict[str, Any]) -> None:
         )
 
 
-def load_presets(folder: Path) -> dict[str, Any]:
-    """Every preset of a folder by its name, checked."""
-    presets = {path.stem: load_preset(path) for path in sorted(folder.glob("*.yaml"))}
-    if not presets:
+def load_presets(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Every sound preset of a folder by its name; and of every other one, by its name, what is wrong with it."""
+    presets, faults = {}, {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            presets[path.stem] = load_preset(path)
+        except ConfigError as error:
+            faults[path.stem] = str(error)
+    if not presets and not faults:
         raise ConfigError(
             f"{folder.absolute()}: holds no presets (.yaml files); run Snakemake in the project's folder, without "
             "--directory"
         )
-    for name in presets:
-        if not name.isidentifier():
-            raise ConfigError(f"{folder}/{name}.yaml: a preset's name has letters, digits and underscores; rename it")
-    return presets
+    return presets, faults
 
 
 class _Loader(yaml.SafeLoader):
@@ -115,6 +117,8 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 
 def load_preset(path: Path) -> dict[str, Any]:
     """One preset. Raises `ConfigError` with the first thing that is wrong."""
+    if not path.stem.isidentifier():
+        raise ConfigError(f"{path}: a preset's name has letters, digits and underscores; rename it")
     try:
         with open(path, "rb") as file:
             content = file.read(_LONGEST + 1)
@@ -221,12 +225,18 @@ def _fill(value: dict[str, Any], schema: dict[str, Any]) -> None:
 
 def _validate(value: Any, schema: dict[str, Any], source: str) -> None:
     errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
-    # A misspelt key is both unknown and missing: the unknown one is the better news.
-    first = min(
-        errors, key=lambda error: (error.validator != "additionalProperties", list(map(str, error.path))), default=None
-    )
+    first = min(errors, key=_rank, default=None)
     if first is not None:
         raise ConfigError(f"{source}: {_explain(first)}")
+
+
+def _rank(error: jsonschema.ValidationError) -> tuple[bool, bool, list[str]]:
+    """The complaint that helps most comes first.
+
+    Which keys a task may have follows from its model's kind. A misspelt key is both unknown and missing.
+    """
+    path = [str(key) for key in error.absolute_path]
+    return path[-2:] != ["model", "kind"], error.validator != "additionalProperties", path
 
 
 def _explain(error: jsonschema.ValidationError) -> str:

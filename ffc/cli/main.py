@@ -18,7 +18,7 @@ from ffc.cli import animate, given, models, options, train
 from ffc.cli.terminal import make_tolerant, readable
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need
-from ffc.core.named import AUTO, NAMES, fitting, sizes_of, solver_by_name
+from ffc.core.named import NAMES, fitting, sizes_of, solver_by_name, told
 from ffc.store.compiled import cache_folder, keep_compiled
 
 #: What a batch is drawn by, of the words of a command.
@@ -66,7 +66,7 @@ def sample(arguments: argparse.Namespace) -> int:
     for path in kept:
         check_writable(path)
     from ffc.cli.stream import fetch, outcome
-    from ffc.core.measure import timed_repeats
+    from ffc.core.measure import repeated, timed
     from ffc.core.solve import solve
     from ffc.core.verify import verified
     from ffc.store.records import Record, provenance
@@ -77,8 +77,10 @@ def sample(arguments: argparse.Namespace) -> int:
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     draft, together = arguments.draft, arguments.together
     solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess, draft, together)
-    _tell(arguments, f"{solver}: compiling, once for each size; then drawing …")
-    solution, seconds = timed_repeats(lambda: solve(system, solver, guess=guess), repeats=1)
+    name = told(solver, system)
+    _tell(arguments, f"{name}: compiling, once for each size; then drawing …")
+    solution, cold = timed(lambda: solve(system, solver, guess=guess))
+    seconds = repeated(lambda: solve(system, solver, guess=guess), repeats=1)
     if arguments.verify:  # untimed
         solution = verified(system, solution)
     arrays = fetch(outcome(model, system, solution)) | {"seconds": seconds[0]}
@@ -98,9 +100,9 @@ def sample(arguments: argparse.Namespace) -> int:
         write_image(arguments.image, np.asarray(model.pictures(arrays["samples"])))
     if not arguments.quiet:
         sys.stdout.writelines(readable(model.text(arrays["samples"])))
-        iterations, raced = arrays["iterations"].max(), f" by {solver}" if arguments.solver == AUTO else ""
-        head = f"{kept[0]}: " if kept else ""
-        print(f"{head}{solution.message}; {iterations} iterations{raced}, {seconds[0]:.3g} s", flush=True)
+        head, iterations = f"{kept[0]}: " if kept else "", arrays["iterations"].max()
+        times = f"{seconds[0]:.3g} s warm, {cold:.3g} s with compilation"
+        print(f"{head}{solution.message}; {iterations} iterations by {name}, {times}", flush=True)
     if arguments.animate:
         animate.write(arguments, model, system, solver, guess)
     return DONE if solution.exact else NOT_EXACT
@@ -288,8 +290,8 @@ def _told(error: Exception) -> str:
 
 
 def _tell(arguments: argparse.Namespace, line: str) -> None:
-    """What a person at a terminal waits for."""
-    if not arguments.quiet and sys.stderr.isatty():
+    """What takes its time, where results don't go."""
+    if not arguments.quiet:
         print(line, file=sys.stderr)
 
 

@@ -103,6 +103,12 @@ def entry_of(solver: Solver, system: System) -> dict[str, Any]:
     return {"solver": "jacobi", **drafted}
 
 
+def told(solver: Solver, system: System) -> str:
+    """A solver in the words that choose it: "gs_jacobi (window 7 blocks, draft)"."""
+    sizes = sizes_of(solver, system)
+    return entry_of(solver, system)["solver"] + (f" ({sizes})" if sizes else "")
+
+
 def sizes_of(solver: Solver, system: System) -> str:
     """What a solver is besides its name: "window 7 blocks, draft"; empty where the name says all."""
     entry = entry_of(solver, system)

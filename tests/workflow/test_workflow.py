@@ -108,6 +108,24 @@ def test_a_script_that_has_changed_reruns_its_jobs(finished):
         script.write_text(before)
 
 
+def test_a_faulty_preset_stops_its_own_runs_and_no_other(project):
+    file = project / "config" / "presets" / "faulty.yaml"
+    fault = "faulty.yaml: titel: unknown key (did you mean title?)"
+    file.write_text("titel: A mistake\n")
+    try:
+        for target, stopped in (("faulty", True), ("quick", False)):
+            run = snakemake(project, "-n", target)
+            assert ((run.returncode != 0), fault in run.stdout) == (stopped, True)
+    finally:
+        file.unlink()
+
+
+def test_a_mistyped_target_is_told_its_neighbour(project):
+    run = snakemake(project, "-n", "quik")
+    assert run.returncode != 0
+    assert "quik: no target has this name (did you mean quick?)" in run.stdout
+
+
 def test_another_folder_is_named_where_presets_were_looked_for(project, tmp_path):
     config = project / "config" / "config.yaml"
     run = snakemake(project, "-n", "quick", "--directory", str(tmp_path), "--configfile", str(config))
