@@ -72,6 +72,8 @@ rule weights:
     benchmark:
         "benchmarks/{preset}/checkpoints/weights/{task}.tsv"
     localrule: True
+    # A copy, which lets a timed job begin.
+    priority: 1
     conda:
         "../envs/ffc.yaml"
     threads: 1

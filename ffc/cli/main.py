@@ -100,9 +100,9 @@ def sample(arguments: argparse.Namespace) -> int:
         write_image(arguments.image, np.asarray(model.pictures(arrays["samples"])))
     if not arguments.quiet:
         sys.stdout.writelines(readable(model.text(arrays["samples"])))
-        head, iterations = f"{kept[0]}: " if kept else "", arrays["iterations"].max()
+        head = f"{kept[0]}: " if kept else ""
         times = f"{seconds[0]:.3g} s warm, {cold:.3g} s with compilation"
-        print(f"{head}{solution.message}; {iterations} iterations by {name}, {times}", flush=True)
+        print(f"{head}{solution.message}; {solution.evaluations} iterations by {name}, {times}", flush=True)
     if arguments.animate:
         animate.write(arguments, model, system, solver, guess)
     return DONE if solution.exact else NOT_EXACT
@@ -168,7 +168,7 @@ def compare(arguments: argparse.Namespace) -> int:
         print(
             _row(
                 name,
-                np.asarray(solution.iterations).max(),
+                solution.evaluations,
                 f"{np.asarray(solution.certified).min()}/{system.size}",
                 f"{np.abs(samples - answer).max():.1e}",
                 f"{found['residual'].max():.1e}" if found else "–",

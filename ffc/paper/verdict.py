@@ -13,7 +13,7 @@ ESSENTIALS = {
     "task": "task",
     "solver": "fastest parallel solver",
     "iterations": "iterations",
-    "blocks": "in order",
+    "blocks": "sequential iterations",
     "certified_seconds": "certified seconds",
     "best_seconds": "best sequential, seconds",
     "over_best": "× best sequential",

@@ -146,11 +146,9 @@ def test_a_forward_difference_stands_at_the_iterate_that_it_leaves(drawn):
 
 @pytest.mark.parametrize(("name", "channels"), [("made_mnist", 1), ("made_cifar", 3)])
 def test_strips_show_sequential_above_and_jacobi_below(drawn, name, channels):
-    axes = drawn[name].axes
-    assert [ax.get_title() for ax in axes] == [
-        *("iteration 0", "5", "10", "15", "last: 16"),
-        *("iteration 0", "5", "10", "15", "last: 4"),
-    ]
+    axes = [ax for ax in drawn[name].axes if ax.get_visible()]
+    # A row is empty between the end of its solver and its last picture.
+    assert [ax.get_title() for ax in axes] == ["iteration 0", "5", "10", "15", "last: 16", "iteration 0", "last: 4"]
     assert (axes[0].get_ylabel(), axes[5].get_ylabel()) == ("Sequential", "Jacobi")
     pictures = [ax.images[0].get_array() for ax in axes]
     assert pictures[0].shape == ((4, 4, 3) if channels == 3 else (4, 4))
@@ -240,7 +238,7 @@ def test_learning_curves_have_a_panel_for_each_task_trained_here(folder):
     figure = training.curves(found | {"scaling": {"sampling": synthetic.sizes()}})  # with a task's weights
     shown = [ax for ax in figure.axes if ax.axison]
     assert [ax.get_title() for ax in shown] == [
-        f"{task}: 1.25 bits/dim after 7 steps" for task in found if task != "rnn"
+        f"{task}: test 1.25 bits/dim, 7 steps" for task in found if task != "rnn"
     ]
     held_out, kept = (dict(curves_of(shown[0]))[label] for label in ("held out", "kept"))
     np.testing.assert_array_equal(held_out, [[2, 4, 6, 7], [3, 1, 1.5, 2]])

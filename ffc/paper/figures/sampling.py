@@ -102,6 +102,7 @@ def _pictures(rows: list[Record], sample: int) -> Figure:
     grid = figure.subplots(len(rows), len(columns), squeeze=False)
     for record, row in zip(rows, grid, strict=True):
         for column, ax in zip(columns, row, strict=True):
+            ax.set_visible(column in _columns([record]))
             picture = record["snapshots"][column, sample]
             ax.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             ax.set_title(_when(record, column, "iteration "), fontsize=6.5)
@@ -114,9 +115,11 @@ def _pictures(rows: list[Record], sample: int) -> Figure:
 
 def _settled(rows: list[Record], sample: int) -> Figure:
     """A line for each iteration shown, dark where a block has the bits that it ends with."""
-    columns = _columns(rows)
-    figure = Figure(figsize=(PAGE, 0.4 + (0.15 * len(columns) + 0.3) * len(rows)))
-    for record, ax in zip(rows, figure.subplots(len(rows), squeeze=False).flat, strict=True):
+    shown = [_columns([record]) for record in rows]
+    heights = [0.15 * len(columns) + 0.3 for columns in shown]
+    figure = Figure(figsize=(PAGE, 0.4 + sum(heights)))
+    panels = figure.subplots(len(rows), squeeze=False, height_ratios=heights).flat
+    for record, columns, ax in zip(rows, shown, panels, strict=True):
         ax.imshow(record["settled"][columns, sample], cmap="Greys", vmin=0, vmax=1.4, **_LINES)
         ax.set_yticks(range(len(columns)), [_when(record, column) for column in columns], fontsize=5.5)
         ax.set_ylabel("iteration")
@@ -128,7 +131,7 @@ def _settled(rows: list[Record], sample: int) -> Figure:
 
 
 def _columns(rows: list[Record]) -> list[int]:
-    """The snapshots that are shown: the last, and those before all of `rows` have ended."""
+    """The snapshots that are shown: the last, and those before the last of `rows` has ended."""
     shown = rows[0]["snapshot_iterations"][:-1]
     return [*np.flatnonzero(shown < max(record["snapshot_iterations"][-1] for record in rows)), -1]
 

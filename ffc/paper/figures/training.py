@@ -30,7 +30,7 @@ def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
         kept = table["valid_loss"][table["step"].index(metrics["best_step"])]
         panel.plot(metrics["best_step"], kept, "ko", markersize=4, label="kept")
         loss = metrics.get("test_loss", kept)  # older records have only what chose the weights
-        panel.set(title=f"{task}: {loss:.3g} {metrics['unit']} after {metrics['steps']:,} steps")
+        panel.set(title=f"{task}: test {loss:.3g} {metrics['unit']}, {metrics['steps']:,} steps")
         panel.set(xlabel="training steps", ylabel=f"loss ({metrics['unit']})")
         panel.title.set_fontsize(7)
         panel.xaxis.set_major_locator(mpl.ticker.MaxNLocator(4, integer=True, steps=(1, 2, 5, 10)))
