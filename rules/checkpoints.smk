@@ -71,9 +71,9 @@ rule weights:
         "logs/{preset}/checkpoints/weights/{task}.log",
     benchmark:
         "benchmarks/{preset}/checkpoints/weights/{task}.tsv"
-    localrule: True
     # A copy, which lets a timed job begin.
     priority: 1
+    localrule: True
     conda:
         "../envs/ffc.yaml"
     threads: 1
