@@ -202,7 +202,7 @@ def after_failure(logs):
     """What failed, once more, as it may have scrolled away, and what to do."""
     lines = [
         *(PROGRESS.failed if PROGRESS else []),
-        "Once that is mended, repeat the command: what is finished stays, and training goes on from its last state.",
+        "Once that is mended, repeat the command: what is finished stays, and training with the same settings goes on from its last state.",
     ]
     if any(re.search(r"SIG(KILL|ABRT)|exit status 13[47]", Path(log).read_text(errors="replace")) for log in logs):
         lines.append(

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import time
+from collections import Counter
 from pathlib import Path
 
 from snakemake.logging import logger
@@ -16,6 +17,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 #: Lines on the jobs of a run, where they are not drawn over each other.
 LINES = 50
+#: Roughly, how much longer than others the jobs of these rules take: they train, or they time.
+LONG, LONGER = ("train", "solve", "scaling", "rnn_scaling", "bench"), 8
 #: What Snakemake says of every run and round of jobs, and at the end of a run, where the Snakefile says it.
 USUAL = ("Assuming unrestricted", "Building DAG", "Using shell", "Conda environments: ignored", "Select jobs")
 USUAL += ("Complete log", "Elapsed time", "Singularity containers: ignored")
@@ -33,13 +36,13 @@ def watch(workflow) -> "Progress | None":
     return None
 
 
-def failure(rule: str, logs: list[Path]) -> str:
+def failure(job: str, logs: list[Path]) -> str:
     """A line on a job that failed: what it said last."""
     for log in logs:
         said = log.read_text(errors="replace").split("\n") if log.suffix == ".log" and log.is_file() else []
         if lines := [line for line in said if line.strip()]:
-            return f"{rule} failed: {lines[-1]}"
-    return f"{rule} failed: {', '.join(map(str, logs)) or 'it has no log'}"
+            return f"{job} failed: {lines[-1]}"
+    return f"{job} failed: {', '.join(map(str, logs)) or 'it has no log'}"
 
 
 class Progress(logging.Filter):
@@ -52,6 +55,9 @@ class Progress(logging.Filter):
         self.began = 0.0
         self.done = self.total = self.begun = self.shown = 0
         self.job = self.said = ""
+        self.begun_jobs: dict[int, tuple[str, str]] = {}  # the rule of each, and what it says that it does
+        self.left: Counter[str] = Counter()  # jobs of each rule
+        self.spent = 0  # on what is done, in units of a short job
         self.failed: list[str] = []
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -63,16 +69,22 @@ class Progress(logging.Filter):
                 self.began = self.began if self.begun else time.monotonic()
                 self.begun += 1
                 self.job = record.rule_msg or record.rule_name
+                self.begun_jobs[record.jobid] = record.rule_name, self.job
                 self._show()
+            case LogEvent.JOB_FINISHED:
+                rule, _ = self.begun_jobs.get(record.job_id, ("", ""))
+                self.spent += _units(rule)
+                self.left[rule] = max(0, self.left[rule] - 1)
             case LogEvent.PROGRESS:
                 self.done, self.total = record.done, record.total
                 if self.terminal:
                     self._show()
             case LogEvent.JOB_ERROR:
-                self.failed.append(failure(record.rule_name, [Path(log) for log in record.log]))
+                _, job = self.begun_jobs.get(record.jobid, ("", record.rule_name))
+                self.failed.append(failure(job, [Path(log) for log in record.log]))
                 self.clear()
                 return True
-            case LogEvent.JOB_STARTED | LogEvent.JOB_FINISHED | LogEvent.RESOURCES_INFO:
+            case LogEvent.JOB_STARTED | LogEvent.RESOURCES_INFO:
                 pass
             case None if record.levelno <= logging.INFO and (said == self.said or said.startswith(USUAL)):
                 pass
@@ -88,6 +100,7 @@ class Progress(logging.Filter):
 
     def _plan(self, jobs: dict[str, int]) -> None:
         self.total = jobs["total"]
+        self.left = Counter({rule: count for rule, count in jobs.items() if rule != "total"})
         rules = ", ".join(f"{count} {name}" for name, count in jobs.items() if name != "total")
         self.clear()
         print(f"Jobs: {rules}; {self.total} in all", file=self.stream, flush=True)
@@ -102,13 +115,18 @@ class Progress(logging.Filter):
             print(line, file=self.stream, flush=True)
 
     def _left(self) -> str:
-        """Of the time so far, as much for each job that is left as for each that is done."""
-        if not 0 < self.done < self.total:
+        """The time so far, in proportion to what is left."""
+        left = sum(count * _units(rule) for rule, count in self.left.items())
+        if not self.spent or not left:
             return ""
-        seconds = (time.monotonic() - self.began) / self.done * (self.total - self.done)
+        seconds = (time.monotonic() - self.began) / self.spent * left
         return f", about {seconds / 60:.0f} min left" if seconds > 90 else f", about {seconds:.0f} s left"
 
     def _write(self, line: str) -> None:
         """Over what is there, on a terminal; the cursor stays in front, so that a job's own words go over it, too."""
         if self.terminal:
             print(f"\r\x1b[K{line}\r", end="", file=self.stream, flush=True)
+
+
+def _units(rule: str) -> int:
+    return LONGER if rule.startswith(LONG) else 1

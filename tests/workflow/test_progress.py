@@ -25,8 +25,9 @@ def run(stream, jobs):
     assert not shown.filter(record(LogEvent.RUN_INFO, stats={"solve": jobs - 1, "all": 1, "total": jobs}))
     for done in range(jobs):
         assert not shown.filter(record(msg="Select jobs to execute..."))
-        assert not shown.filter(record(LogEvent.JOB_INFO, rule_msg=f"Job number {done}", rule_name="solve"))
-        assert not shown.filter(record(LogEvent.JOB_FINISHED))
+        begun = {"rule_msg": f"Job number {done}", "rule_name": "solve", "jobid": done}
+        assert not shown.filter(record(LogEvent.JOB_INFO, **begun))
+        assert not shown.filter(record(LogEvent.JOB_FINISHED, job_id=done))
         assert not shown.filter(record(LogEvent.PROGRESS, done=done + 1, total=jobs))
     shown.clear()
     return stream.getvalue()
@@ -61,7 +62,7 @@ def test_a_terminal_has_one_line_which_is_gone_at_the_end(monkeypatch):
 @pytest.mark.parametrize(
     "kept",
     [
-        record(LogEvent.JOB_ERROR, rule_name="solve", log=[]),
+        record(LogEvent.JOB_ERROR, rule_name="solve", jobid=3, log=[]),
         record(LogEvent.GROUP_ERROR),
         record(LogEvent.ERROR, "At least one job did not complete successfully.", logging.ERROR),
         record(msg="Exiting because a job execution failed. Look above for error messages", level=logging.ERROR),
@@ -82,13 +83,27 @@ def test_a_failed_job_is_remembered_by_what_it_said_last(tmp_path):
     said, missing = tmp_path / "said.log", tmp_path / "missing.log"
     said.write_text("step 1\ntoo little memory\n\n")
     shown = progress.Progress(io.StringIO())
-    for logs in ([str(said)], [str(missing)], []):
-        assert shown.filter(record(LogEvent.JOB_ERROR, rule_name="solve", log=logs))
+    assert not shown.filter(record(LogEvent.JOB_INFO, rule_msg="Training of mine", rule_name="train", jobid=0))
+    for job, logs in enumerate(([str(said)], [str(missing)], [])):
+        assert shown.filter(record(LogEvent.JOB_ERROR, rule_name="solve", jobid=job, log=logs))
     assert shown.failed == [
-        "solve failed: too little memory",
+        "Training of mine failed: too little memory",
         f"solve failed: {missing}",
         "solve failed: it has no log",
     ]
+
+
+def test_the_time_left_counts_a_job_that_trains_or_times_as_several(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    shown = progress.Progress(stream := io.StringIO())
+    shown.filter(record(LogEvent.RUN_INFO, stats={"data": 2, "solve_quick_rnn": 2, "total": 4}))
+    for job, rule in enumerate(("data", "data", "solve_quick_rnn", "solve_quick_rnn")):
+        shown.filter(record(LogEvent.JOB_INFO, rule_msg=rule, rule_name=rule, jobid=job))
+        now += 1.0
+        shown.filter(record(LogEvent.JOB_FINISHED, job_id=job))
+    left = [line.partition(", about ")[2].partition(" s left")[0] for line in stream.getvalue().splitlines()[1:]]
+    assert left == ["", f"{1 + 2 * progress.LONGER}", f"{2 * progress.LONGER}", "2"]
 
 
 def test_what_snakemake_repeats_while_it_waits_is_said_once():
