@@ -1,6 +1,7 @@
 """Put a checkpoint that was trained here into the box: `python -m ffc.box.make NAME CHECKPOINT.flax`.
 
-Its data set must be at hand (FFC_DATA), for the loss is measured again after the weights are rounded.
+The checkpoint's data set must be at hand (FFC_DATA), for the loss is measured again after the weights are rounded.
+Without a checkpoint, the solvers of an entry race again: after a change to solvers, or on another device.
 """
 
 import argparse
@@ -12,12 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.box import FOLDER, about
+from ffc.box import FOLDER, about, load
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
-from ffc.core.named import AUTO, entry_of, solver_by_name
+from ffc.core.named import entry_of, solver_by_name
 from ffc.core.solve import solve
 from ffc.core.system import indices, select_blocks
+from ffc.core.tune import candidates, race
 from ffc.data import load as load_data
 from ffc.models import Sampler, kind_of
 from ffc.models.guess import guess_by_name
@@ -70,6 +72,15 @@ def make(name: str, checkpoint: Path) -> None:
     print(f"{name}: {about(name)['metrics']}; {size:,} bytes in the box")
 
 
+def again(name: str) -> None:
+    """Have the solvers of the entry `name` race again, and keep what the winner draws."""
+    loaded, entry = load(name), about(name)
+    sampling = fastest(loaded)
+    entry |= {"sampling": sampling, "drawn": _drawn(loaded, sampling)}
+    checkpoints.save(FOLDER / f"{name}.flax", loaded.model, loaded.params, entry, compact=True)
+    print(f"{name}: {sampling}")
+
+
 def history(facts: dict[str, Any]) -> dict[str, Any]:
     """The `metrics` and `curves` of training, counted from its first step: with the weights that it began with."""
     start = dict(facts.get("start", {}))
@@ -105,15 +116,15 @@ def command(name: str, trained: Checkpoint) -> str:
 
 
 def fastest(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Options of `ffc sample`: 8-bit where the model can, and the solver that wins a race on this device.
+    """Options of `ffc sample`: 8-bit where the model can, and the solver that wins a race over whole samples here.
 
     Windows of 8-bit images begin as the row above, which saves iterations.
     """
     model = cast(Sampler, checkpoint.model)
     options, guess = ({"quantize": "8bit"}, "row_above") if "quantize" in model.options else ({}, "zeros")
     system = model.system_with(options, checkpoint.params, model.noise(key_of(0), _BATCH))
-    solver = solver_by_name(AUTO, system, guess=guess_by_name(guess, model, system))
-    return options | {"guess": guess} | entry_of(solver, system)
+    winner = race(system, candidates(system), guess_by_name(guess, model, system), share=1)[0].solver
+    return options | {"guess": guess} | entry_of(winner, system)
 
 
 def levels(
@@ -167,5 +178,9 @@ def _word(value: Any) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m ffc.box.make", description=(__doc__ or "").partition(":")[0])
     parser.add_argument("name")
-    parser.add_argument("checkpoint", type=Path)
-    make(**vars(parser.parse_args()))
+    parser.add_argument("checkpoint", type=Path, nargs="?")
+    given = parser.parse_args()
+    if given.checkpoint:
+        make(given.name, given.checkpoint)
+    else:
+        again(given.name)

@@ -79,17 +79,23 @@ def windows(system: System) -> list[GSJacobi]:
 
 
 def drafted(system: System, draft: Draft) -> list[GSJacobi]:
-    """Drafted windows of the usual lengths, of each sample's own and, where there are rows, of all samples together."""
-    batch, rows = batch_size(system.initial()), system.row_length > 1
-    ways = (False, True) if batch > 1 and rows else (False,)
-    return [GSJacobi(size, draft=draft, together=way) for size in drafted_lengths(system) for way in ways]
+    """Drafted windows of the usual lengths, of each sample's own; whole rows also of all samples together."""
+    batch, row = batch_size(system.initial()), system.row_length
+
+    def ways(size: int) -> tuple[bool, ...]:
+        return (False, True) if batch > 1 and row > 1 and size % row == 0 else (False,)
+
+    return [GSJacobi(size, draft=draft, together=way) for size in drafted_lengths(system) for way in ways(size)]
 
 
 def drafted_lengths(system: System) -> list[int]:
-    """Blocks of drafted windows, the most usual first: a row and two, or some where blocks lie in no rows."""
+    """Blocks of drafted windows, the most usual first: a row, parts of it and two, or some where none lie in rows.
+
+    A short window evaluates less beyond the first change: what pays on a CPU, and in batches.
+    """
     row = system.row_length
-    lengths = (row, 2 * row) if row > 1 else _BLOCKS
-    return [length for length in lengths if length <= system.size] or [max(1, system.size)]
+    lengths = (row, row // 2, row // 4, 2 * row) if row > 1 else _BLOCKS
+    return [length for length in lengths if 1 < length <= system.size] or [max(1, system.size)]
 
 
 def candidates(system: System) -> list[Solver]:

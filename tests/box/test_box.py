@@ -90,6 +90,16 @@ def test_damaged_and_missing_weights_are_told_with_what_to_install(own):
         box.load("tiny")
 
 
+def test_solvers_race_again_for_the_same_weights(own):
+    before = box.about("tiny")
+    make.again("tiny")
+    after = box.about("tiny")
+    assert {key: after[key] for key in before} == before
+    assert after["sampling"]["guess"] == "zeros"  # MADE's samples are no 8-bit images
+    drawn, _ = make.levels(box.load("tiny"), after["sampling"], after["drawn"]["seed"], after["drawn"]["blocks"])
+    assert drawn.tobytes().hex() == after["drawn"]["levels"]
+
+
 def test_what_does_not_say_where_it_came_from_stays_out(own):
     about = json.loads(own.with_suffix(".json").read_text())
     with pytest.raises(FFCError, match="trained on digits, whose licence is not known"):

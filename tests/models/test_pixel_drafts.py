@@ -101,7 +101,7 @@ def test_names_know_drafts():
 
 def test_races_hold_drafted_windows():
     drafted = [s for s in tune.candidates(small()) if getattr(s, "draft", None) is not None]
-    assert [(s.window, s.together) for s in drafted] == [(4, False), (4, True), (8, False), (8, True)]
+    assert [(s.window, s.together) for s in drafted] == [(4, False), (4, True), (2, False), (8, False), (8, True)]
     assert not any(s.together for s in tune.drafted(small(batch=1), drafted[0].draft))
     assert all(getattr(s, "draft", None) is None for s in tune.candidates(small(quantize="none")))
 
