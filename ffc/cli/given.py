@@ -80,11 +80,13 @@ def load(arguments: argparse.Namespace) -> "tuple[Any, System]":
     """The `Checkpoint` of a `Sampler`, and its system for the noise that was asked for."""
     from ffc.cli.files import read_rows
     from ffc.core.keys import key_of
+    from ffc.models.own import check_own
 
     file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
     found = sampler(arguments)
     model = found.model
     batch = (arguments.batch or options.BATCH) if file is None else len(file)
+    check_own(model, found.params, options.system_options(arguments))
     if getattr(arguments, "animate", None):
         animate.check_model(arguments, model, found.params, batch)
     if file is None:

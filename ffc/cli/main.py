@@ -7,24 +7,24 @@ Heavy modules are imported where they are used, so that `--help` and a mistyped 
 import argparse
 import os
 import sys
+import time
 import traceback
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ffc import __version__
 from ffc.cli import animate, given, models, options, train
+from ffc.cli.codes import DONE, ERROR, INTERRUPTED, NOT_EXACT
+from ffc.cli.compare import compare
 from ffc.cli.terminal import make_tolerant, readable
 from ffc.core.devices import missing_device
-from ffc.core.errors import FFCError, need
-from ffc.core.named import NAMES, fitting, sizes_of, solver_by_name, told
+from ffc.core.errors import FFCError, need, place_of
+from ffc.core.named import NAMES, solver_by_name, told
 from ffc.store.compiled import cache_folder, keep_compiled
 
 #: What a batch is drawn by, of the words of a command.
 WORDS = ("solver", "window", "block", "guess", "draft", "together", "seed", "verify")
-#: Exit codes.
-DONE, NOT_EXACT, ERROR, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     debug = "--debug" in argv
     try:
         need("flax", "PIL", "shtab", "tqdm", extra="cli")
-        arguments = _parser().parse_args([word for word in argv if word != "--debug"])
+        arguments = _parser().parse([word for word in argv if word != "--debug"])
         keep_compiled(cache_folder())
         return arguments.run(arguments)
     except KeyboardInterrupt:
@@ -76,10 +76,12 @@ def sample(arguments: argparse.Namespace) -> int:
         raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif")
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     draft, together = arguments.draft, arguments.together
+    began = time.perf_counter()
     solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess, draft, together)
     name = told(solver, system)
     _tell(arguments, f"{name}: compiling, once for each size; then drawing …")
-    solution, cold = timed(lambda: solve(system, solver, guess=guess))
+    solution, _ = timed(lambda: solve(system, solver, guess=guess))
+    cold = time.perf_counter() - began  # a race, if there was one, and compilation
     seconds = repeated(lambda: solve(system, solver, guess=guess), repeats=1)
     if arguments.verify:  # untimed
         solution = verified(system, solution)
@@ -135,56 +137,6 @@ def _sample_many(arguments: argparse.Namespace) -> int:
     return DONE if drawn.exact else NOT_EXACT
 
 
-def compare(arguments: argparse.Namespace) -> int:
-    """`ffc compare`: every solver on the same noise, one table."""
-    from ffc.core.measure import timed_repeats
-    from ffc.core.solve import solve
-    from ffc.core.system import batch_size, count_ties
-    from ffc.core.verify import facts, verified
-
-    checkpoint, system = given.load(arguments)
-    model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
-    asked = options.compared(arguments, fitting(system))
-    solvers = {name: solver_by_name(name, system, *words, guess) for name, words in asked.items()}
-    if arguments.draft:
-        together = arguments.together
-        solvers["drafted"] = solver_by_name("gs_jacobi", system, arguments.window, None, guess, True, together)
-    elif arguments.together:
-        raise FFCError("--together: in this table it belongs to --draft; give both, or leave it out")
-    batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
-    print(f"{checkpoint.meta['file']}: {batch}; seconds are warm, for the whole batch")
-    print(_row("solver", "iterations", "certified", "max |diff|", "residual", "seconds", "× sequential", "× cached"))
-    answer, ties, spent, exact, proven, corrected = None, None, {}, True, True, []
-    for name, solver in solvers.items():
-        solution, seconds = timed_repeats(partial(solve, system, solver, guess=guess), repeats=1)
-        solution = verified(system, solution) if arguments.verify else solution
-        found = {fact: np.asarray(array) for fact, array in facts(solution).items()}
-        proven = proven and bool(found) and bool(found["proven"].all())
-        corrected += [f"{blocks} of {name}" for blocks in [found.get("corrected", np.zeros(1)).sum()] if blocks]
-        samples = np.asarray(model.samples(solution.value))
-        if answer is None:
-            answer, ties = samples, np.asarray(count_ties(system, solution.value))
-        spent[name], exact = seconds[0], exact and solution.exact
-        print(
-            _row(
-                name,
-                solution.evaluations,
-                f"{np.asarray(solution.certified).min()}/{system.size}",
-                f"{np.abs(samples - answer).max():.1e}",
-                f"{found['residual'].max():.1e}" if found else "–",
-                f"{seconds[0]:.4g}",
-                *(f"{spent[base] / seconds[0]:.2f}" if base in spent else "–" for base in ("sequential", "cached")),
-            ),
-            flush=True,
-        )
-    print("; ".join(f"{name}: {sizes}" for name, solver in solvers.items() if (sizes := sizes_of(solver, system))))
-    if corrected:
-        print(f"blocks that plain sweeps corrected: {', '.join(corrected)}")
-    if ties is not None and ties.any() and not proven:
-        print(f"ties: {', '.join(map(str, ties))} blocks of the samples; from its first on, solvers may differ")
-    return DONE if exact else NOT_EXACT
-
-
 def bench(arguments: argparse.Namespace) -> int:
     """`ffc bench`: every solver of a preset that has run against the sequential baselines, in one process."""
     need("matplotlib", extra="paper")
@@ -220,11 +172,12 @@ def completion(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> options.Parser:
     parser = options.Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
     parser.add_argument("--version", action="version", version=f"ffc {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error (anywhere on the line)")
     commands = parser.add_subparsers(title="commands", required=True)
+    parser.commands = commands.choices
 
     command = _command(commands, sample, "draw samples by one solver")
     text = "default: the one that was the fastest for a model in the box; else auto, a race"
@@ -286,14 +239,11 @@ def _told(error: Exception) -> str:
     message = " ".join(str(error).split())
     if isinstance(error, FFCError):
         return message
-    return missing_device() or f"{type(error).__name__}: {message} (the command again with --debug shows where)"
+    told = f"{type(error).__name__}: {message}{place_of(error)}"
+    return missing_device() or f"{told} (the command again with --debug shows more)"
 
 
 def _tell(arguments: argparse.Namespace, line: str) -> None:
     """What takes its time, where results don't go."""
     if not arguments.quiet:
         print(line, file=sys.stderr)
-
-
-def _row(name, *cells) -> str:
-    return f"{name:<12}" + "".join(f"{cell!s:>14}" for cell in cells)

@@ -1,7 +1,8 @@
 """Options of the command line: what they are called, what they take, and how a mistake in one is said."""
 
 import argparse
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,8 +27,21 @@ SYSTEM = {
 class Parser(argparse.ArgumentParser):
     """A parser whose complaints are ours: one line."""
 
+    #: The parsers of commands, by their names.
+    commands: "dict[str, Parser]"
+
     def error(self, message: str) -> NoReturn:
         raise FFCError(f"{message}; see {self.prog} --help")
+
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments; an unknown option is told its neighbour among those of its command."""
+        arguments, unknown = self.parse_known_args(words)
+        if unknown:
+            command = self.commands.get(next((word for word in words if word in self.commands), ""), self)
+            known = [option for action in command._actions for option in action.option_strings]
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            command.error(f"{unknown[0]}: no such option{f' (did you mean {near[0]}?)' if near else ''}")
+        return arguments
 
 
 def add_sampling(command: argparse.ArgumentParser) -> None:
@@ -81,7 +95,12 @@ def window(text: str) -> int | str | list[int]:
     """The type of an option that is a number of rows or of blocks, one of blocks for each link, or left to a race."""
     if "," in text:
         return [at_least(1)(part) for part in text.split(",")]
-    return text if text == AUTO or BLOCKS.fullmatch(text) else at_least(1)(text)
+    if text == AUTO or BLOCKS.fullmatch(text):
+        return text
+    try:
+        return at_least(1)(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"expected rows (2), blocks ('8 blocks') or auto, not {text!r}") from None
 
 
 def image_size(text: str) -> tuple[int, ...]:

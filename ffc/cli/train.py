@@ -67,6 +67,8 @@ def train(arguments: argparse.Namespace) -> int:
     if out.suffix != ".flax":
         raise FFCError(f"{out}: weights are saved as .flax; choose such a name")
     check_writable(out)
+    if out.exists():
+        raise FFCError(f"{out}: is there already, and training would replace it; remove it, or name another file")
     model, dataset = description(arguments), images(arguments)
     start = given.file_or_box(arguments.start) if arguments.start else None
     state = out.with_suffix(".training")
@@ -150,6 +152,8 @@ def images(arguments: argparse.Namespace) -> "Dataset":
         hint = f" (did you mean {near[0]}?)" if near else ""
         names = ", ".join(name for name in DATASETS if name != "image_folder")
         raise FFCError(f"{arguments.data}: no data set and no folder{hint}; data sets are {names}")
+    if not any(path.is_file() for path in folder.rglob("*")):
+        raise FFCError(f"{folder}: holds no files; put pictures there, such as .png or .jpg")
     if size is None:
         raise FFCError(f"{folder}: a folder's images are cut and resized to squares; say how large, --size 32")
     return load("image_folder", size=size, path=str(folder.resolve()), **download)

@@ -181,6 +181,13 @@ def blocks_of(blocks: Iterable[int] | None, size: int) -> Sequence[int]:
     return numbers
 
 
+def count_of(name: str, value: int) -> int:
+    """`value`, the option `name`, or `FFCError` unless it is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise FFCError(f"{name}: expected a whole number of at least 1, not {value!r}")
+    return value
+
+
 def check_retire(system: System, *arrays: Any) -> None:
     """`FFCError` where samples cannot leave the batch: for tracing, or as the system has no way to."""
     check_outside_jit((system, arrays), "retire")

@@ -21,12 +21,15 @@ def check(
     blocks: Iterable[int] | None = None,
     seed: int = 0,
     windows: Iterable[tuple[int, int]] | None = None,
+    draws: int = 2,
 ) -> None:
     """`FFCError`, naming the first block at fault, where `system` is shown not to be triangular, or its windows wrong.
 
     Changes the blocks from i on of two states, for every i of `blocks` (all, unless told): block i must keep its
     bits. Sweeps the same state twice, in programs compiled apart, and beside other samples: it must, too. States
-    are `initial()` and what `System.example` draws by `seed`. That takes 2·(N + batch) sweeps.
+    are `initial()` and what `System.example` draws by `seed`, `draws` in all. That takes `draws`·(N + batch) sweeps.
+    Where blocks are thresholds of what they see, as a pixel is that is black or white, a faulty entry shows in few
+    states: give more `draws`, and larger batches.
 
     `windows` are pairs (count, stride) of `System.window`: all that a solver may ask for, unless told, where these
     are no more than 20; else the narrowest, the widest, that of a row, and others drawn by `seed`. Each follows a
@@ -49,7 +52,7 @@ def check(
     # In less than full precision, as some devices multiply matrices, windows and sweeps would differ by more.
     with jax.default_matmul_precision("highest"):
         sweep, anew = _program(system), _program(system)
-        for x in (first, examples.unlike(first)):
+        for x in (first, *(examples.unlike(first) for _ in range(arguments.count_of("draws", draws) - 1))):
             _check_sweep(sweep, anew, examples, x, cuts)
         check_windows(system, sweep, examples, first, windows, seed)
 

@@ -1,6 +1,9 @@
 """The one error type that users meet: what is wrong, where, and what to do next."""
 
+import sysconfig
+import traceback
 from importlib.util import find_spec
+from pathlib import Path
 
 
 class FFCError(Exception):
@@ -13,6 +16,15 @@ class FFCError(Exception):
 
 class MissingPackageError(FFCError, ImportError):
     """A package that an extra of this library brings is not installed."""
+
+
+def place_of(error: BaseException) -> str:
+    """Where in a program of ours, or of a user's, the error was raised: " (model.py, line 46)"; else an empty text."""
+    others = tuple(map(sysconfig.get_path, ("stdlib", "purelib", "platlib")))
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((*others, "<")):
+            return f" ({Path(frame.filename).name}, line {frame.lineno})"
+    return ""
 
 
 def need(*packages: str, extra: str) -> None:

@@ -10,11 +10,13 @@ sweep measures how far they are.
 round otherwise.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ffc.core.compiled import compiled
 from ffc.core.solution import Solution, Status, Verification
@@ -39,6 +41,36 @@ def facts(solution: Solution) -> dict[str, jax.Array]:
     if solution.verification is None or solution.residual is None:
         return {}
     return {"residual": solution.residual, **solution.verification._asdict()}
+
+
+#: What it means that there are `contradictions`.
+CONTRADICTION = (
+    "is another than the sequential one, though both are certified, and one is proven: so some block sees itself or "
+    "a later one (ffc.check(system) may say which), or is a tie that the system's ties do not tell"
+)
+#: Of the largest entry: what more than rounding, on another device say, tells two samples apart.
+_ROUNDING = 0.01
+
+
+def contradictions(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> list[int]:
+    """The samples of which `one` and `other` hold two certified answers, one proven; a triangular system has one.
+
+    Each holds `samples` [batch, …], and [batch] arrays: `status`, `proven`, `ties` (how many). Without `proven` there is
+    nothing to say.
+    """
+    if not (one.keys() & other.keys()) >= {"proven", "ties", "status"}:
+        return []
+    certified = np.asarray(one["status"] == "certified") & (other["status"] == "certified")
+    sure = certified & (one["proven"] | other["proven"]) & (one["ties"] == 0) & (other["ties"] == 0)
+    least = _ROUNDING * np.abs(np.asarray(other["samples"], np.float64)).max(initial=1.0)
+    return np.flatnonzero(sure & (largest_difference(one["samples"], other["samples"]) > least)).tolist()
+
+
+def largest_difference(samples: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """[B] the largest absolute difference of an entry of each sample; whole numbers do not wrap."""
+    if not np.issubdtype(samples.dtype, np.floating):
+        samples, others = samples.astype(np.int64), others.astype(np.int64)
+    return np.abs(samples - others).reshape(len(samples), -1).max(axis=1)
 
 
 class _Carry(NamedTuple):

@@ -4,11 +4,13 @@ A network of your own that takes tokens to logits needs no model: `TokenSampling
 `ffc.models.tokens.system` and docs/tokens.md say.
 """
 
+import difflib
 import importlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, place_of
 from ffc.models.base import Model, Params, Sampler
 from ffc.models.tokens import Cheap, Choice, TokenSampling
 
@@ -29,6 +31,7 @@ __all__ = [
     "TokenSampling",
     "build",
     "is_known",
+    "is_own",
     "kind_of",
     "model_class",
 ]
@@ -37,15 +40,36 @@ __all__ = [
 def model_class(kind: str) -> type[Model]:
     """The class of a model: one of the library's by name, or anybody's as `package.module:Class`."""
     module, _, name = _KINDS.get(kind, kind).partition(":")
+    if not module or not name.isidentifier():
+        hint = _nearest(kind, _KINDS)
+        raise FFCError(f"model kind {kind!r}: expected one of {', '.join(_KINDS)}, or package.module:Class{hint}")
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise FFCError(f"model kind {kind!r}: expected one of {', '.join(_KINDS)}, or package.module:Class") from error
+        found = importlib.import_module(module)
+    except Exception as error:  # whatever somebody's module raises
+        if isinstance(error, ModuleNotFoundError) and module.startswith(str(error.name)):
+            where = "it must lie where the command runs, or be installed"
+            raise FFCError(f"model kind {kind!r}: there is no module {error.name}; {where}") from error
+        told = f"{type(error).__name__}: {error}{place_of(error)}"
+        raise FFCError(f"model kind {kind!r}: {module} cannot be imported: {told}") from error
+    if not isinstance(model := getattr(found, name, None), type):
+        hint = _nearest(name, vars(found))
+        raise FFCError(f"model kind {kind!r}: {module} has no class {name}{hint}")
+    return model
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def is_known(kind: str) -> bool:
     """Whether `model_class(kind)` runs no new code: the model is the library's, or imported already."""
     return kind in _KINDS or kind.partition(":")[0] in sys.modules
+
+
+def is_own(model: Model) -> bool:
+    """Whether the model is not the library's, but somebody's own."""
+    return kind_of(model) not in _KINDS
 
 
 def kind_of(model: Model) -> str:

@@ -31,11 +31,11 @@ class Model:
     @classmethod
     def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "Model":
         """The model for images of `shape` (height, width, channels), with the sizes that a preset names."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{cls.__name__} has no build()")
 
     def init(self, key: jax.Array) -> Params:
         """Fresh weights: a pytree of float32 arrays with the layout of the released checkpoints."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no init()")
 
     def loss(
         self,
@@ -51,7 +51,7 @@ class Model:
         only). With a `key`, dropout and dequantisation are random; without one the loss is deterministic.
         The network computes in `dtype` (float32 or bfloat16), what becomes of its outputs in float32.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no loss()")
 
     def test_loss(self, params: Params, images: jax.Array, labels: jax.Array | None) -> jax.Array:
         """Mean loss of a batch by weights that `finish` returned, deterministic: a scalar in `unit`."""
@@ -125,15 +125,15 @@ class Sampler(Model):
 
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
         """What a batch of samples is made from: [batch, …] float32, one row for each sample."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no noise()")
 
     def check_noise(self, u: ArrayLike) -> jax.Array:
         """`u` in the layout of `noise`, or `FFCError` if its shape or range does not fit the model."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no check_noise()")
 
     def system(self, params: Params, u: jax.Array) -> System:
         """The triangular system whose solution is the samples; weights are prepared here, once."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no system()")
 
     def system_with(self, options: dict[str, Any], params: Params, u: jax.Array) -> System:
         """`system` with some of `options`, or `FFCError` where the model doesn't have them."""
@@ -152,16 +152,16 @@ class Sampler(Model):
 
     def samples(self, x: Any) -> jax.Array:
         """A state of `system`, as the samples that the model produces."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no samples()")
 
     def state(self, samples: ArrayLike) -> State:
         """The state whose `samples` these are."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no state()")
 
     @property
     def black(self) -> float:
         """The value that an entry of a state has where its image is black."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no black")
 
     @property
     def has_pictures(self) -> bool:
@@ -170,7 +170,7 @@ class Sampler(Model):
 
     def pictures(self, samples: ArrayLike) -> jax.Array:
         """Samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no pictures()")
 
     def text(self, samples: ArrayLike) -> list[str]:
         """Samples as texts to read; none where they are something else."""

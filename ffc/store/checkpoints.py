@@ -231,5 +231,6 @@ def _recognised(tree: Tree, shape: tuple[int, ...] | None, trunc_lambda: float |
         return densenet.from_params(tree)
     names = ", ".join(sorted(map(str, tree))[:5]) if isinstance(tree, dict) and tree else "nothing"
     raise FFCError(
-        f"the weights of no model known here (PixelCNN++, MADE, DenseNet): their names do not fit; found {names}"
+        f"the weights of no model known here (PixelCNN++, MADE, DenseNet): their names do not fit; found {names}. "
+        "Weights that were trained here have a .json beside them, which says what they are: keep the two together"
     )

@@ -6,7 +6,9 @@ from typing import Any
 
 from ffc import models
 from ffc.core.errors import FFCError
+from ffc.core.keys import key_of
 from ffc.data import Dataset
+from ffc.models.own import check_own
 from ffc.store import checkpoints
 from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import provenance
@@ -37,6 +39,7 @@ def train_checkpoint(
     if start is not None and start.model != built:
         raise FFCError(f"start: {start.meta['file']} is {start.model}, and what is trained is {built}; let them agree")
     given = None if start is None else start.params
+    check_own(built, built.init(key_of(seed)) if given is None else given)
     result = train(built, dataset, TrainSettings.of(section), seed, state, start=given)
     about = {
         "origin": "trained",

@@ -55,4 +55,6 @@ def out_of_memory(error: Exception) -> str | None:
 
 
 def _named(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    from ffc.core.errors import place_of
+
+    return f"{type(error).__name__}: {error}{place_of(error)}"

@@ -47,7 +47,7 @@ class MADE(Sampler):
         if len(self.shape) != 3 or min(self.shape) < 1 or self.size < 2:
             raise FFCError(f"MADE: shape is {self.shape}; expected (height, width, channels) of two entries or more")
         if len(self.hidden) != 2 or min(self.hidden) < 1:
-            raise FFCError(f"MADE: hidden is {self.hidden}; expected the widths of two layers")
+            raise FFCError(f"MADE: hidden is {self.hidden}; expected the widths of two layers, say 256,256")
         if not 0 < self.trunc_lambda < 0.5:
             raise FFCError(f"MADE: trunc_lambda is {self.trunc_lambda}; it must lie between 0 and 0.5")
 

@@ -7,7 +7,7 @@ Only somebody who has the answer can know it.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,9 +18,10 @@ from ffc.core.named import entry_of, is_chosen, solver_by_name
 from ffc.core.solve import RowAbove, history_of, solve
 from ffc.core.solvers import Solver
 from ffc.core.system import State, System, block_agreement, count_ties
-from ffc.core.verify import facts, verified
+from ffc.core.verify import CONTRADICTION, contradictions, facts, largest_difference, verified
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
+from ffc.models.own import check_own
 from ffc.paper.experiments.job import Job
 from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import Record
@@ -49,6 +50,8 @@ def prepare(job: Job) -> Callable[[], Record]:
     checkpoint = job.load_checkpoint()
     model = cast(Sampler, checkpoint.model)
     system = system_of(job, checkpoint, job.system)
+    if job.reference is None:  # once for all that are held against it
+        check_own(model, checkpoint.params, job.system)
     guess = guess_of(job, model, system)
     solver = solver_of(job, system, guess)
 
@@ -82,10 +85,10 @@ def prepare(job: Job) -> Callable[[], Record]:
     about = {"size": solution.size, "system": model.default_options() | job.system, "checkpoint": checkpoint.meta}
 
     def record() -> Record:
-        reference = samples if job.reference is None else job.load_reference()["samples"]
         taken = repeated(run, job.repeats)
+        reference = samples if job.reference is None else _same_answer(job, arrays)
         measured = {
-            "max_difference": _largest_difference(samples, reference),
+            "max_difference": largest_difference(samples, reference),
             "seconds": taken,
             "oracle_seconds": oracle_seconds(taken, length, oracle),
         }
@@ -160,11 +163,12 @@ def _identical(one: object, other: object) -> bool:
     return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
-def _largest_difference(samples: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """[B] the largest absolute difference of an entry of each sample; whole numbers do not wrap."""
-    if not np.issubdtype(samples.dtype, np.floating):
-        samples, others = samples.astype(np.int64), others.astype(np.int64)
-    return np.abs(samples - others).reshape(len(samples), -1).max(axis=1)
+def _same_answer(job: Job, arrays: dict[str, Any]) -> np.ndarray:
+    """The samples of the reference; `FFCError` where they and those of `arrays` cannot both be right."""
+    reference = job.load_reference().arrays
+    if wrong := contradictions(arrays, reference):
+        raise FFCError(f"tasks.{job.task}: sample {wrong[0]} by {job.solver} {CONTRADICTION}")
+    return reference["samples"]
 
 
 def _seen(model: Sampler, last: State, snapshots: list[State]) -> dict[str, np.ndarray]:

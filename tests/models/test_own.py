@@ -1,0 +1,137 @@
+"""A model of somebody's own: slips in it are found before a certificate says what is not so."""
+
+import sys
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ffc import FFCError, Jacobi, Sequential, System, check, solve
+from ffc.core.errors import place_of
+from ffc.core.verify import contradictions, facts
+from ffc.data import load
+from ffc.models import Sampler, model_class
+from ffc.models.own import check_own
+from ffc.training import train_checkpoint
+
+SIZE = 20
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Pixels(System):
+    weights: jax.Array
+    u: jax.Array
+
+    @property
+    def size(self):
+        return self.u.shape[1]
+
+    def initial(self):
+        return jnp.zeros_like(self.u)
+
+    def sweep(self, x):
+        return jnp.float32(self.u < jax.nn.sigmoid(x @ self.weights.T))
+
+
+@dataclass(frozen=True)
+class Belief(Sampler):
+    shape: tuple[int, int, int]
+    diagonal: int = -1
+    kind, unit = "test_own:Belief", "nats"
+
+    @classmethod
+    def build(cls, shape, classes=None, **sizes):
+        return cls(shape, **sizes)
+
+    def init(self, key):
+        return {"weights": 3 * jax.random.normal(key, (SIZE, SIZE))}
+
+    def noise(self, key, batch):
+        return jax.random.uniform(key, (batch, SIZE))
+
+    def system(self, params, u):
+        return Pixels(jnp.tril(params["weights"], self.diagonal), u)
+
+    def samples(self, x):
+        return x
+
+
+class Silent(Belief):
+    noise = Sampler.noise
+
+
+def test_a_block_that_sees_itself_is_found_in_a_model_of_ones_own():
+    params = Belief((4, 5, 1)).init(jax.random.key(0))
+    check_own(Belief((4, 5, 1)), params)
+    with pytest.raises(FFCError, match=r"^Belief: block \d+ of sample \d: it changes .* no certificate would hold$"):
+        check_own(Belief((4, 5, 1), diagonal=0), params)
+
+
+def test_a_method_that_lacks_is_named_before_the_training(tmp_path):
+    with pytest.raises(FFCError, match=r"^Silent has no noise\(\); a sampler needs noise, system, samples"):
+        check_own(Silent((4, 5, 1)), {})
+    with pytest.raises(FFCError, match=r"Silent has no noise"):
+        train_checkpoint(
+            tmp_path / "a.flax",
+            {"kind": f"{__name__}:Silent"},
+            load("digits"),
+            {"steps": 1, "batch": 2},
+            0,
+            tmp_path / "state",
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_more_states_find_a_small_entry_behind_thresholds():
+    weights = 3 * jnp.tril(jax.random.normal(jax.random.key(1), (SIZE, SIZE)), -1).at[7, 12].set(2.0)
+    system = Pixels(weights, jax.random.uniform(jax.random.key(0), (4, SIZE)))
+    with pytest.raises(FFCError, match="block 7 of sample"):
+        check(system, draws=30)
+    with pytest.raises(FFCError, match="draws: expected a whole number of at least 1, not 0"):
+        check(system, draws=0)
+
+
+def test_two_certified_answers_of_which_one_is_proven_contradict_each_other():
+    for diagonal, expected in ((-1, False), (0, True)):
+        model = Belief((4, 5, 1), diagonal)
+        system = model.system(model.init(jax.random.key(0)), model.noise(jax.random.key(1), 16))
+        found = []
+        for solver in (Sequential(), Jacobi()):
+            solution = solve(system, solver, verify=True)
+            arrays = {name: np.asarray(array) for name, array in facts(solution).items()}
+            assert solution.exact  # as far as the loop can tell
+            about = {"ties": np.zeros(16, int), "status": np.full(16, "certified")}
+            found.append(arrays | about | {"samples": np.asarray(solution.value)})
+        assert bool(contradictions(*found)) == expected
+        tied = [arrays | {"ties": np.ones(16, int)} for arrays in found]
+        assert not contradictions(*tied)  # a tie may be decided either way
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "expected"),
+    [
+        ("class Flow:\n    pass\n", "mine_a:Flaw", "mine_a has no class Flaw (did you mean Flow?)"),
+        ("import jaxx\n", "mine_b:Flow", "mine_b cannot be imported: ModuleNotFoundError: No module named 'jaxx'"),
+        ("\n\n1 / 0\n", "mine_c:Flow", "cannot be imported: ZeroDivisionError: division by zero (mine_c.py, line 3)"),
+        ("", "mine_e:Flow", "mine_e has no class Flow"),
+        ("", "mine_no:Flow", "there is no module mine_no; it must lie where the command runs, or be installed"),
+        ("", "pixelcnn", "expected one of densenet, flow, made, pixelcnnpp, transformer, or package.module:Class (did"),
+    ],
+)
+def test_a_kind_that_leads_nowhere_says_why(tmp_path, monkeypatch, text, kind, expected):
+    monkeypatch.syspath_prepend(tmp_path)
+    if not kind.startswith("mine_no"):
+        (tmp_path / f"{kind.partition(':')[0]}.py").write_text(text)
+    with pytest.raises(FFCError) as caught:
+        model_class(kind)
+    assert expected in str(caught.value)
+    sys.modules.pop(kind.partition(":")[0], None)
+
+
+def test_the_place_of_an_error_is_the_users_line_and_no_library_s():
+    with pytest.raises(TypeError) as caught:
+        jnp.zeros(3) @ jnp.zeros(4)
+    assert place_of(caught.value).startswith(" (test_own.py, line ")
