@@ -53,7 +53,7 @@ _ROUNDING = 0.01
 
 
 def contradictions(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> list[int]:
-    """The samples of which `one` and `other` hold two certified answers, one proven; a triangular system has one.
+    """Samples of which `one` and `other` hold two certified answers, one proven; a triangular system has one.
 
     Each holds `samples` [batch, …], and [batch] arrays: `status`, `proven`, `ties` (how many). Without `proven` there is
     nothing to say.
