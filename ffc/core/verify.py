@@ -55,8 +55,8 @@ _ROUNDING = 0.01
 def contradictions(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> list[int]:
     """Samples of which `one` and `other` hold two certified answers, one proven; a triangular system has one.
 
-    Each holds `samples` [batch, …], and [batch] arrays: `status`, `proven`, `ties` (how many). Without `proven` there is
-    nothing to say.
+    Each holds `samples` [batch, …], and [batch] arrays: `status`, `proven`, `ties` (how many). Without `proven` there
+    is nothing to say.
     """
     if not (one.keys() & other.keys()) >= {"proven", "ties", "status"}:
         return []

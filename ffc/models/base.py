@@ -57,6 +57,13 @@ class Model:
         """Mean loss of a batch by weights that `finish` returned, deterministic: a scalar in `unit`."""
         return self.loss(params, images, labels)
 
+    def grown(self, smaller: "Model", params: Params, key: jax.Array) -> Params:
+        """The weights `params` of a `smaller` model as weights of this one, with the same outputs.
+
+        `key` draws what is new. `FFCError` where this model is no larger one of the kind.
+        """
+        raise FFCError(f"these are weights of {smaller}, and what is trained is {self}; let them agree")
+
     def shapes(self) -> Params:
         """The tree of weights with shapes (`jax.ShapeDtypeStruct`) in place of arrays."""
         return jax.eval_shape(self.init, key_of(0))

@@ -4,10 +4,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from ffc import models
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
 from ffc.data import Dataset
+from ffc.models.base import Model, Params
 from ffc.models.own import check_own
 from ffc.store import checkpoints
 from ffc.store.checkpoints import Checkpoint
@@ -31,14 +34,12 @@ def train_checkpoint(
 ) -> TrainResult:
     """Train the model that `model` describes and write it to `path` (`.flax`), with its provenance beside it.
 
-    `model` and `section` are a preset's `model:` and `train:`; `start`: a checkpoint of such a model, whose weights it
-    begins with. The run's state is in the folder `state` until `path`
-    is there: what was killed goes on from it. Raises `FFCError` as `train` and `ffc.models.build` do.
+    `model` and `section` are a preset's `model:` and `train:`; `start`: a checkpoint of such a model, or of a smaller
+    one that it can grow from (`Model.grown`), whose weights it begins with. The run's state is in the folder `state` until
+    `path` is there: what was killed goes on from it. Raises `FFCError` as `train` and `ffc.models.build` do.
     """
     built = models.build(model, dataset.shape, dataset.classes)
-    if start is not None and start.model != built:
-        raise FFCError(f"start: {start.meta['file']} is {start.model}, and what is trained is {built}; let them agree")
-    given = None if start is None else start.params
+    given = None if start is None else _params_of(start, built, key_of(seed))
     check_own(built, built.init(key_of(seed)) if given is None else given)
     result = train(built, dataset, TrainSettings.of(section), seed, state, start=given)
     about = {
@@ -57,3 +58,13 @@ def train_checkpoint(
     with suppress(OSError):  # the folder holds something else
         Path(state).rmdir()
     return result
+
+
+def _params_of(start: Checkpoint, model: Model, key: jax.Array) -> Params:
+    """The weights of `start`, as those of `model`."""
+    if start.model == model:
+        return start.params
+    try:
+        return model.grown(start.model, start.params, key)
+    except FFCError as error:
+        raise FFCError(f"start: {start.meta['file']}: {error}") from None

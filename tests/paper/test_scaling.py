@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -29,6 +30,21 @@ def test_a_wider_network_gives_the_same_outputs(channels):
     jax.tree.map(np.testing.assert_array_equal, widen(params, 4), params)
     with pytest.raises(FFCError, match="have 4, and channels can only be added"):
         widen(params, 3)
+
+
+def test_a_network_grows_by_channels_that_change_no_output_and_can_learn():
+    model = PixelCNNPP((8, 8, 1), filters=4, resnets=1, mixtures=3, dropout=0.0)
+    params, images = model.init(jax.random.key(0)), jax.random.uniform(jax.random.key(1), (2, 8, 8, 1))
+    wide = replace(model, filters=6)
+    grown = wide.grown(model, params, jax.random.key(2))
+    wide.check(grown)
+    np.testing.assert_allclose(wide.logits(grown, images), model.logits(params, images), atol=1e-6)
+    # New channels are alive, where those of `widen` give nothing and learn nothing.
+    gradients = jax.grad(lambda params: wide.logits(params, images).var())(grown)
+    last = gradients["nin_0"]["WNDense_0"]["weight_v"]
+    assert jnp.abs(last[:, 4:]).max() > 1e-3 * jnp.abs(last).max()
+    with pytest.raises(FFCError, match="let them agree"):
+        replace(wide, resnets=2).grown(model, params, jax.random.key(2))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """PixelCNN++: the network, its likelihood, and its sampling system (paper, section 4.3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -11,11 +11,12 @@ from jax.typing import ArrayLike
 from ffc.core.errors import FFCError
 from ffc.core.keys import reproducible
 from ffc.core.system import State
-from ffc.models.base import Params, Sampler, cast
+from ffc.models.base import Model, Params, Sampler, cast
 from ffc.models.pixelcnnpp import mixture, network, weights
 from ffc.models.pixelcnnpp.coupling import COUPLINGS
 from ffc.models.pixelcnnpp.layers import Training, Whole
 from ffc.models.pixelcnnpp.system import PixelSampling
+from ffc.models.pixelcnnpp.widen import grow
 
 __all__ = ["PixelCNNPP", "PixelSampling"]
 
@@ -70,6 +71,12 @@ class PixelCNNPP(Sampler):
 
     def init(self, key: jax.Array) -> Params:
         return weights.init(key, weights.shapes(self.channels, self.filters, self.resnets, self.mixtures))
+
+    def grown(self, smaller: Model, params: Params, key: jax.Array) -> Params:
+        """With more filters: fresh channels, which no old one sees before training (`ffc.models.pixelcnnpp.widen`)."""
+        if not isinstance(smaller, PixelCNNPP) or replace(smaller, filters=self.filters) != self:
+            return super().grown(smaller, params, key)
+        return grow(params, self.init(key))
 
     def logits(
         self, params: Params, images: jax.Array, key: jax.Array | None = None, dtype: Any = jnp.float32

@@ -1,6 +1,7 @@
-"""The same function in a wider network: channels of zeros are added, so that only the work grows."""
+"""The same function in a wider network: of zeros, so that only the work grows, or of channels that can learn."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,6 +20,26 @@ def widen(params: Params, filters: int) -> Params:
         raise FFCError(f"filters: {filters}; these weights have {sizes['filters']}, and channels can only be added")
     before, after = shapes(**sizes), shapes(**sizes | {"filters": filters})
     return jax.tree.map(partial(_layer, sizes["filters"]), before, after, params, is_leaf=is_shape)
+
+
+def grow(params: Params, fresh: Params) -> Params:
+    """The weights `fresh` of a wider PixelCNN++, with those of `params` in place of its first channels.
+
+    Old channels see nothing of the new ones, so the outputs are those of `params` up to rounding. New ones see all, and
+    training may let the old ones see them.
+    """
+    sizes, filters = infer_sizes(params), infer_sizes(fresh)["filters"]
+    before, wide = shapes(**sizes), widen(params, filters)
+    grown = partial(_grown, sizes["filters"])
+    return jax.tree_util.tree_map_with_path(grown, before, wide, fresh, is_leaf=is_shape)
+
+
+def _grown(filters: int, path: Any, before: tuple[int, ...], wide: Params, fresh: Params) -> Params:
+    old = _spread(np.ones(before[0], bool), filters, before[0], len(fresh["weight_v"]), 0)
+    layer = {name: np.where(old.reshape(-1, *[1] * (wide[name].ndim - 1)), wide[name], fresh[name]) for name in wide}
+    if path[-1].key == "WNConvTranspose_0":  # its first axis is that of inputs; the norm is over the others
+        layer["weight_v"][np.ix_(~old, old)] = 0
+    return layer
 
 
 def _layer(filters: int, before: tuple[int, ...], after: tuple[int, ...], layer: Params) -> Params:
