@@ -35,8 +35,8 @@ def train_checkpoint(
     """Train the model that `model` describes and write it to `path` (`.flax`), with its provenance beside it.
 
     `model` and `section` are a preset's `model:` and `train:`; `start`: a checkpoint of such a model, or of a smaller
-    one that it can grow from (`Model.grown`), whose weights it begins with. The run's state is in the folder `state` until
-    `path` is there: what was killed goes on from it. Raises `FFCError` as `train` and `ffc.models.build` do.
+    one that it can grow from (`Model.grown`), whose weights it begins with. The run's state is in the folder `state`
+    until `path` is there: what was killed goes on from it. Raises `FFCError` as `train` and `ffc.models.build` do.
     """
     built = models.build(model, dataset.shape, dataset.classes)
     given = None if start is None else _params_of(start, built, key_of(seed))
