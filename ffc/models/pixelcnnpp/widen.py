@@ -36,7 +36,9 @@ def grow(params: Params, fresh: Params) -> Params:
 
 def _grown(filters: int, path: Any, before: tuple[int, ...], wide: Params, fresh: Params) -> Params:
     old = _spread(np.ones(before[0], bool), filters, before[0], len(fresh["weight_v"]), 0)
-    layer = {name: np.where(old.reshape(-1, *[1] * (wide[name].ndim - 1)), wide[name], fresh[name]) for name in wide}
+    layer: dict[str, np.ndarray] = {}
+    for name, part in wide.items():
+        layer[name] = np.where(old.reshape(-1, *[1] * (part.ndim - 1)), part, fresh[name])
     if path[-1].key == "WNConvTranspose_0":  # its first axis is that of inputs; the norm is over the others
         layer["weight_v"][np.ix_(~old, old)] = 0
     return layer
