@@ -38,7 +38,8 @@ def _grown(filters: int, path: Any, before: tuple[int, ...], wide: Params, fresh
     old = _spread(np.ones(before[0], bool), filters, before[0], len(fresh["weight_v"]), 0)
     layer: dict[str, np.ndarray] = {}
     for name, part in wide.items():
-        layer[name] = np.where(old.reshape(-1, *[1] * (part.ndim - 1)), part, fresh[name])
+        layer[name] = np.array(fresh[name])
+        layer[name][old] = part[old]
     if path[-1].key == "WNConvTranspose_0":  # its first axis is that of inputs; the norm is over the others
         layer["weight_v"][np.ix_(~old, old)] = 0
     return layer
