@@ -11,11 +11,13 @@ import numpy as np
 
 from ffc.core import arguments
 from ffc.core.check_windows import Sweep, check_windows
+from ffc.core.compiled import standard_modes
 from ffc.core.errors import FFCError
 from ffc.core.examples import Examples
 from ffc.core.system import State, System, block_agreement, select_blocks
 
 
+@standard_modes()
 def check(
     system: System,
     blocks: Iterable[int] | None = None,
@@ -25,9 +27,10 @@ def check(
 ) -> None:
     """`FFCError`, naming the first block at fault, where `system` is shown not to be triangular, or its windows wrong.
 
-    Changes the blocks from i on of two states, for every i of `blocks` (all, unless told): block i must keep its
-    bits. Sweeps the same state twice, in programs compiled apart, and beside other samples: it must, too. States
-    are `initial()` and what `System.example` draws by `seed`, `draws` in all. That takes `draws`·(N + batch) sweeps.
+    Changes the blocks from i on of two states, for every i of `blocks` (all, unless given): block i must keep its
+    bits. Sweeps the same state twice, in programs compiled apart, and beside other samples: it must, too. States are
+    `initial()`, and what `System.example` draws by `seed` or a sweep makes of that, `draws` in all. That takes
+    `draws`·(N + batch) sweeps, and some more for the states.
     Where blocks are thresholds of what they see, as a pixel is that is black or white, a faulty entry shows in few
     states: give more `draws`, and larger batches.
 
@@ -47,11 +50,11 @@ def check(
     arguments.check_outside_jit(system, "check")
     arguments.check_example(system, states)
     cuts = arguments.blocks_of(blocks, system.size)
-    examples = Examples(system, seed)
     first = jax.tree.map(jnp.asarray, system.initial())
     # In less than full precision, as some devices multiply matrices, windows and sweeps would differ by more.
     with jax.default_matmul_precision("highest"):
         sweep, anew = _program(system), _program(system)
+        examples = Examples(system, seed, sweep)
         for x in (first, *(examples.unlike(first) for _ in range(arguments.count_of("draws", draws) - 1))):
             _check_sweep(sweep, anew, examples, x, cuts)
         check_windows(system, sweep, examples, first, windows, seed)

@@ -6,12 +6,25 @@ sweep. Here the hash is an argument, too.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import jax
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@contextmanager
+def standard_modes() -> Iterator[None]:
+    """Set JAX's modes that forbid things to those that it comes with: programs here hold in any, and are the same ones.
+
+    `jax_numpy_rank_promotion` and `jax_numpy_dtype_promotion` find slips in code that is being written;
+    `jax_transfer_guard` finds arrays that move to a device unawares, not the few numbers of a solve. Also a decorator.
+    """
+    allow = jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow")
+    with allow[0], allow[1], allow[2]:
+        yield
 
 
 def compiled(*static: int) -> Callable[[Function], Function]:

@@ -1,5 +1,7 @@
 """Random states of a system, to try it on."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,10 +16,14 @@ _TRIES = 16
 
 
 class Examples:
-    """What `System.example` draws, one after the other."""
+    """States to try a system on: what `System.example` draws, and in turn what `sweep` makes of such a state.
 
-    def __init__(self, system: System, seed: int):
-        self._system, self._seeds = system, np.random.default_rng(seed)
+    An example of whole numbers moves `initial()` by little; a sweep has the values that the system itself gives.
+    """
+
+    def __init__(self, system: System, seed: int, sweep: Callable[[State], State]):
+        self._system, self._seeds, self._sweep = system, np.random.default_rng(seed), sweep
+        self._swept = False
 
     @property
     def hint(self) -> str:
@@ -28,7 +34,9 @@ class Examples:
         return " (if its numbers are tokens, let example draw them)" if whole and not given else ""
 
     def draw(self) -> State:
-        return _draw(self._system, key_of(int(self._seeds.integers(2**63))))
+        x = _draw(self._system, key_of(int(self._seeds.integers(2**63))))
+        self._swept = not self._swept
+        return x if self._swept else self._sweep(x)
 
     def unlike(self, x: State) -> State:
         """A state of which every block differs from that of `x`, where the block has more than one value.

@@ -27,6 +27,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from ffc.core import loop
 from ffc.core.arguments import schedule_of
+from ffc.core.compiled import standard_modes
 from ffc.core.errors import FFCError
 from ffc.core.solution import Status
 from ffc.core.solvers import Schedule, Solver
@@ -50,9 +51,16 @@ def _solution(adjoint: Solver, system: System, x: State, lost: jax.Array) -> Sta
 
 
 @functools.partial(_solution.defjvp, symbolic_zeros=True)
+@standard_modes()
 def _solution_jvp(adjoint: Solver, primals: tuple, tangents: tuple) -> tuple[State, State]:
     system, *_, lost = primals
     x = _solution(adjoint, *primals)
+    if not all(isinstance(tangent, SymbolicZero) for tangent in jax.tree.leaves(tangents[1])):
+        # The loop has no derivatives by what it takes as arguments: something else has come in.
+        raise FFCError(
+            f"system: {type(system).__name__} computes by a value that is differentiated, and is no field of it; "
+            "make the value a field: derivatives are those by the arrays that a system holds"
+        )
     if system.discrete or not all(jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in jax.tree.leaves(x)):
         raise FFCError(
             f"system: the values of {type(system).__name__} are rounded or whole numbers, which have no derivative; "
@@ -120,6 +128,7 @@ class Affine(System):
         return jax.tree.map(jnp.add, self.source, self.matrix(x))
 
 
+@standard_modes()
 def _solve(schedule: Schedule, system: Affine) -> State:
     """The solution of an affine system; NaN where numbers overflow, as a derivative has no status to say so."""
     how = loop.How(schedule, tolerant=False, row_above=False)

@@ -40,7 +40,8 @@ def advance(
 @compiled(0)
 def finish(adjoint: Solver, system: System, c: loop.Carry, guess: State, trace: Trace | None) -> loop.Carry:
     """`loop.finish`, without the cache; its state has derivatives by `system`, which `adjoint` solves for."""
-    end = loop.finish(*jax.lax.stop_gradient((system, c, guess, trace)))
+    still, first, trace = jax.lax.stop_gradient((system, guess, trace))
+    end = loop.finish(still, c, first, trace)  # `c` has no derivatives, or `differentiable` says why
     return end._replace(x=gradients.differentiable(adjoint, system, end), cache=())
 
 

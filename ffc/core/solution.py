@@ -23,6 +23,7 @@ class Status(IntEnum):
     WITHIN_TOLERANCE = 2
     ITERATION_LIMIT = 3
     NOT_FINITE = 4
+    REFUTED = 5
 
     @property
     def message(self) -> str:
@@ -32,6 +33,8 @@ class Status(IntEnum):
             Status.WITHIN_TOLERANCE: "iterates agree within the tolerance; only the certified prefix is exact",
             Status.ITERATION_LIMIT: "stopped at the iteration limit; only the certified prefix is exact",
             Status.NOT_FINITE: "met a value that is not finite; only the certified prefix is exact",
+            Status.REFUTED: "refuted: plain sweeps do not settle, so the system is not triangular or not "
+            "deterministic, and has no sequential answer; ffc.check(system) may name the block",
         }[self]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ffc.core import arguments, loop, programs, stages
 from ffc.core.chain import check_links, in_links, solve_links
-from ffc.core.compiled import compiled
+from ffc.core.compiled import compiled, standard_modes
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.history import History, Trace, in_order
@@ -52,6 +52,7 @@ class RowAbove:
 _ADJOINT = Jacobi()
 
 
+@standard_modes()
 def solve(
     system: System,
     solver: Solver,
@@ -108,6 +109,7 @@ def solve(
     return verified(system, solution) if verify else solution
 
 
+@standard_modes()
 def history_of(
     system: System,
     solver: Solver,

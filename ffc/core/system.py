@@ -163,8 +163,17 @@ def block_agreement(x: State, y: State) -> jax.Array:
 
 
 def block_finite(x: State) -> jax.Array:
-    """[batch, N] bool: block i of `x` holds no NaN and no infinity."""
-    return _per_block(jnp.isfinite, jnp.all, x)
+    """[batch, N] bool: block i of `x` holds no NaN, no infinity, and no whole number that is `missing`."""
+    return _per_block(lambda leaf: jnp.isfinite(leaf) & (leaf != missing(leaf.dtype)), jnp.all, x)
+
+
+def missing(dtype: Any) -> Any:
+    """Return the value for a block whose evaluation is not finite: NaN, or the least of signed whole numbers.
+
+    A whole number hides what it was chosen by: the argmax of logits that are NaN is a token like any other. A system
+    gives this value in its place, and the sample ends there. Unsigned numbers and truth values have none: NaN.
+    """
+    return jnp.iinfo(dtype).min if jnp.issubdtype(dtype, jnp.signedinteger) else jnp.nan
 
 
 def block_distance(x: State, y: State) -> jax.Array:

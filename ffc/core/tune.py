@@ -11,6 +11,7 @@ from functools import partial
 import jax.numpy as jnp
 
 from ffc.core import arguments
+from ffc.core.compiled import standard_modes
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.measure import repeated, seconds, timed
@@ -41,6 +42,7 @@ class Trial:
         return self.certified / self.seconds
 
 
+@standard_modes()
 def race(
     system: System, candidates: Sequence[Solver], guess: State | RowAbove | None = None, share: float = 1 / 8
 ) -> list[Trial]:

@@ -3,8 +3,9 @@
 A window or a cache is somebody's code, and may be wrong; where it is right, its sums still run in another order
 than a sweep's. A sweep that leaves all blocks as they were but the last proves, as in the loop, that its outcome is
 *the* plain sequential answer, whatever was evaluated on the way. Where values are discrete, sweeps go on until one
-does; each settles one more block, so that N suffice. Real numbers would not settle much earlier: there one
-sweep measures how far they are.
+does; each settles one more block of a triangular system, so that N suffice. N sweeps that do not settle prove that the
+system is not triangular, or not deterministic: the certificate of the loop is void, and the sample is `REFUTED`. Real
+numbers would not settle much earlier than N sweeps: there one sweep measures how far they are.
 
 "Plain" means: by the sweeps of this program, for this batch. A program for another batch, or another device, may
 round otherwise.
@@ -30,10 +31,17 @@ def verified(system: System, solution: Solution) -> Solution:
     a value that is not finite stays as it is, and is measured. So is what a plain sweep makes infinite or NaN.
     """
     still, found = jax.lax.stop_gradient((system, solution.value))
-    corrected, residual, verification = _verified(still, found, solution.status_codes)
+    corrected, residual, refuted, verification = _verified(still, found, solution.status_codes)
     # Real numbers stay as they were found, with their derivatives.
     value = corrected if system.discrete else solution.value
-    return replace(solution, value=value, residual=residual, verification=verification)
+    return replace(
+        solution,
+        value=value,
+        status_codes=jnp.where(refuted, Status.REFUTED, solution.status_codes).astype(solution.status_codes.dtype),
+        certified=jnp.where(refuted, 0, solution.certified),
+        residual=residual,
+        verification=verification,
+    )
 
 
 def facts(solution: Solution) -> dict[str, jax.Array]:
@@ -83,7 +91,8 @@ class _Carry(NamedTuple):
 
 
 @compiled()
-def _verified(system: System, found: State, status: jax.Array) -> tuple[State, jax.Array, Verification]:
+def _verified(system: System, found: State, status: jax.Array) -> tuple[State, jax.Array, jax.Array, Verification]:
+    # Values, residuals, samples that N finite sweeps have not settled, and the rest.
     going = (status == Status.CERTIFIED) & system.discrete
     first = _Carry(
         x=found,
@@ -108,7 +117,7 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
             k=c.k + 1,
             going=going & ~settled,
             proven=c.proven | settled,
-            residual=jnp.where(c.k == 0, _largest(c.x, y), c.residual),
+            residual=jnp.where(c.k == 0, jnp.where(finite, _largest(c.x, y), jnp.nan), c.residual),
             sweeps=c.sweeps + (c.going | (c.k == 0)),
         )
 
@@ -116,7 +125,7 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
     value = _choose(end.proven, end.x, found)
     corrected = jnp.sum(end.proven[:, None] & ~block_agreement(found, value), axis=1, dtype=jnp.int32)
     residual = jnp.where(end.proven, 0, end.residual)
-    return value, residual, Verification(end.proven, corrected, end.sweeps)
+    return value, residual, end.going & (end.k == system.size), Verification(end.proven, corrected, end.sweeps)
 
 
 def _largest(x: State, y: State) -> jax.Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.core import arguments as core_arguments
-from ffc.core.compiled import compiled
+from ffc.core.compiled import compiled, standard_modes
 from ffc.core.errors import FFCError
 from ffc.core.solution import Solution, Status, describe
 from ffc.core.solve import Exact, Tolerance, solve
@@ -57,6 +57,7 @@ class _How(NamedTuple):
     fallback: bool
 
 
+@standard_modes()
 def solve_recurrence(
     recurrence: Recurrence,
     method: Method = _NEWTON,

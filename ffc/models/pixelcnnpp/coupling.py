@@ -102,7 +102,10 @@ class Gumbel(Coupling):
 
     def _channels(self, outputs: jax.Array) -> Iterator[tuple[jax.Array, jax.Array]]:
         """Each channel's value before it is rounded, and after."""
-        chosen = mixture.read(outputs, self.shape[-1]).component(jnp.argmax(self._scores(outputs), axis=-1))
+        whole = mixture.read(outputs, self.shape[-1])
+        # An argmax takes a score that is NaN for the best: its component has no mean, so that the pixel says so.
+        whole = whole._replace(means=whole.means + 0 * whole.logits)
+        chosen = whole.component(jnp.argmax(self._scores(outputs), axis=-1))
         before: list[jax.Array] = []
         for channel in range(self.shape[-1]):
             noise = jnp.exp(chosen.log_scales[channel]) * self.logistic[..., channel]

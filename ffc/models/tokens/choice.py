@@ -32,8 +32,9 @@ class Choice:
         cls, vocabulary: int, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
     ) -> "Choice":
         """The choice among `vocabulary` tokens. Raises `FFCError` where a number is out of range."""
-        if not _is_number(temperature) or not 0 <= temperature < float("inf"):
-            raise FFCError(f"temperature: {temperature}; give a finite number, 0 (always the likeliest token) or more")
+        most = float(jnp.finfo(jnp.float32).max)
+        if not _is_number(temperature) or not 0 <= temperature <= most:
+            raise FFCError(f"temperature: {temperature}; give 0 (always the likeliest token) … {most:.2g}")
         if top_k is not None and not (_is_number(top_k) and top_k in range(1, vocabulary + 1)):
             raise FFCError(f"top_k: {top_k} of {vocabulary} tokens cannot be left; give 1 … {vocabulary}, or none")
         if top_p is not None and not (_is_number(top_p) and 0 < top_p <= 1):

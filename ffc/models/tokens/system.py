@@ -1,8 +1,9 @@
 """Sampling tokens from a network as a triangular system: a block is a token, a function of the tokens before it.
 
 The network is any function of tokens [batch, N] int32 that gives logits [batch, N, vocabulary], of which row i depends
-on the tokens before i alone. JAX must know it as a pytree, its weights as leaves: `jax.tree_util.Partial(f, weights)`
-of a plain function will do. A network with a cache has two methods more:
+on the tokens before i alone; or, with `bos`, on the tokens up to i, as in a language model that predicts the next one.
+Weights that are to have derivatives are leaves of it: `jax.tree_util.Partial(f, weights)` of a plain function will do.
+A network with a cache has two methods more:
 
     init_cache(batch, size) → cache                            for sequences of `size` tokens, leaves [batch, ...]
     extend(cache, before, start) → (logits, cache)             rows start … start + w − 1, at the cost of w tokens
@@ -12,7 +13,7 @@ first row. Rows before it were extended by tokens that stand; of later ones the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -21,7 +22,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from ffc.core.errors import FFCError
-from ffc.core.system import Cache, State, System, take_blocks
+from ffc.core.keys import key_of
+from ffc.core.system import Cache, State, System, indices, missing, take_blocks
 from ffc.models.tokens.choice import Choice
 from ffc.models.tokens.drafts import Cheap, KeptOrGuessed, chain
 
@@ -39,6 +41,7 @@ class TokenSampling(System):
     choice: Choice
     given: jax.Array  # [batch, N] int32: tokens of the prompt; −1 where the network chooses
     cheap: Cheap | None  # a cheap model: first guesses and drafts
+    bos: int | None = field(metadata={"static": True}, default=None)  # the network sees it, and x[:-1]; None: x
 
     @classmethod
     def of(
@@ -50,25 +53,35 @@ class TokenSampling(System):
         top_p: float | None = None,
         prompt: ArrayLike | None = None,
         cheap: Cheap | None = None,
+        bos: int | None = None,
+        check: bool = True,
     ) -> "TokenSampling":
         """Sampling from `network` by standard Gumbel `noise` [batch, N, vocabulary], which decides every token.
 
         `temperature`, `top_k` and `top_p` as `Choice` says. `prompt`: the first tokens, [length] or [batch, length].
-        `cheap`: a model that guesses tokens faster than the network (`ffc.models.tokens.drafts`).
+        `cheap`: a model that guesses tokens faster than the network (`ffc.models.tokens.drafts`). `bos`: the token that
+        sequences begin with, of a network whose row i sees the tokens up to i; such a row is the next token's.
+        `check`: evaluate the network twice to see that its rows see no token of their own, or behind it.
         Raises `FFCError` where a number, the prompt or the network does not fit.
         """
         noise = jnp.asarray(noise)
         if noise.ndim != 3 or not noise.shape[2]:
             raise FFCError(f"noise: it has the shape {noise.shape}; give Gumbel noise [batch, N, vocabulary]")
         choice = Choice.of(noise.shape[2], temperature, top_k, top_p)
+        if jax.tree_util.all_leaves([network]) and callable(network):
+            network = jax.tree_util.Partial(network)
+        if bos is not None:
+            bos = int(checked_tokens("bos", bos, noise.shape[2]))
         network, cheap = jax.tree.map(jnp.asarray, (network, cheap))
-        system = cls(network, noise, choice, _given(prompt, noise.shape), cheap)
+        system = cls(network, noise, choice, _given(prompt, noise.shape), cheap, bos)
         found = jax.eval_shape(lambda system: system.logits(system.initial()), system).shape
         if found != noise.shape:
             raise FFCError(
                 f"network: it gives logits of the shape {found} for {noise.shape[1]} tokens; the noise is for "
                 f"{noise.shape}: let the vocabularies and lengths agree"
             )
+        if check and not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(system)):
+            _check_causal(system)
         return system
 
     @property
@@ -76,8 +89,8 @@ class TokenSampling(System):
         return self.noise.shape[1]
 
     def logits(self, x: State) -> jax.Array:
-        """The network's [batch, N, vocabulary]."""
-        return self.network(x)
+        """The network's [batch, N, vocabulary], row i from the tokens of `x` before i."""
+        return self.network(x if self.bos is None else tokens_before(x, self.bos))
 
     def initial(self) -> State:
         """The prompt, and what the cheap model goes on with; zeros without one."""
@@ -110,7 +123,7 @@ class TokenSampling(System):
         self, cache: Cache, x: State, start: jax.Array, count: int
     ) -> tuple[jax.Array, jax.Array, Cache]:
         """The outputs are the logits."""
-        before = take_blocks(tokens_before(x), start, count)
+        before = take_blocks(tokens_before(x, -1 if self.bos is None else self.bos), start, count)
         logits, cache = self.network.extend(cache, before, start)
         noise, given = (take_blocks(array, start, count) for array in (self.noise, self.given))
         return _chosen(self.choice, logits, noise, given), logits, cache
@@ -130,9 +143,9 @@ class TokenSampling(System):
         return self.choice.ties(self.logits(x), self.noise, tolerance) & (self.given < 0)
 
 
-def tokens_before(x: jax.Array) -> jax.Array:
-    """The token before each of `x` [batch, N]; −1 before the first."""
-    return jnp.pad(x[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+def tokens_before(x: jax.Array, first: int = -1) -> jax.Array:
+    """Return the token before each of `x` [batch, N]; `first` before the first."""
+    return jnp.pad(x[:, :-1], ((0, 0), (1, 0)), constant_values=first)
 
 
 def checked_tokens(name: str, tokens: ArrayLike, vocabulary: int) -> np.ndarray:
@@ -158,4 +171,21 @@ def _given(prompt: ArrayLike | None, shape: Sequence[int]) -> jax.Array:
 
 
 def _chosen(choice: Choice, logits: jax.Array, noise: jax.Array, given: jax.Array) -> jax.Array:
-    return jnp.where(given >= 0, given, choice.tokens(logits, noise))
+    """[...] the tokens; `missing` where no logit can be the best."""
+    best = jnp.max(logits, axis=-1)  # NaN where one of them is
+    tokens = jnp.where(jnp.isfinite(best), choice.tokens(logits, noise), missing(jnp.int32))
+    return jnp.where(given >= 0, given, tokens)
+
+
+def _check_causal(system: TokenSampling) -> None:
+    """`FFCError` where a row of the logits changes with the tokens of its own place and behind it."""
+    x, middle = system.example(key_of(0)), system.size // 2
+    other = jnp.where(indices(system.size) < middle, x, (x + 1) % system.noise.shape[2])
+    logits = jax.jit(lambda system, x: system.logits(x))
+    rows, others = (np.asarray(logits(system, tokens)[:, : middle + 1]) for tokens in (x, other))
+    if not np.allclose(rows, others, rtol=1e-2, atol=TIE, equal_nan=True):  # it sees, or is rounded otherwise
+        raise FFCError(
+            f"network: the logits up to row {middle} change with the tokens from {middle} on; let row i see the tokens "
+            "before i alone. Of a language model, whose row i predicts token i + 1, give bos: the token that its "
+            "sequences begin with"
+        )

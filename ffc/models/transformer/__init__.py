@@ -170,7 +170,8 @@ class Transformer(Sampler):
         `prompt`: the first tokens, [length] or [batch, length]; a text may be given as `str`.
         """
         given = self._encoded(prompt) if isinstance(prompt, str) else prompt
-        return TokenSampling.of(self._network(params), u, temperature, top_k, top_p, given, self._cheap(params))
+        network, cheap = self._network(params), self._cheap(params)
+        return TokenSampling.of(network, u, temperature, top_k, top_p, given, cheap, check=False)
 
     def samples(self, x: State) -> jax.Array:
         """[batch, *shape] int32: bytes, or levels."""
