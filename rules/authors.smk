@@ -4,14 +4,7 @@
 rule authors_record:
     input:
         found="results/{preset}/checkpoints/released.json",
-        lib=library(
-            "paper/authors",
-            "store/checkpoints",
-            "core/history",
-            "paper/experiments/densenet",
-            "paper/experiments/sampling",
-        ),
-        script=source("workflow/scripts/authors.py"),
+        code=code("authors"),
     output:
         "results/{preset}/authors/records/{task}/{solver}.npz",
     log:
@@ -34,8 +27,7 @@ rule authors_notebook:
     input:
         authors=authors_records,
         notebook="notebooks/{notebook}.ipynb",
-        lib=library("paper/figures", "paper/tasks"),
-        script=source("workflow/scripts/run_notebook.py"),
+        code=code("run_notebook", notebook="{notebook}"),
     output:
         notebook="results/{preset}/authors/notebooks/{notebook}.ipynb",
         figures=report(
@@ -73,8 +65,7 @@ rule overlay:
         authors=authors_records,
         records=records_beside,
         notebook="notebooks/overlay.ipynb",
-        lib=library("paper/figures", "paper/summary", "paper/tasks", "paper/verdict"),
-        script=source("workflow/scripts/run_notebook.py"),
+        code=code("run_notebook", notebook="overlay"),
     output:
         notebook="results/{preset}/overlay/notebooks/overlay.ipynb",
         figures=report(

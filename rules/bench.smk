@@ -10,8 +10,7 @@ rule bench:
 rule bench_preset:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
-        lib=library("core", "models", "paper/bench", "paper/experiments", "paper/tasks"),
-        script=source("workflow/scripts/bench.py"),
+        code=code("bench", lambda wildcards: [*EXPERIMENTS.values(), *models_of(wildcards.preset)]),
     output:
         record="results/{preset}/bench.npz",
         table="results/{preset}/bench.md",

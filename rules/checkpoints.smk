@@ -5,9 +5,8 @@ else trained here."""
 # A Snakemake checkpoint: what it finds decides which tasks are trained, and which of the authors' results are drawn.
 checkpoint find_released:
     input:
-        lib=library("store/released", "paper/authors/__init__", "box/__init__"),
+        code=code("find_released"),
         box=lambda wildcards: boxed_files(boxed_names(wildcards.preset)),
-        script=source("workflow/scripts/find_released.py"),
     output:
         "results/{preset}/checkpoints/released.json",
     log:
@@ -38,8 +37,7 @@ rule import_released:
     input:
         found="results/{preset}/checkpoints/released.json",
         box=lambda wildcards: boxed_files(task_of(wildcards, "weights").values()),
-        lib=library("store/checkpoints", "box/__init__", "data/sources"),
-        script=source("workflow/scripts/import_released.py"),
+        code=code("import_released", model_modules),
     output:
         weights="results/{preset}/checkpoints/released/{task}.flax",
         about="results/{preset}/checkpoints/released/{task}.json",

@@ -14,7 +14,9 @@ sys.path[:0] = [workflow.basedir, str(Path(workflow.basedir) / "workflow")]
 from snakemake.io import sourcecache_entry
 
 from bootstrap import unfit
+from ffc.paper.tasks import MODULES as EXPERIMENTS
 from first_page import verdict
+from imports import closure
 import progress
 import targets
 from presets import ConfigError, check_config, load_presets, reference_of
@@ -106,26 +108,32 @@ def source(path):
     return sourcecache_entry(path, path)
 
 
-def library(*names):
-    """Files of `ffc` that decide a rule's result; Snakemake doesn't see what a script imports."""
-    files = []
-    for name in names:
-        path = Path(workflow.basedir) / "ffc" / name
-        files += sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-    return [source(str(path.relative_to(workflow.basedir))) for path in files]
+def code(script, modules=lambda wildcards: [], notebook=None, without="/"):
+    """A rule's input: the files of the repository that its script and its notebook run, and those of `modules`, which are
+    found by name; but for those whose path begins with `without`."""
+
+    def files(wildcards):
+        roots = [f"workflow/scripts/{script}.py"]
+        if notebook:
+            roots.append(f"notebooks/{notebook.format(**dict(wildcards.items()))}.ipynb")
+        return [source(path) for path in closure(roots, modules(wildcards)) if not path.startswith(without)]
+
+    return files
 
 
-# What models of the library share with others.
-PARTS = {"transformer": ["tokens", "attention"], "flow": ["attention"]}
+def model_modules(wildcards):
+    """The module of a task's model: the library's by its kind, or somebody's own. None of an RNN, which has no kind."""
+    kind = task_of(wildcards, "model").get("model", {}).get("kind")
+    return [kind.partition(":")[0] if ":" in kind else f"ffc.models.{kind}"] if kind else []
 
 
-def model_library(wildcards):
-    """The files of a task's model; of somebody's own, those that lie in the project's folder."""
-    kind = task_of(wildcards, "model").get("model", {"kind": "rnn"})["kind"]
-    place = kind.partition(":")[0].replace(".", "/")
-    own = [path for path in (f"{place}.py", f"{place}/__init__.py") if (Path(workflow.basedir) / path).exists()]
-    parts = [f"models/{part}" for part in (kind, *PARTS.get(kind, []))]
-    return library("models/base") + ([source(path) for path in own] if ":" in kind else library(*parts))
+def models_of(preset):
+    """The modules of the models of all tasks of a preset."""
+    return sorted({module for task in PRESETS[preset]["tasks"] for module in model_modules(task_at(preset, task))})
+
+
+def task_at(preset, task):
+    return SimpleNamespace(preset=preset, task=task)
 
 
 def gpus(wildcards):

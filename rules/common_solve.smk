@@ -66,10 +66,6 @@ def solver_inputs(wildcards):
     return files
 
 
-# The module of each experiment in ffc/paper/experiments.
-EXPERIMENTS = {"backpropagation": "rnn", "classification": "densenet", "sampling": "sampling"}
-
-
-def solver_library(wildcards):
-    experiment = [f"paper/experiments/{name}" for name in ("job", EXPERIMENTS[experiment_of(task_of(wildcards))])]
-    return library("core", "models/guess", *experiment) + model_library(wildcards)
+def solver_modules(wildcards):
+    """What a solver's job finds by name: the experiment, and the model."""
+    return [EXPERIMENTS[experiment_of(task_of(wildcards))], *model_modules(wildcards)]

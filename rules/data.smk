@@ -3,8 +3,7 @@
 
 rule data:
     input:
-        lib=library("data"),
-        script=source("workflow/scripts/data.py"),
+        code=code("data"),
     output:
         "results/{preset}/data/{task}{trained}.npz",
     log:

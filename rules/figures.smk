@@ -9,8 +9,7 @@ for preset, name, notebook in [(preset, *item) for preset, shown in SHOWN.items(
         input:
             records=records_of(preset, notebook.sections.values()),
             notebook=source(f"notebooks/{notebook.source}.ipynb"),
-            lib=library("paper/figures", "paper/tasks", "paper/workflow"),
-            script=source("workflow/scripts/run_notebook.py"),
+            code=code("run_notebook", notebook=notebook.source),
         output:
             notebook=f"results/{preset}/notebooks/{name}.ipynb",
             page=notebook_page(preset, name),
@@ -40,8 +39,7 @@ rule summary:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
         notebook=source("notebooks/summary.ipynb"),
-        lib=library("paper/figures", "paper/summary", "paper/tasks", "paper/verdict", "paper/workflow"),
-        script=source("workflow/scripts/run_notebook.py"),
+        code=code("run_notebook", notebook="summary"),
     output:
         notebook="results/{preset}/notebooks/summary.ipynb",
         page=notebook_page("{preset}", "summary"),

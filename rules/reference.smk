@@ -11,8 +11,7 @@ rule reference_notebook:
     input:
         records=reference_records,
         notebook="notebooks/{notebook}.ipynb",
-        lib=library("paper/figures", "paper/tasks"),
-        script=source("workflow/scripts/run_notebook.py"),
+        code=code("run_notebook", notebook="{notebook}"),
     output:
         notebook="results/reference/{reference}/notebooks/{notebook}.ipynb",
         figures=directory("results/reference/{reference}/figures/{notebook}"),
@@ -42,8 +41,7 @@ rule reference_summary:
     input:
         records=reference_records,
         notebook="notebooks/summary.ipynb",
-        lib=library("paper/figures", "paper/summary", "paper/tasks", "paper/verdict"),
-        script=source("workflow/scripts/run_notebook.py"),
+        code=code("run_notebook", notebook="summary"),
     output:
         notebook="results/reference/{reference}/notebooks/summary.ipynb",
         tables=directory("results/reference/{reference}/summary"),

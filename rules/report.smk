@@ -4,8 +4,7 @@
 rule table:
     input:
         "results/{preset}/summary.csv",
-        lib=library("paper/workflow"),
-        script=source("workflow/scripts/table.py"),
+        code=code("table"),
     output:
         report(
             "results/{preset}/summary.html",
@@ -36,7 +35,7 @@ rule report:
     input:
         pages=lambda wildcards: pages_of(wildcards.preset) + authors_pages(wildcards.preset),
         captions=[source(str(path)) for path in sorted(Path("workflow/report").glob("*.rst"))],
-        script=source("workflow/scripts/report.py"),
+        code=code("report"),
     output:
         "results/{preset}/report.html",
     log:

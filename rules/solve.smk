@@ -4,8 +4,7 @@
 rule solve:
     input:
         unpack(solver_inputs),
-        lib=solver_library,
-        script=source("workflow/scripts/solve.py"),
+        code=code("solve", solver_modules),
     output:
         "results/{preset}/records/{task}/{solver}.npz",
     log:
@@ -39,8 +38,7 @@ for jobs in together():
             f"solve_{jobs[0].preset}_{jobs[0].task}"
         input:
             unpack(lambda wildcards, one=jobs[0]: solver_inputs(one)),
-            lib=lambda wildcards, one=jobs[0]: solver_library(one),
-            script=source("workflow/scripts/solve.py"),
+            code=lambda wildcards, one=jobs[0]: code("solve", solver_modules)(one),
         output:
             [f"results/{job.preset}/records/{job.task}/{job.solver}.npz" for job in jobs],
         log:
@@ -84,8 +82,7 @@ if config["scatter"] > 1:
     rule gather:
         input:
             parts=parts_of,
-            lib=library("store/records", "paper/experiments/sampling"),
-            script=source("workflow/scripts/gather.py"),
+            code=code("gather"),
         output:
             "results/{preset}/records/{task}/{solver}.npz",
         log:
@@ -113,8 +110,7 @@ rule gradients:
     input:
         trained="results/{preset}/records/{task}/feedforward.npz",
         data="results/{preset}/data/{task}.npz",
-        lib=library("core", "recurrence", "models/rnn", "paper/experiments/job", "paper/experiments/rnn"),
-        script=source("workflow/scripts/gradients.py"),
+        code=code("gradients"),
     output:
         "results/{preset}/records/{task}/gradients_{solver}.npz",
     log:
@@ -142,15 +138,7 @@ rule gradients:
 rule rnn_scaling:
     input:
         data="results/{preset}/data/{task}.npz",
-        lib=library(
-            "core",
-            "recurrence",
-            "models/rnn",
-            "paper/experiments/job",
-            "paper/experiments/rnn",
-            "paper/experiments/rnn_scaling",
-        ),
-        script=source("workflow/scripts/rnn_scaling.py"),
+        code=code("rnn_scaling"),
     output:
         "results/{preset}/records/{task}_scaling/scaling.npz",
     log:
@@ -179,17 +167,10 @@ rule scaling:
     input:
         checkpoint=lambda wildcards: f"results/{{preset}}/checkpoints/{preset_of(wildcards, 'scaling')['task']}.flax",
         about=lambda wildcards: f"results/{{preset}}/checkpoints/{preset_of(wildcards, 'scaling')['task']}.json",
-        lib=library(
-            "core",
-            "models/base",
-            "models/pixelcnnpp",
-            "models/transformer",
-            "models/tokens",
-            "models/attention",
-            "paper/experiments/job",
-            "paper/experiments/scaling",
+        code=code(
+            "scaling",
+            lambda wildcards: model_modules(task_at(wildcards.preset, preset_of(wildcards, "scaling")["task"])),
         ),
-        script=source("workflow/scripts/scaling.py"),
     output:
         "results/{preset}/records/scaling/sampling.npz",
     log:

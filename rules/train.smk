@@ -4,9 +4,8 @@
 rule train:
     input:
         data=train_data_of,
-        lib=library("training"),
-        model=model_library,
-        script=source("workflow/scripts/train.py"),
+        # Hours of training do not begin anew where a solver changes: a loss does not solve.
+        code=code("train", model_modules, without="ffc/core/"),
     output:
         weights="results/{preset}/checkpoints/trained/{task}.flax",
         about="results/{preset}/checkpoints/trained/{task}.json",

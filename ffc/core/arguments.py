@@ -1,6 +1,7 @@
 """What `solve` and `check` are given, looked at before anything runs: each mistake is one sentence that names it."""
 
 import functools
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -127,13 +128,13 @@ def check_limit(name: str, value: Any, whole: bool = False) -> None:
 
 def _kind_of(system: Any, leaf: Any) -> tuple[tuple[int, ...], Any]:
     """Shape and dtype of a leaf of `system`."""
-    if hasattr(leaf, "dtype"):
+    if isinstance(leaf, jax.Array | np.ndarray | np.generic) and leaf.dtype.kind not in "OSU":
         return np.shape(leaf), leaf.dtype
     if isinstance(leaf, int | float | complex):
         return (), jnp.result_type(leaf)
     raise FFCError(
-        f"system: {_name(system)} holds {leaf!r}, which is no array; mark its field as static: "
-        'field(metadata={"static": True})'
+        f"system: {_name(system)} holds {reprlib.repr(leaf)}, which is no array of JAX; make it one (jnp.asarray), or "
+        'mark its field as static: field(metadata={"static": True})'
     )
 
 

@@ -16,6 +16,12 @@ PAPER = {
     "pixelcnnpp_mnist": "sampling",
     "pixelcnnpp_cifar10": "sampling",
 }
+#: The module of each experiment; a job imports that of its own alone.
+MODULES = {
+    "backpropagation": "ffc.paper.experiments.rnn",
+    "classification": "ffc.paper.experiments.densenet",
+    "sampling": "ffc.paper.experiments.sampling",
+}
 
 
 def experiment_of(task: str, settings: Mapping[str, Any]) -> str:

@@ -28,6 +28,8 @@ def check(step: Any, weights: Any, inputs: Any, start: Any) -> None:
     """`FFCError` unless `step` takes states like `start` and `inputs` at one time to states of that shape and dtype."""
     if time_length(inputs) == 0:
         raise FFCError("inputs: their length T is 0; give one time step at least")
+    if not jax.tree_util.all_leaves([start]):
+        raise FFCError(f"start: it is a {type(start).__name__}; join its arrays to one, [batch, H]")
     shape, dtype = np.shape(start), jnp.result_type(start)
     if len(shape) != 2:
         raise FFCError(f"start: it has the shape {shape}; give the first state of each sample, [batch, H]")

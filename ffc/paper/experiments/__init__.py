@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ffc.core.measure import side_by_side
 from ffc.core.named import is_chosen
-from ffc.paper.experiments import densenet, rnn, sampling
 from ffc.paper.experiments.job import Job
-from ffc.paper.tasks import experiment_of
+from ffc.paper.tasks import MODULES, experiment_of
 from ffc.store.records import Record
-
-_EXPERIMENTS = {"backpropagation": rnn, "classification": densenet, "sampling": sampling}
 
 __all__ = ["Job", "run", "run_all"]
 
@@ -46,7 +44,7 @@ def run_all(jobs: Sequence[Job]) -> Iterator[Record]:
     All that nobody times is done first, for two or more jobs side by side: compilation, most of all. But not of a
     solver that a race decides.
     """
-    ready = [partial(_EXPERIMENTS[experiment_of(job.task, job.settings)].prepare, job) for job in jobs]
+    ready = [partial(import_module(MODULES[experiment_of(job.task, job.settings)]).prepare, job) for job in jobs]
     early = [i for i, job in enumerate(jobs) if not is_chosen(job.kind, job.options.get("window"))]
     early.sort(key=lambda i: not jobs[i].options.get("draft"))  # those take longest: not at the end, alone
     measures = dict(zip(early, side_by_side([ready[i] for i in early]), strict=True))

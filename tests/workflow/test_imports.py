@@ -1,0 +1,47 @@
+"""A rule depends on the files of the repository that it runs, and on no others."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from imports import closure
+from places import ROOT
+
+
+def test_each_rule_depends_on_the_script_that_it_runs():
+    rules = "".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
+    names = [code or script for code, script in re.findall(r'code\(\s*"(\w+)"|\.\./workflow/scripts/(\w+)\.py', rules)]
+    assert len(names) > 30
+    assert names[::2] == names[1::2]
+
+
+def test_nothing_is_imported_that_a_rule_does_not_know():
+    """Python itself says what a job has loaded."""
+    modules = ["ffc.paper.experiments.rnn", "ffc.models.made"]
+    shown = "print(*(getattr(module, '__file__', '') or '' for module in sys.modules.values()))"
+    program = f"import sys, {', '.join(modules)}; {shown}"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {path.removeprefix(f"{ROOT}/") for path in ran.stdout.split() if path.startswith(f"{ROOT}/ffc/")}
+    assert {"ffc/recurrence/newton.py", "ffc/models/made/system.py"} <= loaded
+    assert loaded <= set(closure([], modules))
+
+
+SCRIPTS, EXPERIMENTS = "workflow/scripts", "ffc.paper.experiments"
+
+
+@pytest.mark.parametrize(
+    ("roots", "modules", "inside", "outside"),
+    [
+        ([f"{SCRIPTS}/data.py"], [], "data/sources", "core/loop"),
+        ([f"{SCRIPTS}/solve.py"], [f"{EXPERIMENTS}.rnn"], "recurrence/newton", "models/made/system"),
+        ([f"{SCRIPTS}/solve.py"], [f"{EXPERIMENTS}.sampling"], "core/loop", "recurrence/newton"),
+        ([f"{SCRIPTS}/run_notebook.py", "notebooks/made.ipynb"], [], "paper/figures/style", "core/loop"),
+        ([f"{SCRIPTS}/train.py"], ["elsewhere.model"], "training/loop", "recurrence/newton"),
+    ],
+)
+def test_a_change_reruns_what_imports_it(roots, modules, inside, outside):
+    files = closure(roots, modules)
+    assert f"ffc/{inside}.py" in files
+    assert f"ffc/{outside}.py" not in files
+    assert all((ROOT / file).is_file() for file in files)
