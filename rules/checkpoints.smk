@@ -84,4 +84,4 @@ rule weights:
         "Weights of {wildcards.task}"
     shell:
         # No links: Snakemake touches outputs in turn, and would find one older than the input that another is.
-        "cp {input} {params.folder} > {log} 2>&1"
+        "cp {input} {params.folder} > {log} 2>&1 && rm -rf {params.folder}/.training/{wildcards.task}"

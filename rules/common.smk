@@ -16,7 +16,7 @@ from snakemake.io import sourcecache_entry
 from bootstrap import unfit
 from ffc.paper.tasks import MODULES as EXPERIMENTS
 from first_page import verdict
-from imports import closure
+import imports
 import progress
 import targets
 from presets import ConfigError, check_config, load_presets, reference_of
@@ -25,7 +25,7 @@ from tasks import MODELS, NOTEBOOKS, PAPER, experiment_of, notebooks, papers_fig
 START = time.time()
 PROGRESS = progress.watch(workflow)
 
-if problem := unfit(Path(workflow.basedir)):
+if problem := unfit(Path(workflow.basedir)) or imports.future(START):
     raise WorkflowError(problem)
 
 # What the command asks for; a job of a run, which has none, was looked at before.
@@ -116,7 +116,7 @@ def code(script, modules=lambda wildcards: [], notebook=None, without="/"):
         roots = [f"workflow/scripts/{script}.py"]
         if notebook:
             roots.append(f"notebooks/{notebook.format(**dict(wildcards.items()))}.ipynb")
-        return [source(path) for path in closure(roots, modules(wildcards)) if not path.startswith(without)]
+        return [source(path) for path in imports.closure(roots, modules(wildcards)) if not path.startswith(without)]
 
     return files
 

@@ -1,4 +1,6 @@
-"""Training. Its state is kept in `checkpoints/.training/<task>`, where a run that was killed is taken up again."""
+"""Training. Its state is kept in `checkpoints/.training/<task>`, where a run that was killed is taken up again.
+
+It goes when the weights are accepted (rule `weights`)."""
 
 
 rule train:

@@ -37,6 +37,24 @@ def closure(roots: Iterable[str], modules: Iterable[str] = ()) -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for path in files)
 
 
+def future(now: float) -> str | None:
+    """Return what to say of a source file whose time lies ahead of `now`, in seconds; None where there is none.
+
+    Snakemake would remove each result of it as out of date, when its job has ended.
+    """
+    folders = (ROOT / "ffc", ROOT / "workflow", ROOT / "notebooks")
+    files = [*ROOT.glob("*.py"), *(path for folder in folders for path in folder.rglob("*.*"))]
+    newest = max(files, key=lambda path: path.stat().st_mtime)
+    minutes = (newest.stat().st_mtime - now) / 60
+    if minutes < 0.1:  # a file may have been written just now
+        return None
+    name = newest.relative_to(ROOT)
+    return (
+        f"{name}: its time lies {minutes:.1f} minutes ahead of this machine's clock, so that all that is made by it would "
+        f"be thrown away as older; set the clock, or run: touch {name}"
+    )
+
+
 @cache
 def _imports(path: Path) -> tuple[_Import, ...]:
     text = path.read_text(encoding="utf-8")

@@ -61,7 +61,7 @@ def train(arguments: argparse.Namespace) -> int:
     """Train, and write the checkpoint; the state lies beside it until it is there."""
     from ffc.cli.files import check_writable
     from ffc.models import Sampler, build
-    from ffc.training import train_checkpoint
+    from ffc.training import discard, train_checkpoint
 
     out, section = arguments.out, settings(arguments)
     if out.suffix != ".flax":
@@ -78,6 +78,7 @@ def train(arguments: argparse.Namespace) -> int:
         if state.is_dir():
             print(f"{state}: holds what is trained so far; the same command goes on from there", file=sys.stderr)
         raise
+    discard(state)
     loss = f"{result.metrics['test_loss']:.4g} {result.metrics['unit']} on {len(dataset.test)} samples for testing"
     print(f"{out}: {loss} after {result.metrics['best_step']} steps, {result.seconds:.0f} s")
     built = build(model, dataset.shape, dataset.classes)

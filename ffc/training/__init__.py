@@ -8,8 +8,8 @@ from ffc.core.errors import need
 
 need("flax", "optax", "tqdm", extra="training")
 
-from ffc.training.checkpoint import train_checkpoint
+from ffc.training.checkpoint import discard, train_checkpoint
 from ffc.training.loop import TrainResult, train
 from ffc.training.settings import TrainSettings
 
-__all__ = ["TrainResult", "TrainSettings", "train", "train_checkpoint"]
+__all__ = ["TrainResult", "TrainSettings", "discard", "train", "train_checkpoint"]

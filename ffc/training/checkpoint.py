@@ -35,8 +35,9 @@ def train_checkpoint(
     """Train the model that `model` describes and write it to `path` (`.flax`), with its provenance beside it.
 
     `model` and `section` are a preset's `model:` and `train:`; `start`: a checkpoint of such a model, or of a smaller
-    one that it can grow from (`Model.grown`), whose weights it begins with. The run's state is in the folder `state`
-    until `path` is there: what was killed goes on from it. Raises `FFCError` as `train` and `ffc.models.build` do.
+    one that it can grow from (`Model.grown`), whose weights it begins with. The run's state is in the folder `state`:
+    what was killed goes on from it. It stays there till `discard(state)`, for a workflow may yet refuse the output.
+    Raises `FFCError` as `train` and `ffc.models.build` do.
     """
     built = models.build(model, dataset.shape, dataset.classes)
     given = None if start is None else _params_of(start, built, key_of(seed))
@@ -54,10 +55,14 @@ def train_checkpoint(
     if start is not None:
         about["start"] = {name: start.meta[name] for name in _OF_THE_START if name in start.meta}
     checkpoints.save(path, built, result.params, about | provenance())
-    (Path(state) / STATE).unlink(missing_ok=True)
-    with suppress(OSError):  # the folder holds something else
-        Path(state).rmdir()
     return result
+
+
+def discard(state: str | Path) -> None:
+    """Remove the state that a run left in the folder `state`, and the folder where it holds nothing else."""
+    (Path(state) / STATE).unlink(missing_ok=True)
+    with suppress(OSError):
+        Path(state).rmdir()
 
 
 def _params_of(start: Checkpoint, model: Model, key: jax.Array) -> Params:
