@@ -23,6 +23,9 @@ from presets import ConfigError, check_config, load_presets, reference_of
 from tasks import MODELS, NOTEBOOKS, PAPER, experiment_of, notebooks, papers_figures, stand_ins
 
 START = time.time()
+for stream in (sys.stdout, sys.stderr):  # a locale may know few letters
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
 PROGRESS = progress.watch(workflow)
 
 if problem := unfit(Path(workflow.basedir)) or imports.future(START):
@@ -31,8 +34,15 @@ if problem := unfit(Path(workflow.basedir)) or imports.future(START):
 # What the command asks for; a job of a run, which has none, was looked at before.
 TARGETS = targets.of_command(sys.argv) if workflow.is_main_process else []
 
+# The names of rules, as they are written.
+RULES = {
+    name
+    for file in Path(workflow.basedir).joinpath("rules").glob("*.smk")
+    for name in re.findall(r"^ *(?:rule|checkpoint) (\w+):", file.read_text(), re.M)
+}
+
 try:
-    PRESETS, faults = load_presets(Path("config/presets"))
+    PRESETS, faults = load_presets(Path("config/presets"), taken={"all", *RULES})
     # A faulty preset stops a run of its own, and no other one.
     for name, fault in faults.items():
         if name == config.get("preset") or targets.asks_for(name, TARGETS):

@@ -8,10 +8,11 @@ from pathlib import Path
 #: The figure that makes the case: the first of these that the preset has; a task of one's own has one by time.
 FIGURES = ("made_mnist", "pixelcnnpp_mnist", "sampling_scaling", "*_time", "densenet_outputs", "rnn_end", "training")
 
-#: Snakemake centres its pages: of one that is higher than the window, the top would be out of reach.
+#: Snakemake centres its pages: of one that is larger than the window, the top and the left would be out of reach.
 STYLE = """.. raw:: html
 
-   <style>.items-center.overflow-auto { align-items: flex-start } .prose.max-w-lg { max-width: 50rem }</style>"""
+   <style>.items-center.overflow-auto { place-content: safe center; place-items: safe center }
+   .prose.max-w-lg { max-width: 50rem; padding: 1rem }</style>"""
 
 
 def verdict(summary: Path) -> tuple[list[str], list[list[str]]]:

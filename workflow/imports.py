@@ -50,8 +50,8 @@ def future(now: float) -> str | None:
         return None
     name = newest.relative_to(ROOT)
     return (
-        f"{name}: its time lies {minutes:.1f} minutes ahead of this machine's clock, so that all that is made by it would "
-        f"be thrown away as older; set the clock, or run: touch {name}"
+        f"{name}: its time lies {minutes:.1f} minutes ahead of this machine's clock, so that all that is made by it "
+        f"would be thrown away as older; set the clock, or run: touch {name}"
     )
 
 

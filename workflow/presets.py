@@ -9,6 +9,7 @@ import itertools
 import json
 import math
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,16 @@ def check_config(config: dict[str, Any], presets: dict[str, Any]) -> None:
         )
 
 
-def load_presets(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Every sound preset of a folder by its name; and of every other one, by its name, what is wrong with it."""
+def load_presets(folder: Path, taken: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
+    """Every sound preset of a folder by its name; and of every other one, by its name, what is wrong with it.
+
+    Names that are `taken`, by rules, are no preset's: each is a target.
+    """
     presets, faults = {}, {}
     for path in sorted(folder.glob("*.yaml")):
         try:
+            if path.stem in taken:
+                raise ConfigError(f"{path}: {path.stem} is the name of a rule; give the file another name")
             presets[path.stem] = load_preset(path)
         except ConfigError as error:
             faults[path.stem] = str(error)
