@@ -12,7 +12,7 @@ import pytest
 from places import ROOT
 
 DOCS = ROOT / "docs"
-PAGES = ("drafts", "flows", "gradients", "modes", "own_task", "recurrences", "sampling", "tokens")
+PAGES = ("diffusion", "drafts", "flows", "gradients", "modes", "own_task", "pytorch", "recurrences", "sampling", "tokens")
 EXAMPLES = [*sorted((DOCS / "examples").glob("*.md")), *(DOCS / f"{name}.md" for name in PAGES)]
 
 

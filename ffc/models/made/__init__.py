@@ -62,9 +62,10 @@ class MADE(Sampler):
 
     @staticmethod
     def is_params(tree: Any) -> bool:
-        """Whether a tree of weights has the layout of a MADE."""
+        """Whether a tree of weights has the layout of a MADE: three linear layers of these names."""
         net = tree.get("net") if isinstance(tree, dict) else None
-        return isinstance(net, dict) and all(isinstance(net.get(name), dict) for name in _LAYERS)
+        layers = [net.get(name) for name in _LAYERS] if isinstance(net, dict) else [None]
+        return all(isinstance(layer, dict) and np.ndim(layer.get("weight")) == 2 for layer in layers)
 
     @classmethod
     def from_params(
@@ -75,9 +76,7 @@ class MADE(Sampler):
         `shape` and `trunc_lambda` are needed unless it has 784 or 3072 inputs, as the released checkpoints.
         Raises `FFCError` where sizes are unknown or contradict each other, or the masks leave no order.
         """
-        first, second, _ = (np.shape(tree["net"][name].get("weight", ())) for name in _LAYERS)
-        if len(first) != 2 or len(second) != 2:
-            raise FFCError(f"MADE: net.0.weight and net.2.weight have the shapes {first}, {second}; expected matrices")
+        first, second, _ = (np.shape(tree["net"][name]["weight"]) for name in _LAYERS)
         size = first[1]
         released = RELEASED.get(size, (None, None))
         shape, trunc_lambda = shape or released[0], released[1] if trunc_lambda is None else trunc_lambda
