@@ -1,161 +1,173 @@
-"""Each mistake in what `solve` is given is one sentence that names it."""
+"""Each mistake in what the library is given is one sentence: it names the argument, the place, and the cure."""
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 import zoo
+from drafting import Picard
 
-from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, System, Tolerance, Trace, solve
+from ffc import Chained, Draft, Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, check, solve
+from ffc.core import tune
+from ffc.core.named import solver_by_name
 
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Any(System):
-    """`x_i = f(u_i, x_{i−1})` in the dtype of `u`."""
-
-    u: jax.Array  # [batch, N]
-    f: object = field(metadata={"static": True})
-
-    @property
-    def size(self):
-        return self.u.shape[1]
-
-    def initial(self):
-        return jnp.zeros_like(self.u)
-
-    def sweep(self, x):
-        return self.f(self.u, jnp.pad(x, ((0, 0), (1, 0)))[:, :-1])
-
-
-def add(u, before):
-    return u + before
-
-
-def differ(u, before):
-    return u ^ before
+U = jnp.ones((2, 4))
+LINE, ROWS, CHAIN = zoo.Line(U, zoo.add), zoo.whole_numbers(0, row_length=3), zoo.Links((zoo.chain(2, 6),) * 3)
+SEVERAL = zoo.variant(zoo.Leaves, supports_window=lambda *_: True)(U[:, 0])
 
 
 @dataclass(frozen=True)
-class Unknown(Any):
+class UnknownLine(zoo.Line):
     pass
 
 
-@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Wrong(Any):
-    size = 60
+class UnknownDraft(Draft):
+    pass
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Flat(Any):
-    def initial(self):
-        return jnp.zeros(self.u.shape[1])
+def odd(**members):
+    """`LINE`, but for some members."""
+    return lambda: solve(zoo.variant(zoo.Line, **members)(U, zoo.add), GSJacobi(2))
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Other(Any):
-    def sweep(self, x):
-        return jnp.float16(x)
+def windowed(window):
+    """`LINE` whose windows are what the function `window` makes of the cache and of values."""
+    looks = {"supports_window": lambda *_: True, "window": lambda self, cache, x, *_: window(cache, x[:, :2])}
+    return odd(**looks)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Failing(Any):
-    def sweep(self, x):
-        return x if x.sum() > 0 else x + 1
+def drafted(draft):
+    return lambda: solve(LINE, Jacobi(draft=draft))
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Sized(Any):
-    size = 4.0
+def drafting(redraft):
+    return drafted(zoo.variant(Draft, redraft=lambda self, system, seen: redraft(seen.after))())
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Windowed(Any):
-    mistake: str = field(metadata={"static": True})
-
-    def supports_window(self, count, stride):
-        return True
-
-    def window(self, cache, x, start, count, stride):
-        values = x[:, :count]
-        returned = {"wide": (x, cache), "bare": values, "cache": (values, jnp.int32(0))}
-        return returned[self.mistake]
+def solved(solver=Jacobi(), system=LINE, **options):  # noqa: B008 - a frozen object
+    return lambda: solve(system, solver, **options)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Several(zoo.TwoLeaves):
-    def supports_window(self, count, stride):
-        return True
+def named(*arguments, system=ROWS, **options):
+    return lambda: solver_by_name(*arguments, system=system, **options)
 
 
-U = jnp.ones((2, 4))
-SOUND = Any(U, add)
+def retired(u, guess):
+    return solve(replace(ROWS, u=u), Jacobi(), guess=guess, retire=True)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((U, Jacobi()), "system: .* is no System"),
-        ((Any, Jacobi()), "system: .* is no System"),
-        ((Unknown(U, add), Jacobi()), "JAX does not know the class Unknown; write @jax.tree_util.register_dataclass"),
-        ((Wrong(U, add), Jacobi()), "the size of Wrong is 60, but initial returns 4 blocks"),
-        ((Flat(U, add), Jacobi()), r"initial of Flat has the shape \(4,\)"),
-        ((Other(U, add), Jacobi()), r"sweep of Other returns float16\[2, 4\]; initial returns float32"),
-        ((SOUND, Jacobi), r"solver: .* is no solver; give Jacobi\(\)"),
-        ((SOUND, "jacobi"), "solver: 'jacobi' is no solver"),
-        ((SOUND, Jacobi(), 0.1), "stop: 0.1 is no stopping rule"),
-        ((SOUND, Jacobi(), Exact), "stop: .* is no stopping rule"),
-        ((SOUND, Jacobi(), Exact(), "all"), "trace: 'all' is no Trace"),
-        ((SOUND, Jacobi(), Exact(), Trace(U[:1], 3)), r"its reference has the shape \(1, 4\)"),
-        ((SOUND, Jacobi(), Exact(), None, [1.0, 2.0]), "guess: it is a list"),
-        ((SOUND, Jacobi(), Exact(), None, U[:, :3]), r"guess: it has the shape \(2, 3\)"),
-        ((Any(U > 0, differ), Jacobi(), Tolerance(1.0)), "means nothing for truth values"),
-        ((Failing(U, add), Jacobi()), r"sweep of Failing fails \(Attempted boolean conversion"),
-        ((Sized(U, add), Jacobi()), "the size of Sized is 4.0, but initial returns 4 blocks"),
-        ((SOUND, GSJacobi(2.5)), "GSJacobi: window is 2.5 blocks; it must be a whole number in 1 … 4"),
-        ((SOUND, JacobiGS(2.0)), "JacobiGS: block is 2.0; it must be a divisor of 4"),
-        ((SOUND, Jacobi(), Exact("all")), "stop: max_iterations is 'all'; give a whole number from 0 on"),
-        ((SOUND, Jacobi(), Exact(2.5)), "stop: max_iterations is 2.5; give a whole number"),
-        ((SOUND, Jacobi(), Exact(-1)), "stop: max_iterations is -1; give a whole number"),
-        ((SOUND, Jacobi(), Tolerance(None)), "stop: tolerance is None; give a number from 0 on"),
-        ((SOUND, Jacobi(), Tolerance(float("nan"))), "stop: tolerance is nan; give a number"),
-        ((SOUND, Jacobi(), Tolerance(U[0])), "stop: tolerance is Array"),
-        ((SOUND, Jacobi(), Tolerance(0.0, relative=-1)), "stop: relative is -1; give a number"),
-        ((SOUND, Jacobi(), Exact(), Trace(U, 2.5)), "trace: its length is 2.5; give the number of iterations"),
-        ((SOUND, Jacobi(), Exact(), None, None, True), r"retire: Any has no select_samples\(index\)"),
-        (
-            (Windowed(U, add, "wide"), GSJacobi(2)),
-            r"window of Windowed returns float32\[2, 4\] for 2 blocks",
-        ),
-        ((Windowed(U, add, "bare"), GSJacobi(2)), r"window of Windowed returns \w+; let it return \(values, cache\)"),
-        (
-            (Windowed(U, add, "cache"), GSJacobi(2)),
-            r"window of Windowed makes int32\[\] of the cache \(\)",
-        ),
-        ((Windowed(U, add, "fails"), GSJacobi(2)), "window of Windowed fails"),
-        ((Several(U[:, 0]), GSJacobi(2)), "Several supports windows, and its state is {'a': .*; let it be one array"),
-    ],
-)
-def test_a_mistake_is_one_sentence_that_names_it(arguments, message):
-    with pytest.raises(FFCError, match=message) as caught:
-        solve(*arguments)
+def checked(**options):
+    return lambda: check(LINE, **options)
+
+
+def examples(example):
+    return lambda: check(zoo.variant(zoo.WholeNumbers, example=example)(ROWS.weights, ROWS.u, False))
+
+
+EMPTY = (zoo.unconnected(batch=0), zoo.unconnected(size=0))
+#: A call, and what its sentence says: the argument first, then the place, what it is, and what it should be.
+MISTAKES = [
+    # what is solved
+    (solved(system=U), "system: .* is no System; give an object of a subclass of ffc.System"),
+    (solved(system=zoo.Line), "system: .*Line.* is no System"),
+    (solved(system=UnknownLine(U, zoo.add)), "system: JAX does not know the class UnknownLine; write @jax"),
+    (odd(size=60), "system: the size of Variant is 60, but initial returns 4 blocks"),
+    (odd(size=4.0), "system: the size of Variant is 4.0, but"),
+    (odd(initial=lambda self: jnp.zeros(4)), r"system: initial of Variant has the shape \(4,\)"),
+    (
+        odd(sweep=lambda self, x: jnp.float16(x)),
+        r"system: sweep of Variant returns float16\[2, 4\]; in.* float32",
+    ),
+    (odd(sweep=lambda self, x: x if x.sum() > 0 else -x), r"system: sweep of Variant fails \(Attempted boolean conv"),
+    (
+        windowed(lambda cache, x: (x[:, :1], cache)),
+        r"system: window of Variant returns float32\[2, 1\] for 2",
+    ),
+    (windowed(lambda cache, x: x), r"system: window of Variant returns \w+; let it return \(values, cache\)"),
+    (windowed(lambda cache, x: (x, jnp.int32(0))), r"system: window of Variant makes int32\[\] of the cache \(\)"),
+    (windowed(lambda cache, x: {}["fails"]), "system: window of Variant fails"),
+    (solved(GSJacobi(2), SEVERAL), "system: Variant supports windows, and its state is {'a': .*; let it be one array"),
+    # how
+    (solved(Jacobi), r"solver: .* is no solver; give Jacobi\(\)"),
+    (solved("jacobi"), "solver: 'jacobi' is no solver"),
+    (solved(adjoint="jacobi"), "solver: 'jacobi' is no solver"),
+    (solved(adjoint=JacobiGS(3)), "JacobiGS: block is 3; it must be a divisor of 4"),
+    *((solved(GSJacobi(width)), f"GSJacobi: window is {width} blocks; .* 1 … 4") for width in (0, 5, 2.5)),
+    *((solved(JacobiGS(block)), f"JacobiGS: block is {block}; .*divisor of 4") for block in (0, 3, 8, 2.0)),
+    (lambda: JacobiGS(draft=Picard()), "JacobiGS: draft is no option of it; it takes block and cached; give the dr"),
+    (lambda: Sequential(draft=Picard()), "Sequential: draft is no option of it; it takes cached; give the draft to"),
+    (lambda: GSJacobi(rows=4), "GSJacobi: rows is no option of it; it takes window, cached, draft and together"),
+    (drafting(lambda x: x[:, 1:]), r"draft: redraft of Variant returns float32\[2, 3\]; the window is float32\[2, 4\]"),
+    (drafting(jnp.int32), r"draft: redraft of Variant returns int32\[2, 4\]"),
+    (drafted(UnknownDraft()), "draft: JAX does not know the class UnknownDraft"),
+    (drafted(Picard), "draft: <class .*Picard'> is no Draft; give an object"),
+    (drafted(0.5), "draft: 0.5 is no Draft"),
+    # until when, and from where
+    (solved(stop=0.1), r"stop: 0.1 is no stopping rule; give Exact\(max_iterations\) or Tolerance"),
+    (solved(stop=Exact), "stop: .* is no stopping rule"),
+    *((solved(stop=Exact(n)), f"stop: max_iterations is {n!r}; give a whole number") for n in ("all", 2.5, -1)),
+    *((solved(stop=Tolerance(t)), f"stop: tolerance is {t}; give a number from 0") for t in (None, float("nan"), -1)),
+    (solved(stop=Tolerance(U[0])), "stop: tolerance is Array"),
+    (solved(stop=Tolerance(0.0, relative=-1)), "stop: relative is -1; give a number"),
+    (solved(system=zoo.Line(U > 0, jnp.logical_xor), stop=Tolerance(1.0)), "stop: .* nothing for truth values"),
+    (solved(trace="all"), "trace: 'all' is no Trace"),
+    (solved(trace=Trace(U[:1], 3)), r"trace: its reference has the shape \(1, 4\)"),
+    (solved(trace=Trace(U, 2.5)), "trace: its length is 2.5; give the number of iterations"),
+    (solved(guess=[1.0, 2.0]), "guess: it is a list"),
+    (solved(guess=U[:, :3]), r"guess: it has the shape \(2, 3\); a state of this system has \(2, 4\)"),
+    (solved(system=SEVERAL, guess=U), "guess: it has the shape"),
+    (solved(retire=True), r"retire: Line has no select_samples\(index\); write it, or leave retire out"),
+    (lambda: jax.jit(lambda u: retired(u, None))(ROWS.u), "retire: not inside jit"),
+    (lambda: jax.jit(lambda u: retired(ROWS.u, u))(ROWS.u), "retire: not inside jit"),
+    # chains
+    (lambda: Chained([Jacobi()]), "Chained: .* give a tuple"),
+    (lambda: Chained((JacobiGS(2),)), r"Chained: JacobiGS\(block=2.* solves no link"),
+    (lambda: Chained((Jacobi(draft=Picard()),)), "Chained: a link's solver takes no draft"),
+    (lambda: Chained((Jacobi(), Jacobi()), (True,)), "Chained: above has 1 entries for 2 solvers"),
+    (solved(Chained((Jacobi(),) * 2)), "solver: Chained has 2 solvers; Line is no chain"),
+    (solved(Chained((Jacobi(),) * 2), CHAIN), "solver: Chained has 2 .*a chain of 3 links"),
+    (solved(Chained((GSJacobi(7),) * 3), CHAIN), "GSJacobi: window is 7 .* 1 … 6"),
+    (solved(Chained((Jacobi(),) * 3), CHAIN, retire=True), "retire: a chain keeps its samples"),
+    (named("chained", system=LINE), "solver chained: Line is no chain"),
+    (named("chained", system=CHAIN, window=[1, 7, 2]), "window: .*chain of 3 links"),
+    (named("chained", system=CHAIN, window=2), "window: 2; .*for each of them"),
+    # names and races
+    (named("newton"), "solver 'newton': expected one of sequential"),
+    *((named("gs_jacobi", window=w), f"window: {w}; .*4 rows of 3 blocks: give 1 … 4") for w in (5, 0, "13 blocks")),
+    (named("gs_jacobi", window="2 rows"), "window: 2 rows; .*'N blocks', or auto"),
+    *((named("jacobi_gs", block=b), f"block: {b} does not divide the system's 12 blocks") for b in (5, 0)),
+    (named("jacobi", together=True), "together: jacobi has no windows that move"),
+    (lambda: tune.race(ROWS, [Jacobi(), "jacobi"]), "solver: 'jacobi' is no solver"),
+    (lambda: tune.race(ROWS, []), "race: no candidates"),
+    *((lambda none=none: tune.race(none, [Jacobi()]), "race: the system has no blocks or no") for none in EMPTY),
+    # check
+    (lambda: check(U), "system: .* is no System"),
+    (checked(blocks=[4]), "blocks: 4 is no block of this system; give numbers from 0 to 3"),
+    (checked(windows=[(4, 1)]), r"windows: \(4, 1\) is no window of this system"),
+    (checked(draws=0), "draws: expected a whole number of at least 1, not 0"),
+    (examples(lambda self, key: self.initial()), "system: example of Variant gives one state alone"),
+    (
+        examples(lambda self, key: jnp.zeros(3)),
+        r"system: example of Variant gives float32\[3\]; a state has float32\[3,",
+    ),
+    (lambda: jax.jit(lambda u: check(replace(LINE, u=u)))(U), "check: not inside jit"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)))
+def test_a_mistake_is_one_sentence_that_names_it(number):
+    call, message = MISTAKES[number]
+    with pytest.raises(FFCError) as caught:
+        call()
+    assert re.match(message, str(caught.value)), str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_samples_cannot_leave_the_batch_inside_jit():
-    with pytest.raises(FFCError, match="retire: not inside jit"):
-        jax.jit(lambda u: solve(zoo.Tanh(zoo.tanh(0).weights, u), Jacobi(), retire=True).value)(zoo.tanh(0).u)
-
-
-def test_samples_cannot_leave_the_batch_where_the_guess_is_traced():
-    system = zoo.whole_numbers(0)
-    with pytest.raises(FFCError, match="retire: not inside jit"):
-        jax.jit(lambda guess: solve(system, Jacobi(), guess=guess, retire=True).value)(system.u)
+def test_a_solver_names_its_draft():
+    assert repr(GSJacobi(5)) == "GSJacobi(window=5, cached=True)"
+    assert repr(GSJacobi(5, draft=Picard())) == "GSJacobi(window=5, cached=True, draft=Picard())"
+    assert np.array_equal(solve(LINE, GSJacobi(np.int64(2))).value, jnp.cumsum(U, axis=1))

@@ -1,6 +1,6 @@
 """Derivatives through a solve are those of the sequential evaluation, whichever solver found the solution."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -8,30 +8,30 @@ import numpy as np
 import pytest
 import zoo
 from jax.sharding import PartitionSpec
-from smooth import Chain, Leaves, by_sweeps, chain_in_order, gru, gru_in_order
+from recurrences import cells
 
-from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, System, Tolerance, Trace, solve
-from ffc.models.made import MADE
-from ffc.recurrence import Recurrence
-
-
-def made():
-    model = MADE((3, 4, 1), hidden=(8, 8))
-    return model.system(model.init(jax.random.key(0)), model.noise(jax.random.key(1), 2))
-
-
-def chain(batch=2, size=10):
-    return Chain(jax.random.normal(jax.random.key(0), (batch, size)))
-
+from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, solve
 
 SYSTEMS = {
-    "chain": (chain, chain_in_order),
-    "gru": (gru, gru_in_order),
-    "leaves": (lambda: Leaves(jnp.float32([0.4, -1.3])), by_sweeps),
-    "tanh": (lambda: zoo.tanh(0), by_sweeps),
-    "made": (made, by_sweeps),
+    "line": zoo.line(),
+    "cells": cells(),
+    "leaves": zoo.Leaves(jnp.float32([0.4, -1.3])),
+    "weighted": zoo.tanh(0),
 }
-SOLVERS = [Sequential(), Jacobi(), GSJacobi(4), JacobiGS(5)]
+
+
+def by_sweeps(system):
+    """The solution by sweeps, that JAX differentiates one by one: N reach it, and N more its derivatives there."""
+    return jax.lax.scan(lambda x, _: (system.sweep(x), None), system.initial(), length=2 * system.size)[0]
+
+
+def by_jacobi(system):
+    return solve(system, Jacobi()).value
+
+
+def of_u(way, step=zoo.half_tanh):
+    """What `way` makes of a line, as a function of its u."""
+    return lambda u: way(zoo.Line(u, step))
 
 
 def floating(leaf):
@@ -39,7 +39,6 @@ def floating(leaf):
 
 
 def random_like(tree):
-    """Normal numbers in the shape of floating-point leaves."""
     draw = np.random.default_rng(1)
     return jax.tree.map(lambda leaf: jnp.asarray(draw.normal(size=leaf.shape), leaf.dtype), tree)
 
@@ -64,208 +63,140 @@ def assert_close(found, expected, tolerance):
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_derivatives_are_those_of_the_sequential_evaluation(name):
-    """Of one in double precision, to 1e-5 and, where the solve is as precise, to 1e-12."""
-    build, in_order = SYSTEMS[name]
-    single = build()
+    """Of one in double precision, to 1e-12, and to 1e-5 in single precision."""
+    single = SYSTEMS[name]
     with jax.enable_x64(True):
         system = jax.tree.map(lambda leaf: leaf.astype("float64") if floating(leaf) else leaf, single)
-        expected = derivatives(in_order, system)
-        assert_close(derivatives(lambda system: solve(system, Jacobi()).value, system), expected, 1e-12)
-        assert_close(derivatives(lambda system: solve(system, Jacobi()).value, single), expected, 1e-5)
+        expected = derivatives(by_sweeps, system)
+        assert_close(derivatives(by_jacobi, system), expected, 1e-12)
+        if name == "leaves":
+            assert_close(derivatives(by_jacobi, single), expected, 1e-5)
 
 
 @pytest.mark.parametrize(
-    "solvers",
-    [*((solver, {}) for solver in SOLVERS), *((Jacobi(), {"adjoint": solver}) for solver in SOLVERS)],
-    ids=str,
+    ("solver", "adjoint"),
+    [(Jacobi(), Sequential()), (GSJacobi(2), GSJacobi(4)), (Sequential(), JacobiGS(5))],
 )
-def test_any_solver_finds_the_solution_and_any_its_derivatives(solvers):
+def test_any_solver_finds_the_solution_and_any_its_derivatives(solver, adjoint):
     """x_i = u_i + x_{i−1} / 2 near 0: block i moves by 2 − 2^−i where all u do."""
-    solver, options = solvers
     zeros, ones, expected = jnp.zeros((1, 5)), jnp.ones((1, 5)), [[1, 1.5, 1.75, 1.875, 1.9375]]
 
-    def of(u):
-        return solve(Chain(u), solver, **options).value
-
-    np.testing.assert_array_equal(jax.jvp(of, (zeros,), (ones,))[1], expected)
-    np.testing.assert_array_equal(jax.vjp(of, zeros)[1](ones)[0], np.flip(expected))
-
-
-def test_derivatives_of_derivatives_inside_jit_and_vmap():
-    def hessians(way):
-        return jax.jit(jax.vmap(jax.hessian(lambda u: jnp.sum(way(Chain(u[None])) ** 2))))(chain(size=5).u)
-
-    assert_close(hessians(lambda system: solve(system, Jacobi()).value), hessians(chain_in_order), 1e-5)
+    of = of_u(lambda system: solve(system, solver, adjoint=adjoint).value)
+    forward, back = jax.jit(lambda u: (jax.jvp(of, (u,), (ones,))[1], jax.vjp(of, u)[1](ones)[0]))(zeros)
+    np.testing.assert_array_equal(forward, expected)
+    np.testing.assert_array_equal(back, np.flip(expected))
 
 
-def test_derivatives_inside_shard_map():
+def test_derivatives_of_derivatives_inside_jit_vmap_and_shard_map():
+    def of(way):
+        return lambda u: jnp.sum(way(zoo.Line(u, zoo.half_tanh)) ** 2)
+
+    u = zoo.line(size=5).u
+    hessians = [
+        jax.jit(jax.vmap(jax.hessian(lambda u, way=way: of(way)(u[None]))))(u) for way in (by_jacobi, by_sweeps)
+    ]
+    assert_close(*hessians, 1e-5)
     mesh = jax.make_mesh((1,), ("samples",), axis_types=(jax.sharding.AxisType.Auto,))
     part = PartitionSpec("samples")
-
-    def total(way, u):
-        return jnp.sum(way(Chain(u)) ** 2)
-
-    gradient = jax.grad(lambda u: total(lambda system: solve(system, Jacobi()).value, u))
-    inside = jax.jit(jax.shard_map(gradient, mesh=mesh, in_specs=part, out_specs=part))(chain().u)
-    assert_close(inside, jax.grad(lambda u: total(chain_in_order, u))(chain().u), 1e-5)
-
-
-def compiled_bytes(way, size):
-    """Memory for intermediate values, of a compiled gradient by a chain of `size` blocks."""
-    return gradient_of(way).lower(chain(size=size).u).compile().memory_analysis().temp_size_in_bytes
-
-
-def gradient_of(way):
-    return jax.jit(jax.grad(lambda u: jnp.sum(way(Chain(u)) ** 2)))
+    inside = jax.jit(jax.shard_map(jax.grad(of(by_jacobi)), mesh=mesh, in_specs=part, out_specs=part))(u)
+    assert_close(inside, jax.grad(of(by_sweeps))(u), 1e-5)
 
 
 def test_memory_does_not_grow_with_iterations():
     """Twice the blocks take twice the iterations at most. That sweeps are not kept shows against those that are."""
 
     def growth(way):
-        return compiled_bytes(way, 2000) / compiled_bytes(way, 1000)
+        gradient = jax.jit(jax.grad(lambda u: jnp.sum(of_u(way)(u) ** 2)))
+        small, large = (gradient.lower(zoo.line(size=size).u).compile().memory_analysis() for size in (1000, 2000))
+        return large.temp_size_in_bytes / small.temp_size_in_bytes
 
-    assert growth(lambda system: solve(system, Jacobi()).value) < 2.5
+    assert growth(by_jacobi) < 2.5
     assert growth(by_sweeps) > 3.5
 
 
 def test_nothing_but_the_system_has_a_derivative():
     """Neither the guess, nor a tolerance; nor have curves one, nor numbers that are counted."""
-    system = chain()
+    u = zoo.line().u
 
     def run(u, guess, tolerance, reference):
-        return solve(Chain(u), Jacobi(), Tolerance(tolerance), Trace(reference, 3), guess)
+        return solve(zoo.Line(u, zoo.half_tanh), Jacobi(), Tolerance(tolerance), Trace(reference, 3), guess)
 
-    given = (system.u, system.u, 1e-3, system.u)
-    _, change = jax.jvp(run, given, (jnp.zeros_like(system.u), system.u, 1.0, system.u))
+    _, change = jax.jvp(run, (u, u, 1e-3, u), (jnp.zeros_like(u), u, 1.0, u))
     assert not np.any(change.value)
-    _, change = jax.jvp(run, given, (system.u, jnp.zeros_like(system.u), 0.0, system.u))
+    _, change = jax.jvp(run, (u, u, 1e-3, u), (u, jnp.zeros_like(u), 0.0, u))
     assert np.any(change.value)
     assert not any(np.any(curve) for curve in change.history)
     assert change.iterations.dtype == change.certified.dtype == change.status_codes.dtype == jax.dtypes.float0
 
 
 def test_a_derivative_is_as_exact_as_the_state_it_is_taken_at():
-    u, ones = chain().u, jnp.ones((2, 10))
-    answer = jax.jvp(lambda u: chain_in_order(Chain(u)), (u,), (ones,))[1]
-    early = jax.jvp(lambda u: solve(Chain(u), Jacobi(), Exact(max_iterations=4)).value, (u,), (ones,))[1]
+    u, ones = zoo.line().u, jnp.ones((2, 10))
+
+    def change(way):
+        return jax.jvp(of_u(way), (u,), (ones,))[1]
+
+    answer = change(by_sweeps)
+    early = change(lambda system: solve(system, Jacobi(), Exact(max_iterations=4)).value)
+    near = change(lambda system: solve(system, Jacobi(), Tolerance(1e-4)).value)
     np.testing.assert_allclose(early[:, :4], answer[:, :4], rtol=1e-6)
-    error = np.abs(early - answer).max()
-    near = jax.jvp(lambda u: solve(Chain(u), Jacobi(), Tolerance(1e-4)).value, (u,), (ones,))[1]
-    assert 1e-4 < error < 1
+    assert 1e-4 < np.abs(early - answer).max() < 1
     assert np.abs(near - answer).max() < 1e-3
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Breaking(zoo.Breaking):
-    discrete = False  # as its weights are here
+def broken(u, before):
+    """Block 5 of the first sample, whose u is 5, is no number."""
+    return jnp.where(u == 5, jnp.nan, u + before)
 
 
 def test_what_is_not_finite_has_no_derivative_and_leaves_other_samples_alone():
-    broken = Breaking(jnp.eye(12, k=-1), jnp.ones((2, 12)), breaks=jnp.array([5, -1]))
-
-    def of(u):
-        return solve(replace(broken, u=u), Sequential()).value
-
-    _, change = jax.jvp(of, (broken.u,), (broken.u,))
+    u, of = jnp.ones((2, 12)).at[0, 5].set(5), of_u(lambda system: solve(system, Sequential()).value, broken)
+    change, back = jax.jvp(of, (u,), (u,))[1], jax.vjp(of, u)[1](jnp.ones((2, 12)))[0]
     assert np.isnan(change[0, 5:]).all()
     assert np.isfinite(change[0, :5]).all()
-    assert np.isfinite(change[1]).all()
-    back = jax.vjp(of, broken.u)[1](jnp.ones((2, 12)))[0]
     assert np.isnan(back[0, :5]).all()
+    assert np.isfinite(change[1]).all()
     assert np.isfinite(back[1]).all()
 
 
-def times(weights, x, inputs):
-    return weights * x + inputs
+def large(u, before):
+    return 1e20 * before + u
 
 
 def test_a_derivative_that_overflows_is_no_number():
-    """As in order, where it is 1e60; the states end at 1e30."""
-
-    def last(start):
-        return solve(Recurrence(times, jnp.float32(1e20), jnp.zeros((1, 3, 1)), start), Jacobi()).value[0, -1, 0]
-
-    start = jnp.full((1, 1), 1e-30)
-    assert last(start) > 1e29
-    assert not np.isfinite(jax.grad(last)(start))
-    assert not np.isfinite(jax.jvp(last, (start,), (jnp.ones((1, 1)),))[1])
+    """As in order, where it is 1e40; the states end at 1e10."""
+    u, of = jnp.array([[1e-30, 0, 0]]), of_u(by_jacobi, large)
+    assert of(u)[0, -1] > 9e9
+    assert not np.isfinite(jax.grad(lambda u: of(u)[0, -1])(u)).all()
+    assert not np.isfinite(jax.jvp(of, (u,), (jnp.ones((1, 3)),))[1][0, -1])
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Tokens(System):
-    """A table's best column for the token before."""
-
-    table: jax.Array  # [tokens, tokens]
-    size = 4
-
-    def initial(self):
-        return jnp.zeros((1, 4), jnp.int32)
-
-    def sweep(self, x):
-        return jnp.argmax(self.table[jnp.pad(x, ((0, 0), (1, 0)))[:, :-1]], axis=-1).astype(jnp.int32)
+# What has no derivative
 
 
-def test_discrete_systems_are_refused_and_solved():
-    table = jax.random.normal(jax.random.key(0), (3, 3))
+def searching(u, before):
+    return jax.lax.while_loop(lambda y: jnp.any(y > 0.1), lambda y: y / 2, u + before)
 
-    def of(table):
-        return jnp.sum(table[solve(Tokens(table), Jacobi()).value])
 
-    assert Tokens(table).discrete
-    assert not chain().discrete
-    jax.jit(jax.vmap(of))(table[None])
-    for transform in (jax.grad(of), jax.grad(jax.jit(of)), lambda table: jax.jvp(of, (table,), (table,))):
-        with pytest.raises(FFCError, match="the values of Tokens are rounded or whole numbers, which have no deriv"):
-            transform(table)
+@pytest.mark.parametrize(
+    ("of", "message"),
+    [
+        (lambda u: solve(zoo.Signs(u, zoo.add), Jacobi()), "the values of Variant are rounded or whole numbers"),
+        (lambda u: solve(zoo.WholeNumbers(jnp.eye(10, k=-1), u), Jacobi()), "the values of WholeNumbers are rounded"),
+        (lambda u: solve(zoo.Line(u, searching), Jacobi()), r"sweep of Line cannot be differentiated \(Reverse"),
+        (lambda u: solve(zoo.Line(u, zoo.add), Jacobi(), retire=True), "retire: not inside jit, vmap or grad"),
+    ],
+)
+def test_what_cannot_be_differentiated_is_named(of, message):
+    u = zoo.line().u
+    with pytest.raises(FFCError, match=message):
+        jax.grad(lambda u: jnp.sum(of(u).value.astype(float)))(u)
+    if "retire" not in message:
+        jax.jit(jax.vmap(lambda u: of(u).value))(u[None])
 
 
 def test_nothing_is_asked_of_a_system_that_is_constant():
-    tokens = Tokens(jax.random.normal(jax.random.key(0), (3, 3)))
-    found = solve(tokens, Jacobi()).value
-    for system_of in (lambda table: tokens, lambda table: jax.lax.stop_gradient(Tokens(table))):
-        of = jax.jit(lambda table, system_of=system_of: jnp.sum(table[solve(system_of(table), Jacobi()).value]))
-        expected = jax.grad(lambda table: jnp.sum(table[found]))(tokens.table)
-        np.testing.assert_array_equal(jax.grad(of)(tokens.table), expected)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Rounding(Chain):
-    discrete = True
-
-    def sweep(self, x):
-        return jnp.round(super().sweep(x))
-
-
-def test_a_system_that_says_it_rounds_is_refused():
-    with pytest.raises(FFCError, match="the values of Rounding are rounded"):
-        jax.grad(lambda u: jnp.sum(solve(Rounding(u), Jacobi()).value))(chain().u)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Searching(Chain):
-    def sweep(self, x):
-        y = super().sweep(x)
-        return jax.lax.while_loop(lambda y: jnp.any(y > 0.1), lambda y: y / 2, y)
-
-
-def test_a_sweep_that_jax_cannot_transpose_is_named():
-    assert solve(Searching(chain().u), Jacobi()).exact
-    with pytest.raises(FFCError, match=r"sweep of Searching cannot be differentiated \(Reverse-mode"):
-        jax.grad(lambda u: jnp.sum(solve(Searching(u), Jacobi()).value))(chain().u)
-
-
-def test_samples_that_leave_the_batch_cannot_be_differentiated():
-    with pytest.raises(FFCError, match="retire: not inside jit, vmap or grad"):
-        jax.grad(lambda u: jnp.sum(solve(Chain(u), Jacobi(), retire=True).value))(chain().u)
-
-
-def test_a_solver_of_adjoints_that_does_not_fit_is_refused():
-    with pytest.raises(FFCError, match="JacobiGS: block is 3; it must be a divisor of 10"):
-        solve(chain(), Jacobi(), adjoint=JacobiGS(3))
-    with pytest.raises(FFCError, match="solver: 'jacobi' is no solver"):
-        solve(chain(), Jacobi(), adjoint="jacobi")
+    signs = zoo.Signs(zoo.line().u, zoo.add)
+    value = solve(signs, Jacobi()).value.astype(float)
+    for system_of in (lambda u: signs, lambda u: jax.lax.stop_gradient(replace(signs, u=u))):
+        of = jax.jit(lambda u, system_of=system_of: jnp.sum(u * solve(system_of(u), Jacobi()).value))
+        np.testing.assert_array_equal(jax.grad(of)(signs.u), value)

@@ -1,266 +1,234 @@
-"""solve(): every solver gives the sequential answer, and says truly how much of it is certain."""
+"""solve(): each iteration of every schedule is that of a loop in plain NumPy, and the last is the sequential answer."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import plain
 import pytest
 import zoo
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from drafting import Mixture, Picard, Told, plain_mixture, plain_told
 
-from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Status, Tolerance, Trace, solve
-from ffc.core.history import in_order
-from ffc.core.named import FIXED, entry_of, solver_by_name
+from ffc import Exact, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, Trace, solve
+from ffc.core import programs, stages
+from ffc.core.solve import history_of
 
 N = 12
-SOLVERS = [
-    Sequential(),
-    Sequential(cached=True),
-    Jacobi(),
-    GSJacobi(5),
-    GSJacobi(5, cached=False),
-    GSJacobi(N),
-    JacobiGS(4),
-    JacobiGS(4, cached=False),
-    JacobiGS(N),
-]
-SYSTEMS = {
-    "chain": zoo.chain(3),
-    "unconnected": zoo.unconnected(3),
-    "sparse": zoo.whole_numbers(1, density=0.1),
-    "dense": zoo.whole_numbers(2, density=1.0),
-    "no windows": zoo.whole_numbers(3, has_windows=False),
-    "rows of three": zoo.whole_numbers(4, row_length=3),
-    "windows in lockstep": zoo.lockstep(5, density=0.1),
+ROWS, IN_STEP = zoo.crowd(row_length=4), zoo.crowd(lockstep=True)
+ANSWER = zoo.in_order(ROWS)
+WILD = np.random.default_rng(1).integers(0, 7, ANSWER.shape).astype(np.float32)
+#: A system, and a solver of it: each is a way of its own through the loop.
+WAYS = {
+    "in order": (ROWS, Sequential()),
+    "in order, cached": (ROWS, Sequential(cached=True)),
+    "everything": (ROWS, Jacobi()),
+    "in a row": (ROWS, GSJacobi(3)),
+    "rows": (ROWS, GSJacobi(8)),
+    "rows by sweeps": (ROWS, GSJacobi(8, cached=False)),
+    "across rows": (ROWS, GSJacobi(5)),
+    "no windows": (zoo.crowd(has_windows=False), GSJacobi(5)),
+    "windows of everything": (ROWS, GSJacobi(N)),
+    "runs": (ROWS, JacobiGS(4)),
+    "runs by sweeps": (ROWS, JacobiGS(3, cached=False)),
+    "one run": (ROWS, JacobiGS(N)),
+    "together": (ROWS, GSJacobi(4, together=True)),
+    "lockstep": (IN_STEP, GSJacobi(5)),
+    "lockstep by sweeps": (IN_STEP, GSJacobi(6, cached=False)),
 }
-systems = st.builds(zoo.whole_numbers, seed=st.integers(0, 10**6), density=st.sampled_from([0.05, 0.2, 0.5, 1.0]))
-few = settings(max_examples=12, deadline=None, derandomize=True, database=None)
-each_solver = pytest.mark.parametrize("solver", SOLVERS, ids=str)
+GUESSES = {"zeros": None, "wild": WILD, "answer": ANSWER, "row above": RowAbove()}
+MEETING_ROWS = ("in a row", "rows", "rows by sweeps", "together", "across rows", "everything", "in order")
 
 
-def truth(value, answer) -> np.ndarray:
-    """[batch] how many leading blocks of `value` are the sequential answer's."""
-    return np.cumprod(np.asarray(value) == answer, axis=1).sum(axis=1)
+def assert_run(solution, run):
+    """A solution is that of plain NumPy, in every bit and every number."""
+    np.testing.assert_array_equal(solution.value, run.value)
+    np.testing.assert_array_equal(solution.certified, run.certified)
+    np.testing.assert_array_equal(solution.iterations, run.iterations)
+    assert solution.status == run.status
+    if solution.undrafted is not None:
+        np.testing.assert_array_equal(solution.undrafted, run.undrafted)
 
 
-@each_solver
-@pytest.mark.parametrize("name", SYSTEMS)
-def test_every_solver_gives_the_sequential_answer(name, solver):
-    system = SYSTEMS[name]
-    solution = solve(system, solver)
-    np.testing.assert_array_equal(solution.value, zoo.in_order(system))
-    assert solution.exact
-    assert np.asarray(solution.certified).tolist() == [N] * 3
-
-
-@each_solver
-@few
-@given(system=systems)
-def test_property_sequential_answer_bit_for_bit_within_n_iterations(solver, system):
-    solution = solve(system, solver)
-    np.testing.assert_array_equal(solution.value, zoo.in_order(system))
-    assert solution.exact
-    bound = N // solver.block if isinstance(solver, JacobiGS) else N
-    assert np.all(np.asarray(solution.iterations) <= bound)
-
-
-@pytest.mark.parametrize("solver", [Sequential(cached=True), Jacobi(), GSJacobi(5), JacobiGS(4)], ids=str)
-@settings(few, max_examples=4)
-@given(system=systems)
-def test_property_certified_prefix_grows_and_is_never_longer_than_the_truth(solver, system):
-    answer, before = zoo.in_order(system), np.zeros(3, int)
-    for limit in (0, 1, 2, 3, 5, 8, N):
-        solution = solve(system, solver, Exact(max_iterations=limit))
-        certified = np.asarray(solution.certified)
-        assert np.all(certified >= before)
-        assert np.all(certified <= truth(solution.value, answer))
-        assert np.all(np.asarray(solution.iterations) <= limit)
-        assert set(solution.status) <= {Status.CERTIFIED, Status.ITERATION_LIMIT}
-        before = certified
-    assert solution.exact
-
-
-@each_solver
-@settings(few, max_examples=3)
-@given(system=systems)
-def test_property_a_sample_knows_nothing_of_its_batch(solver, system):
-    together = solve(system, solver)
-    for b in range(3):
-        alone = solve(replace(system, u=system.u[b : b + 1]), solver)
-        np.testing.assert_array_equal(alone.value[0], together.value[b])
-        assert alone.iterations[0] == together.iterations[b]
-
-
-@each_solver
-def test_a_finished_sample_does_not_change(solver):
-    system = zoo.whole_numbers(5)
-    system = replace(system, u=system.u.at[0].set(0))  # solved by the first guess
-    solution = solve(system, solver, trace=Trace(zoo.in_order(system), N, tuple(range(N + 1))))
-    for b, iterations in enumerate(np.asarray(solution.iterations)):
-        for later in range(iterations, N + 1):
-            np.testing.assert_array_equal(solution.history.snapshots[later, b], solution.value[b])
-
-
-def test_iterations_of_the_best_and_worst_case():
-    assert np.asarray(solve(zoo.chain(), Jacobi()).iterations).tolist() == [N, N]
-    assert np.asarray(solve(zoo.unconnected(), Jacobi()).iterations).tolist() == [2, 2]
-    assert solve(zoo.chain(), JacobiGS(4)).evaluations == N
-    assert solve(zoo.chain(), Sequential()).evaluations == N
-
-
-@pytest.mark.parametrize("solver", [Sequential(), Jacobi(), GSJacobi(5), JacobiGS(4)], ids=str)
-def test_a_smooth_system_agrees_with_double_precision(solver):
-    system = zoo.tanh(0)
-    solution = solve(system, solver)
-    assert solution.exact
-    np.testing.assert_array_equal(solution.value, solve(system, Sequential()).value)
-    np.testing.assert_allclose(solution.value, zoo.tanh_in_order(system), atol=1e-6)
-
-
-@pytest.mark.parametrize("solver", [Sequential(), Jacobi(), JacobiGS(1), JacobiGS(5)], ids=str)
-def test_a_state_of_several_arrays(solver):
-    u = np.array([1.0, 4.0], np.float32)
-    solution = solve(zoo.TwoLeaves(jnp.asarray(u)), solver)
-    assert solution.exact
-    for b, noise in enumerate(u):
-        for leaf, values in zoo.two_leaves_in_order(noise).items():
-            np.testing.assert_array_equal(solution.value[leaf][b], values)
-
-
-@each_solver
-def test_a_value_that_is_not_finite_stops_its_sample_only(solver):
-    sound = zoo.whole_numbers(6)
-    breaks = np.array([-1, 7, 0], np.int32)
-    solution = solve(zoo.Breaking(sound.weights, sound.u, breaks=jnp.asarray(breaks)), solver)
-    answer, value, certified = zoo.in_order(sound), np.asarray(solution.value), np.asarray(solution.certified)
-    assert solution.status == [Status.CERTIFIED, Status.NOT_FINITE, Status.NOT_FINITE]
-    assert np.all(np.isfinite(value))
-    np.testing.assert_array_equal(value[0], answer[0])
-    assert np.all(certified <= np.where(breaks < 0, N, breaks))
-    assert np.all(certified <= truth(value, answer))
-    assert np.all(value[2] == 0)  # nothing is certain: the first guess
+def assert_answer(solution, block=1):
+    """The sequential answer, certified within N iterations; of a sample that breaks, what stands before that."""
+    end = np.where(np.asarray(ROWS.breaks) < 0, N, ROWS.breaks)
+    certified = np.asarray(solution.certified)
+    assert np.all(certified[end == N] == N)
+    assert np.all(certified <= end)
+    held = np.arange(N) < certified[:, None]
+    np.testing.assert_array_equal(np.where(held, solution.value, 0), np.where(held, ANSWER, 0))
+    assert np.all(np.asarray(solution.iterations) <= N // block)
+    assert solution.status == [Status.CERTIFIED if whole else Status.NOT_FINITE for whole in end == N]
     assert not solution.exact
-    assert "1 of 3 samples certified" in solution.message
-    if isinstance(solver, Sequential):
-        assert certified.tolist() == [N, 7, 0]
-
-
-def test_tolerance_ends_earlier_near_the_answer_and_claims_no_more_than_is_exact():
-    system = zoo.tanh(1)
-    exact, near = solve(system, Jacobi()), solve(system, Jacobi(), Tolerance(1e-2))
-    assert Status.WITHIN_TOLERANCE in near.status
-    assert np.all(np.asarray(near.iterations) < np.asarray(exact.iterations))
-    assert np.all(np.asarray(near.certified) <= truth(near.value, np.asarray(exact.value)))
-    assert not near.exact
-    np.testing.assert_allclose(near.value, exact.value, atol=0.05)
-
-
-@pytest.mark.parametrize("solver", [Jacobi(), GSJacobi(5), JacobiGS(4)], ids=str)
-def test_tolerance_zero_is_exact(solver):
-    system = zoo.whole_numbers(7)
-    exact, zero = solve(system, solver), solve(system, solver, Tolerance(0.0))
-    assert zero.exact
-    np.testing.assert_array_equal(zero.value, exact.value)
-    np.testing.assert_array_equal(zero.iterations, exact.iterations)
-
-
-def test_error_curves_are_those_of_the_iterates():
-    system = zoo.whole_numbers(8)
-    answer, length = zoo.in_order(system), N + 3
-    iterates = [np.zeros_like(answer)]
-    for _ in range(length):
-        iterates.append(np.mod(np.asarray(system.u) + iterates[-1] @ np.asarray(system.weights).T, 7))
-    iterates = np.array(iterates)
-    shown = (0, 1, 3, length)
-    history = solve(system, Jacobi(), trace=Trace(answer, length, shown)).history
-    np.testing.assert_allclose(history.l2, np.linalg.norm(iterates - answer, axis=2), rtol=1e-6)
-    np.testing.assert_array_equal(history.largest, np.abs(iterates - answer).max(axis=2))
-    steps = np.linalg.norm(np.diff(iterates, axis=0), axis=2)
-    np.testing.assert_allclose(history.change, np.concatenate([np.zeros((1, 3)), steps]), rtol=1e-6)
-    np.testing.assert_array_equal(history.snapshots, iterates[list(shown)])
-
-
-@pytest.mark.parametrize("solver", [Sequential(), Jacobi(), GSJacobi(5), JacobiGS(3)], ids=str)
-def test_a_trace_tells_what_was_certified_after_each_iteration(solver):
-    system = zoo.whole_numbers(8)
-    history = solve(system, solver, trace=Trace(zoo.in_order(system), N + 2)).history
-    for k in range(N + 3):
-        np.testing.assert_array_equal(history.certified[k], solve(system, solver, Exact(k)).certified if k else 0)
-
-
-@pytest.mark.parametrize("cached", [False, True])
-def test_curves_of_a_sequential_solve_follow_from_its_answer(cached):
-    system = zoo.whole_numbers(3)
-    first, trace = jnp.full_like(system.u, 3), Trace(zoo.in_order(system), system.size, (0, 1, 5, N, N + 3))
-    kept = solve(system, Sequential(cached=cached), trace=trace, guess=first).history
-    jax.tree.map(np.testing.assert_array_equal, in_order(first, trace), kept)
-
-
-def test_a_trace_does_not_change_the_solution():
-    system = zoo.whole_numbers(9)
-    plain, traced = solve(system, GSJacobi(5)), solve(system, GSJacobi(5), trace=Trace(zoo.in_order(system), 2))
-    np.testing.assert_array_equal(traced.value, plain.value)
-    np.testing.assert_array_equal(traced.iterations, plain.iterations)
-    assert plain.history is None
-
-
-def test_one_compilation_serves_all_noise():
-    traces = []
-
-    @jax.tree_util.register_dataclass
-    @dataclass(frozen=True)
-    class Counted(zoo.WholeNumbers):
-        def sweep(self, x):
-            traces.append(x)
-            return super().sweep(x)
-
-    draws = [zoo.whole_numbers(seed) for seed in range(3)]
-    solve(Counted(draws[0].weights, draws[0].u), Jacobi())
-    once = len(traces)
-    assert once > 0
-    for draw in draws[1:]:
-        np.testing.assert_array_equal(solve(Counted(draw.weights, draw.u), Jacobi()).value, zoo.in_order(draw))
-    assert len(traces) == once
-
-
-@pytest.mark.parametrize("solver", [GSJacobi(0), GSJacobi(N + 1), JacobiGS(0), JacobiGS(5), JacobiGS(2 * N)], ids=str)
-def test_a_solver_that_does_not_fit_is_refused(solver):
-    with pytest.raises(FFCError, match=f"{N}"):
-        solve(zoo.chain(), solver)
-
-
-def test_solvers_by_name_count_windows_in_groups():
-    system = zoo.whole_numbers(0, row_length=3)
-    assert [solver_by_name(name, system) for name in FIXED] == [
-        Sequential(),
-        Sequential(cached=True),
-        Jacobi(),
-        GSJacobi(6),
-        JacobiGS(3),
-    ]
-    assert solver_by_name("gs_jacobi", system, window=3) == GSJacobi(9)
-    assert solver_by_name("gs_jacobi", system, window="5 blocks") == GSJacobi(5)
-    assert entry_of(GSJacobi(5), system) == {"solver": "gs_jacobi", "window": "5 blocks"}
-    assert solver_by_name("jacobi_gs", system, block=6) == JacobiGS(6)
-    for solver in SOLVERS[:4]:
-        entry = entry_of(solver, zoo.whole_numbers(0))
-        assert solver_by_name(entry.pop("solver"), zoo.whole_numbers(0), **entry) == solver
+    assert solution.message.startswith("18 of 24 samples certified: every block equals the sequential answer; 6 of 24")
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"),
+    ("way", "guess"), [(way, guess) for way in WAYS for guess in GUESSES if guess != "row above" or way in MEETING_ROWS]
+)
+def test_every_iteration_is_that_of_plain_numpy(way, guess):
+    system, solver = WAYS[way]
+    runs = plain.run(system, solver, GUESSES[guess])
+    for limit in range(N + 1):
+        assert_run(solve(system, solver, Exact(limit), guess=GUESSES[guess]), runs[limit])
+    solution = solve(system, solver, guess=GUESSES[guess])
+    assert_run(solution, runs[-1])
+    assert_answer(solution, solver.schedule(N).block)
+    assert solution.evaluations == max(runs[-1].iterations) * solver.schedule(N).block
+
+
+@pytest.mark.parametrize("way", ["everything", "rows", "across rows", "runs", "lockstep"])
+def test_a_tolerance_accepts_what_moves_by_little_and_certifies_no_more_than_is_exact(way):
+    system, solver = WAYS[way]
+    for tolerance in ((0, 0), (1, 0), (0, 0.5), (2, 0.25)):
+        runs = plain.run(system, solver, tolerance=tolerance)
+        for limit in (0, 1, 4, None):
+            solution = solve(system, solver, Tolerance(tolerance[0], limit, relative=tolerance[1]))
+            assert_run(solution, runs[N if limit is None else limit])
+            held = np.arange(N) < np.asarray(solution.certified)[:, None]
+            np.testing.assert_array_equal(np.where(held, solution.value, 0), np.where(held, ANSWER, 0))
+        assert (Status.WITHIN_TOLERANCE in solution.status) == (tolerance != (0, 0))
+        assert ("samples iterates agree within the tolerance" in solution.message) == (tolerance != (0, 0))
+
+
+# Drafts
+
+DRAFTED = ["everything", "in a row", "rows", "rows by sweeps", "together", "lockstep"]
+
+
+@pytest.mark.parametrize("way", DRAFTED)
+def test_a_draft_decides_how_many_iterations_and_no_bit_of_what_is_certified(way):
+    """It is given all that an iteration found, and is taken behind the first block that changed, where it is finite."""
+    system, solver = WAYS[way]
+    runs, drafted = plain.run(system, solver, WILD, draft=plain_mixture), replace(solver, draft=Mixture())
+    for limit in range(N + 1):
+        assert_run(solve(system, drafted, Exact(limit), guess=WILD), runs[limit])
+    if way != "together":  # there a sample that begins anew holds the others up, to the limit
+        assert_answer(solve(system, drafted, guess=WILD))
+
+
+@pytest.mark.parametrize("way", ["everything", "across rows", "rows by sweeps"])
+def test_a_draft_that_is_wrong_everywhere_changes_no_answer_and_one_that_overflows_is_dropped(way):
+    system, solver = WAYS[way]
+    for values in (ANSWER + 1, 3.0, np.nan, -np.inf, 3e38, np.where(np.arange(24)[:, None] % 2, 1e30, ANSWER)):
+        told = np.broadcast_to(np.float32(values), ANSWER.shape)
+        runs, drafted = (
+            plain.run(system, solver, draft=plain_told(told)),
+            replace(solver, draft=Told(jnp.asarray(told))),
+        )
+        solution = solve(system, drafted)
+        assert_run(solution, runs[-1])
+        assert_answer(solution)
+    assert 0 < np.sum(solution.undrafted) < 24
+    assert f"{np.sum(solution.undrafted)} of 24 samples went on without a draft" in solution.message
+    near = solve(system, drafted, Tolerance(1.0, relative=0.25))
+    assert_run(near, plain.run(system, solver, tolerance=(1.0, 0.25), draft=plain_told(told))[-1])
+
+
+# Curves
+
+
+def assert_curves(history, runs, reference, named):
+    """The curves of these iterates."""
+    length = len(history.l2)
+    states, certified = (np.array([getattr(run, name) for run in runs]) for name in ("x", "certified"))
+    states, certified = (np.concatenate([array, array[-1:], array[-1:]]) for array in (states, certified))
+    with np.errstate(all="ignore"):
+        apart, moved = states - reference, np.diff(states, axis=0, prepend=states[:1])
+        np.testing.assert_allclose(history.l2, np.linalg.norm(apart, axis=2)[:length], rtol=1e-6)
+        np.testing.assert_allclose(history.change, np.linalg.norm(moved, axis=2)[:length], rtol=1e-6)
+    np.testing.assert_array_equal(history.largest, np.abs(apart).max(axis=2)[:length])
+    np.testing.assert_array_equal(history.certified, certified[:length])
+    np.testing.assert_array_equal(history.snapshots, states[list(named)])
+
+
+@pytest.mark.parametrize(
+    ("way", "guess", "draft"),
     [
-        ({"name": "newton"}, "expected one of sequential"),
-        ({"name": "gs_jacobi", "window": 5}, "give 1 … 4"),
-        ({"name": "gs_jacobi", "window": 0}, "give 1 … 4"),
-        ({"name": "gs_jacobi", "window": "13 blocks"}, "4 rows of 3 blocks"),
-        ({"name": "gs_jacobi", "window": "2 rows"}, "'N blocks', or auto"),
-        ({"name": "jacobi_gs", "block": 5}, "does not divide"),
-        ({"name": "jacobi_gs", "block": 0}, "does not divide"),
+        ("in order, cached", WILD, None),
+        ("rows", RowAbove(), None),
+        ("runs", None, None),
+        ("everything", WILD, Mixture()),
     ],
 )
-def test_names_and_sizes_that_do_not_fit_are_refused(options, expected):
-    with pytest.raises(FFCError, match=expected):
-        solver_by_name(system=zoo.whole_numbers(0, row_length=3), **options)
+def test_a_trace_keeps_the_curves_of_all_iterates_and_changes_nothing(way, guess, draft):
+    """Also past the end of a sample, where they stay level, and of a solve with a limit."""
+    system, solver = WAYS[way]
+    sound = system.select_samples(jnp.arange(18))
+    guess = guess[:18] if guess is WILD else guess
+    runs = plain.run(sound, solver, guess, draft=draft and plain_mixture)
+    solver, named = replace(solver, draft=draft) if draft else solver, (0, 1, 5, N, N + 2)
+    solution = solve(sound, solver, guess=guess, trace=Trace(ANSWER[:18], N + 2, named))
+    assert_run(solution, runs[-1])
+    assert_curves(solution.history, runs, ANSWER[:18], named)
+    early = solve(sound, solver, Exact(3), Trace(ANSWER[:18], 3), guess)
+    assert_curves(early.history, runs, ANSWER[:18], ())
+
+
+@pytest.mark.parametrize("way", ["everything", "rows", "in order"])
+def test_curves_are_had_of_a_solve_without_them_by_its_own_programs(way):
+    system, solver = WAYS[way]
+    system = system.select_samples(jnp.arange(18))
+    solution = solve(system, solver, guess=RowAbove())
+    before = programs.advance.programs()
+    history = history_of(system, solver, solution, (0, 2, N), RowAbove())
+    assert programs.advance.programs() == before
+    assert len(history.l2) == max(solution.iterations) + 1
+    assert_curves(history, plain.run(system, solver, RowAbove()), ANSWER[:18], (0, 2, N))
+
+
+def test_curves_of_a_solve_in_order_follow_from_its_answer():
+    system, named = ROWS.select_samples(jnp.arange(18)), (0, 1, 5, N)
+    runs = plain.run(system, Sequential(), WILD[:18])
+    for cached in (False, True):
+        solution = solve(system, Sequential(cached), guess=WILD[:18])
+        history = history_of(system, Sequential(cached), solution, named, WILD[:18])
+        assert_curves(history, runs, ANSWER[:18], named)
+
+
+# Samples that leave
+
+
+@pytest.mark.parametrize(
+    ("way", "first", "options"),
+    [
+        ("rows", 13, {"guess": RowAbove(), "trace": Trace(ANSWER[13:18], N + 2, (0, 2, N))}),
+        ("everything", 15, {"stop": Tolerance(1.0, 6), "guess": WILD[15:20]}),
+    ],
+)
+def test_samples_that_leave_the_batch_change_nothing_but_the_work(way, first, options, monkeypatch):
+    system, solver = WAYS[way]
+    some = system.select_samples(jnp.arange(first, first + 5))
+    sizes, select = [], zoo.Fragile.select_samples
+    monkeypatch.setattr(zoo.Fragile, "select_samples", lambda self, at: [sizes.append(len(at)), select(self, at)][1])
+    retired, plainly = solve(some, solver, retire=True, **options), solve(some, solver, **options)
+    jax.tree.map(np.testing.assert_array_equal, retired, plainly)
+    assert sizes in ([3, 2, 1], [3, 2], [3, 1], [2, 1], [2], [1]), "halves, of which some may be passed over"
+
+
+def test_the_batch_is_the_smallest_by_halving_that_holds_all_running_samples():
+    draw = np.random.default_rng(0)
+    for size in range(1, 20):
+        halves = [size]
+        while halves[-1] > 1:
+            halves.append((halves[-1] + 1) // 2)
+        for count in range(1, size + 1):
+            running = draw.permutation(np.arange(size) < count)
+            kept = stages._kept(running).tolist()
+            assert len(kept) == min(half for half in halves if half >= count)
+            assert kept == sorted({*kept} | {*np.flatnonzero(running).tolist()})
+
+
+# Nothing but the solve
+
+
+@pytest.mark.parametrize("solver", [Sequential(), Jacobi(), JacobiGS(2), Jacobi(draft=Picard())], ids=str)
+def test_a_state_may_be_several_arrays(solver):
+    system = zoo.Leaves(jnp.array([1.0, 3.0]))
+    answer, solution = system.initial(), solve(system, solver, verify=True)
+    for _ in range(system.size):
+        answer = system.sweep(answer)
+    jax.tree.map(np.testing.assert_array_equal, solution.value, answer)
+    assert solution.exact
+    assert solution.verification.proven.all()

@@ -1,20 +1,33 @@
-"""Drafts of any system whose state is one array: useful ones, and ones that are wrong on purpose."""
+"""Drafts that read all they are given, that know, and that are wrong on purpose; with their twins in plain NumPy."""
 
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ffc import Draft
 
 
+def mixture(x, start, index, before, after, outputs, first):
+    """A number from 0 to 9 of all that a draft is given, and sometimes 10, which stands for NaN."""
+    return (x + 3 * start + index * index + before + 2 * after + outputs + 5 * first + 1100) % 11
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Same(Draft):
-    """Jacobi's own: what was evaluated."""
+class Mixture(Draft):
+    """Whole numbers that hang on everything seen, some of them not finite."""
 
     def redraft(self, system, seen):
-        return seen.after
+        total, start, first = jnp.sum(seen.x, axis=1)[:, None], seen.start[:, None], seen.first[:, None]
+        numbers = mixture(total, start, jnp.arange(seen.after.shape[1]), seen.before, seen.after, seen.outputs, first)
+        return jnp.where(numbers == 10, jnp.nan, numbers).astype(seen.after.dtype)
+
+
+def plain_mixture(b, x, begin, j, before, after, outputs, first):
+    number = mixture(np.sum(x), begin, j, before, after, outputs, first)
+    return np.nan if number == 10 else number
 
 
 @jax.tree_util.register_dataclass
@@ -32,34 +45,15 @@ class Picard(Draft):
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Constant(Draft):
-    """Every block the same number: a wrong one, NaN, infinity, or one that overflows where it is used."""
+class Told(Draft):
+    """What it is told of each block, right or wrong."""
 
-    value: jax.Array | float
-
-    def redraft(self, system, seen):
-        return jax.tree.map(lambda leaf: jnp.full_like(leaf, self.value), seen.after)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Adversary(Draft):
-    """Off by one in every block from the answer, which it knows: no iteration settles more than it must."""
-
-    answer: jax.Array  # [batch, N, ...]
+    values: jax.Array  # [batch, N]
 
     def redraft(self, system, seen):
-        width = seen.after.shape[1]
-        index = jnp.minimum(seen.start[:, None] + jnp.arange(width), self.answer.shape[1] - 1)
-        return jnp.take_along_axis(self.answer, index, axis=1) + 1
+        index = jnp.minimum(seen.start[:, None] + jnp.arange(seen.after.shape[1]), self.values.shape[1] - 1)
+        return jnp.take_along_axis(self.values, index, axis=1)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Noise(Draft):
-    """Whole numbers from 0 to 6, others in every iteration, some of them not finite."""
-
-    def redraft(self, system, seen):
-        index = jnp.arange(seen.after.shape[1])
-        numbers = (13 * seen.first + 29 * seen.start)[:, None] + 31 * index**2
-        return jnp.where(numbers % 8 == 7, jnp.nan, numbers % 8).astype(seen.after.dtype)
+def plain_told(values):
+    return lambda b, x, begin, j, *_: values[b, begin + j]

@@ -47,6 +47,27 @@ def tanh(weights, x, inputs):
     return jnp.tanh(x @ weights + inputs)
 
 
+def jacobian(weights, x, inputs):
+    """Of `tanh`: entry (i, k) is ∂step_i / ∂x_k."""
+    return (1 - tanh(weights, x, inputs) ** 2)[..., :, None] * weights.T
+
+
+def diagonal(weights, x, inputs):
+    return jnp.diagonal(jacobian(weights, x, inputs), axis1=-2, axis2=-1)
+
+
+def lookup(weights, x, token):
+    return tanh(weights["state"], x, weights["table"][token])
+
+
+def cells() -> Recurrence:
+    """A network over tokens: among its leaves are whole numbers, and a key, which is no number at all."""
+    draw = np.random.default_rng(0)
+    weights = {name: jnp.float32(draw.normal(0, 0.5, (3, 3))) for name in ("state", "table")}
+    tokens = jnp.asarray(draw.integers(0, 3, (2, 10)), jnp.int32)
+    return Recurrence(lookup, weights | {"key": jax.random.key(0)}, tokens, jnp.zeros((2, 3)))
+
+
 def large_gain(length: int = 400, width: int = 8) -> Recurrence:
     """A tanh network whose weights have the gain 1.5: inputs tame it, but from states of zero Jacobians grow."""
     keys = jax.random.split(jax.random.key(0), 3)

@@ -1,29 +1,38 @@
-"""A zoo of tiny triangular systems whose solutions plain Python works out, block after block.
+"""A zoo of small triangular systems, each with its sequential answer, worked out block after block.
 
-Most hold small whole numbers as float32: their arithmetic is exact in every order of summation, so windows,
-sweeps and Python must agree in every bit.
+Most hold small whole numbers: their arithmetic is exact in every order of summation, so windows, sweeps and NumPy
+must agree in every bit.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.core.system import System
+from ffc import System
+
+STATIC = {"static": True}
 
 
-@jax.tree_util.register_dataclass
+def variant(base: type, **members) -> type:
+    """A class like `base`, but for some members."""
+    return jax.tree_util.register_dataclass(dataclass(frozen=True)(type("Variant", (base,), members)))
+
+
 @dataclass(frozen=True)
-class WholeNumbers(System):
-    """`x_i = (u_i + Σ_{j<i} w_ij x_j) mod 7`: discontinuous, so nothing converges before it is right."""
+class Weighted(System):
+    """`x_i = values(u_i + Σ_{j<i} w_ij x_j)`. A window has the blocks before it from a cache."""
 
-    weights: jnp.ndarray  # [N, N] strictly lower triangular whole numbers
-    u: jnp.ndarray  # [batch, N] whole numbers
-    has_windows: bool = field(metadata={"static": True}, default=True)
-    row_length: int = field(metadata={"static": True}, default=1)
-
-    discrete = True
+    weights: jax.Array  # [N, N], or of each sample [batch, N, N]; strictly lower triangular
+    u: jax.Array  # [batch, N]
+    has_windows: bool = field(metadata=STATIC, default=True)
+    row_length: int = field(metadata=STATIC, default=1)
+    lockstep: bool = field(metadata=STATIC, default=False)
+    shared: bool = field(
+        metadata=STATIC, default=False
+    )  # windows are those of the first sample, whatever the others ask for
 
     @property
     def size(self):
@@ -33,21 +42,65 @@ class WholeNumbers(System):
         return jnp.zeros_like(self.u)
 
     def sweep(self, x):
-        return jnp.mod(self.u + jnp.einsum("ij,bj->bi", self.weights, x), 7)
+        return self.sweep_outputs(x)[0]
+
+    def sweep_outputs(self, x):
+        total = self.u + jnp.sum(self.weights * self.read(x)[:, None, :], axis=2)
+        return self.values(total, jnp.arange(self.size)[None]), total
 
     def select_samples(self, index):
-        return replace(self, u=self.u[index])
+        weights = self.weights if self.weights.ndim == 2 else self.weights[index]
+        return replace(self, u=self.u[index], weights=weights)
 
     def supports_window(self, count, stride):
         return self.has_windows
 
+    def in_step(self):
+        return replace(self, shared=True)
+
     def init_cache(self, x):
-        return jnp.zeros(len(x), jnp.int32)  # how often each sample was asked for
+        return jnp.full_like(x, -1), self.u
 
     def window(self, cache, x, start, count, stride):
+        values, _, cache = self.window_outputs(cache, x, start, count, stride)
+        return values, cache
+
+    def window_outputs(self, cache, x, start, count, stride=1):
+        kept, u = cache
+        if self.lockstep or self.shared:
+            start = jnp.full_like(start, start[0])
         index = start[:, None] + stride * jnp.arange(count)
-        u = jnp.take_along_axis(self.u, index, axis=1)
-        return jnp.mod(u + jnp.einsum("bij,bj->bi", self.weights[index], x), 7), cache + 1
+        if stride == 1:
+            kept = self.keep(kept, x, start[:, None], count)
+            x = jnp.where(jnp.arange(self.size) < start[:, None] + count, kept, x)
+        weights = jnp.broadcast_to(self.weights, (len(x), self.size, self.size))
+        rows = jnp.take_along_axis(weights, index[:, :, None], axis=1)
+        total = jnp.take_along_axis(u, index, axis=1) + jnp.sum(rows * self.read(x)[:, None, :], axis=2)
+        return self.values(total, index), total, (kept, u)
+
+    def keep(self, kept, x, start, count):
+        """The cache with what may have changed since the window before: blocks of it, and those that it was behind."""
+        block = jnp.arange(self.size)
+        return jnp.where((block >= start - count) & (block < start + count), x, kept)
+
+    def read(self, x):
+        return x
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class WholeNumbers(Weighted):
+    """`x_i = (u_i + Σ_{j<i} w_ij x_j) mod 7`: discontinuous, so nothing converges before it is right."""
+
+    discrete = True
+    plain = staticmethod(lambda total: np.mod(total, 7))
+
+    def values(self, total, index):
+        return modulo(total)
+
+
+def modulo(total):
+    return jnp.abs(jnp.mod(total, 7))  # never −0
 
 
 def whole_numbers(seed: int, batch: int = 3, size: int = 12, density: float = 0.3, **options) -> WholeNumbers:
@@ -58,16 +111,18 @@ def whole_numbers(seed: int, batch: int = 3, size: int = 12, density: float = 0.
     return WholeNumbers(jnp.asarray(np.tril(weights, -1), jnp.float32), jnp.asarray(u, jnp.float32), **options)
 
 
-def in_order(system: WholeNumbers) -> np.ndarray:
-    """The solution of `WholeNumbers` in Python's integers, one block after the other: [batch, N]."""
-    weights, u = np.asarray(system.weights).astype(int).tolist(), np.asarray(system.u).astype(int).tolist()
-    samples = []
-    for row in u:
-        x: list[int] = []
-        for i, noise in enumerate(row):
-            x.append((noise + sum(weights[i][j] * x[j] for j in range(i))) % 7)
-        samples.append(x)
-    return np.array(samples, np.float32)
+def in_order(system: System) -> np.ndarray:
+    """The solution of a `Weighted` system, or of `Links` of them, one block after the other in float64: [batch, N]."""
+    if isinstance(system, Links):
+        found: list[np.ndarray] = []
+        for number in range(system.links):
+            found.append(in_order(system.link(number, found[-1] if found else None)))
+        return np.concatenate(found, axis=1)
+    weights, u = (np.asarray(array, np.float64) for array in (system.weights, system.u))
+    x = np.zeros_like(u)
+    for i in range(system.size):
+        x[:, i] = system.plain(u[:, i] + np.sum(weights[..., i, :] * x, axis=1))
+    return x.astype(np.float32)
 
 
 def chain(batch: int = 2, size: int = 12, **options) -> WholeNumbers:
@@ -82,27 +137,97 @@ def unconnected(batch: int = 2, size: int = 12, **options) -> WholeNumbers:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Lockstep(WholeNumbers):
-    """`WholeNumbers` whose windows are those of the first sample, whatever the others ask for."""
+class Fragile(WholeNumbers):
+    """`WholeNumbers` whose block `breaks[b]` is `bad[b]` in sample b; and what overflows in one block spoils all."""
 
-    lockstep = True
+    breaks: jax.Array = None  # [batch] int32, negative: none
+    bad: jax.Array = None  # [batch] NaN or an infinity
 
-    def window(self, cache, x, start, count, stride):
-        return super().window(cache, x, jnp.full_like(start, start[0]), count, stride)
+    def select_samples(self, index):
+        return replace(super().select_samples(index), breaks=self.breaks[index], bad=self.bad[index])
+
+    def read(self, x):
+        return x + 0 * jnp.sum(x * x * x, axis=1, keepdims=True)
+
+    def values(self, total, index):
+        return jnp.where(index == self.breaks[:, None], self.bad[:, None], super().values(total, index))
 
 
-def lockstep(seed: int, **options) -> Lockstep:
-    system = whole_numbers(seed, **options)
-    return Lockstep(system.weights, system.u)
+def crowd(**options) -> Fragile:
+    """Systems of all kinds in one batch of 24: worst, best, solved by the guess, random ones; the last six break."""
+    draw, size = np.random.default_rng(0), 12
+    random = [draw.integers(-3, 4, (size, size)) * (draw.random((size, size)) < share) for share in draw.random(21)]
+    weights = np.tril([np.eye(size, k=-1), np.zeros((size, size)), np.zeros((size, size)), *random], -1)
+    u = draw.integers(0, 7, (24, size)) * (np.arange(24) != 2)[:, None]
+    breaks, bad = np.full(24, -1), np.full(24, np.nan)
+    breaks[18:], bad[18:] = (0, 5, 7, 11, 3, 8), (np.nan, np.inf, -np.inf) * 2
+    weights, u, bad = (jnp.asarray(array, jnp.float32) for array in (weights, u, bad))
+    return Fragile(weights, u, breaks=jnp.asarray(breaks, jnp.int32), bad=bad, **options)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Tanh(System):
+class Tanh(Weighted):
     """`x_i = tanh(u_i + Σ_{j<i} w_ij x_j)`: smooth, so that iterates settle before they are exact."""
 
-    weights: jnp.ndarray
-    u: jnp.ndarray
+    has_windows: bool = field(metadata=STATIC, default=False)
+    plain = staticmethod(np.tanh)
+
+    def values(self, total, index):
+        return jnp.tanh(total)
+
+
+def tanh(seed: int, batch: int = 3, size: int = 12) -> Tanh:
+    draw = np.random.default_rng(seed)
+    weights = np.tril(draw.normal(0, 0.3, (size, size)), -1)
+    return Tanh(jnp.asarray(weights, jnp.float32), jnp.asarray(draw.normal(size=(batch, size)), jnp.float32))
+
+
+def eighths(total):
+    return jnp.round(8 * jnp.tanh(total)) / 8
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Windowed(Weighted):
+    """`x_i = function(u_i + Σ_{j<i} w_ij x_j)`, with windows that may have a fault."""
+
+    function: Callable = field(metadata=STATIC, default=modulo)
+    fault: str | None = field(metadata=STATIC, default=None)
+
+    @property
+    def discrete(self):
+        return self.function is not jnp.tanh
+
+    def values(self, total, index):
+        return self.function(total)
+
+    def sweep(self, x):
+        y = super().sweep(x)
+        return y.at[:, 4].set(jnp.inf) if self.fault == "an infinite sweep" else y
+
+    def supports_window(self, count, stride):
+        return stride == 1
+
+    def window(self, cache, x, start, count, stride):
+        if self.fault == "one block off":
+            return super().window(cache, x, jnp.minimum(start + 1, self.size - count), count, stride)
+        values, cache = super().window(cache, x, start, count, stride)
+        return values + 0.125 if self.fault == "a wrong value" else values, cache
+
+    def keep(self, kept, x, start, count):
+        after = super().keep(kept, jnp.roll(x, 1, axis=1) if self.fault == "a shifted cache" else x, start, count)
+        return jnp.where(kept == -1, after, kept) if self.fault == "a stale cache" else after
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Line(System):
+    """`x_i = step(u_i, x_{i−1})`, in the dtype of `u`; block −1 is `first`."""
+
+    u: jax.Array  # [batch, N, ...]
+    step: Callable = field(metadata=STATIC)
+    first: float = field(metadata=STATIC, default=0)
 
     @property
     def size(self):
@@ -112,69 +237,79 @@ class Tanh(System):
         return jnp.zeros_like(self.u)
 
     def sweep(self, x):
-        return jnp.tanh(self.u + jnp.sum(self.weights * x[:, None, :], axis=2))
+        return self.step(self.u, jnp.pad(x, ((0, 0), (1, 0)), constant_values=self.first)[:, :-1])
 
 
-def tanh(seed: int, batch: int = 3, size: int = 12) -> Tanh:
-    draw = np.random.default_rng(seed)
-    weights = np.tril(draw.normal(0, 0.3, (size, size)), -1)
-    return Tanh(jnp.asarray(weights, jnp.float32), jnp.asarray(draw.normal(size=(batch, size)), jnp.float32))
+def add(u, before):
+    return u + before
 
 
-def tanh_in_order(system: Tanh) -> np.ndarray:
-    """The solution of `Tanh` in double precision: [batch, N]."""
-    weights, u = np.asarray(system.weights, np.float64), np.asarray(system.u, np.float64)
-    x = np.zeros_like(u)
-    for i in range(u.shape[1]):
-        x[:, i] = np.tanh(u[:, i] + x @ weights[i])
-    return x
+def half_tanh(u, before):
+    return jnp.tanh(u + 0.5 * before)
+
+
+def line(batch: int = 2, size: int = 10) -> Line:
+    """The README's example."""
+    return Line(jax.random.normal(jax.random.key(0), (batch, size)), half_tanh)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class TwoLeaves(System):
-    """A state of two arrays with blocks of different shape: blocks 0, 1 hold three numbers, 2 … 4 hold one."""
+class Leaves(System):
+    """A state of two arrays: blocks 0 and 1 hold three numbers, 2 and 3 one. Whole numbers of u give whole numbers."""
 
-    u: jnp.ndarray  # [batch]
-
-    size = 5
+    u: jax.Array  # [batch]
+    size = 4
 
     def initial(self):
-        return {"a": jnp.zeros((len(self.u), 2, 3)), "b": jnp.zeros((len(self.u), 3))}
+        return {"a": jnp.zeros((len(self.u), 2, 3), self.u.dtype), "b": (jnp.zeros((len(self.u), 2), self.u.dtype),)}
 
     def sweep(self, x):
-        a, b = x["a"], x["b"]
-        first = self.u[:, None] + jnp.arange(3.0)
-        total = a[:, 1].sum(axis=1)
-        return {
-            "a": jnp.stack([first, a[:, 0] * 2 + 1], axis=1),
-            "b": jnp.stack([total, total - b[:, 0] + a[:, 0, 2], b[:, 1] - b[:, 0]], axis=1),
-        }
+        a, (b,), u = x["a"], x["b"], self.u[:, None]
+        first = u * jnp.arange(1, 4, dtype=u.dtype)
+        third = a[:, 0, 1] * a[:, 1, 2]
+        fourth = b[:, 0] * a[:, 0, 0] + a[:, 1, 1]
+        return {"a": jnp.stack([first, 2 * a[:, 0] + u * u], axis=1), "b": (jnp.stack([third, fourth], axis=1),)}
 
 
-def two_leaves_in_order(u: float) -> dict[str, np.ndarray]:
-    """The solution of `TwoLeaves` for one sample."""
-    first = [u, u + 1, u + 2]
-    second = [2 * value + 1 for value in first]
-    b0 = sum(second)
-    b1 = sum(second) - b0 + first[2]
-    return {"a": np.array([first, second], np.float32), "b": np.array([b0, b1, b1 - b0], np.float32)}
+def sign(self, x):
+    return jnp.int32(Line.sweep(self, x.astype(self.u.dtype)) > 0)
+
+
+#: `x_i = 1` where the step of real numbers is more than 0, else 0.
+Signs = variant(Line, sweep=sign, initial=lambda self: jnp.zeros(self.u.shape, jnp.int32))
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Breaking(WholeNumbers):
-    """`WholeNumbers` whose block `breaks[b]` is not a number in sample b (none where it is negative)."""
+class Links(System):
+    """A chain of `parts`: the first from its own noise, each other also from the link before, in reversed order."""
 
-    breaks: jnp.ndarray = None  # [batch] int32
+    parts: tuple[Weighted, ...]
 
-    def select_samples(self, index):
-        return replace(super().select_samples(index), breaks=self.breaks[index])
+    @property
+    def links(self):
+        return len(self.parts)
+
+    @property
+    def size(self):
+        return self.links * self.row_length
+
+    @property
+    def row_length(self):
+        return self.parts[0].size
+
+    def initial(self):
+        return jnp.concatenate([part.initial() for part in self.parts], axis=1)
+
+    def link(self, number, before):
+        part = self.parts[number]
+        return part if before is None else replace(part, u=part.u + before[:, ::-1])
+
+    def link_above(self, number, before):
+        return self.link(number, before).u
 
     def sweep(self, x):
-        return jnp.where(jnp.arange(self.size) == self.breaks[:, None], jnp.nan, super().sweep(x))
-
-    def window(self, cache, x, start, count, stride):
-        values, cache = super().window(cache, x, start, count, stride)
-        index = start[:, None] + stride * jnp.arange(count)
-        return jnp.where(index == self.breaks[:, None], jnp.nan, values), cache
+        rows = jnp.split(x, self.links, axis=1)
+        before = [None, *rows[:-1]]
+        return jnp.concatenate([self.link(i, before[i]).sweep(row) for i, row in enumerate(rows)], axis=1)
