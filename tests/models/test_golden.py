@@ -94,7 +94,7 @@ def test_mades_network_and_masks_equal_theirs(name):
     cases(
         MADES,
         [Sequential(), CACHED, Jacobi(), GSJacobi(96), JacobiGS(16)],
-        [*itertools.product(MADES, [CACHED, GSJacobi(96)]), ("made_gray28", JacobiGS(16))],
+        [*itertools.product(MADES, [CACHED, GSJacobi(96)])],
     ),
 )
 def test_mades_solvers_give_their_sequential_sample(name, solver):
@@ -107,15 +107,14 @@ def test_mades_solvers_give_their_sequential_sample(name, solver):
 def test_mades_error_curve_equals_theirs_and_stopping_early_certifies_the_prefix():
     (model, params), data = made("made_gray28"), golden("made_gray28")
     system, answer = model.system(params, jnp.asarray(data["u"])), jnp.asarray(data["sequential_final"])
-    solution = solve(system, Jacobi(), Exact(20), trace=Trace(answer, 20))
+    solution = solve(system, Jacobi(), trace=Trace(answer, 20))
     theirs = data["jacobi_l2"][:21]  # the mean over the batch
     np.testing.assert_allclose(np.mean(solution.history.l2, axis=1), theirs, rtol=1e-3, atol=1e-4)
-    for most in (5, 20):
-        solution = solve(system, Jacobi(), Exact(most), trace=Trace(answer, 20))
-        assert not solution.exact
-        for row, theirs, certified in zip(solution.value, answer, solution.certified, strict=True):
-            assert certified >= most
-            np.testing.assert_allclose(row[:certified], theirs[:certified], atol=1e-4)
+    solution = solve(system, Jacobi(), Exact(max_iterations=5), trace=Trace(answer, 20))
+    assert not solution.exact
+    for row, theirs, certified in zip(solution.value, answer, solution.certified, strict=True):
+        assert certified >= 5
+        np.testing.assert_allclose(row[:certified], theirs[:certified], atol=1e-4)
 
 
 @pytest.fixture(scope="module")
