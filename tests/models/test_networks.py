@@ -1,0 +1,200 @@
+"""Networks and what training minimises: torchvision's DenseNet, MADE's windows, flows both ways, and likelihoods."""
+
+import itertools
+import math
+import re
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import torchvision
+from samplers import FLOW, IMAGE, SAMPLERS, TEXT, in_order, weights
+
+from ffc import FFCError, GSJacobi, check, solve
+from ffc.core.keys import key_of
+from ffc.models.densenet import DenseNet, preprocess
+from ffc.models.made import MADE
+from ffc.models.pixelcnnpp import PixelCNNPP
+from ffc.models.transformer import Transformer
+from ffc.training.evaluate import mean_loss
+
+MODELS = [
+    MADE((8, 8, 3), hidden=(16, 16)),
+    PixelCNNPP((8, 8, 3), filters=4, resnets=0, mixtures=2),
+    DenseNet(classes=3, growth=2, blocks=(1, 2), features=4),
+]
+DRAW = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("window", [2, 9])
+def test_mades_windows_know_units_that_see_no_entry(window):
+    """Of both layers, such units are complete before the first window, the second's by those of the first."""
+    model = MADE((3, 5, 1), hidden=(12, 10))
+    net = dict(model.init(jax.random.key(2))["net"])
+    for layer, seen in (("0", 0), ("2", 3)):
+        mask, bias = net[layer]["mask"].at[:3].set(0).at[:3, :seen].set(1), net[layer]["bias"] + 1
+        net[layer] = net[layer] | {"mask": mask, "bias": bias}
+    system = model.system({"net": net}, model.noise(jax.random.key(3), 4))
+    assert all(seen[:3] == (-1, -1, -1) for seen in system.last_seen)
+    answer = in_order(system)
+    for guess in (system.initial(), answer):
+        solution = solve(system, GSJacobi(window), guess=guess)
+        assert solution.exact
+        np.testing.assert_allclose(solution.value, answer, atol=1e-5)
+
+
+def tree_of(state):
+    """Torch's weights as a tree by their names."""
+    tree = {}
+    for name, value in state.items():
+        *parents, leaf = name.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        if leaf != "num_batches_tracked":
+            node[leaf] = value.numpy(force=True)
+    return tree
+
+
+def test_densenet_is_torchvisions():
+    torch.manual_seed(0)
+    theirs = torchvision.models.DenseNet(4, (2, 3), 6, bn_size=2, num_classes=5).eval()
+    for value in theirs.buffers():
+        if value.is_floating_point():
+            torch.nn.init.uniform_(value, 0.5, 1.5)
+    tree = tree_of(theirs.state_dict())
+    model = DenseNet.from_params(tree)
+    assert model == DenseNet(classes=5, growth=4, blocks=(2, 3), features=6, bottleneck=2)
+    x = np.asarray(preprocess(np.random.default_rng(1).integers(0, 256, (2, 32, 40, 3), np.uint8)))
+    with torch.no_grad():
+        expected = theirs(torch.tensor(x.transpose(0, 3, 1, 2))).numpy()
+    np.testing.assert_allclose(jax.jit(model.logits)(tree, x), expected, atol=1e-4)
+
+
+def test_densenet201_takes_the_images_of_cifar10_and_none_that_are_too_small():
+    model = DenseNet(classes=10)
+    for side in (32, 64):
+        system = jax.eval_shape(model.system, model.shapes(), jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32))
+        state = jax.eval_shape(lambda system: system.initial(), system)
+        assert system.size == 98
+        assert [leaf.shape[2] for leaf in state] == [side // 4, side // 8, side // 16, side // 32]
+        assert jax.eval_shape(lambda system, state: system.logits(state), system, state).shape == (1, 10)
+    system = jax.eval_shape(model.system, model.shapes(), jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32))
+    with pytest.raises(FFCError, match="16 pixels a side are too small for 4 dense blocks"):
+        jax.eval_shape(lambda system: system.initial(), system)
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.kind)
+def fresh(request):
+    """A small model of each kind, its fresh weights, seven images of noise and their labels; and the loss."""
+    model, images = request.param, np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), np.uint8)
+    loss = jax.jit(model.loss, static_argnames="dtype")
+    return model, jax.jit(model.init)(jax.random.key(0)), jnp.asarray(images), jnp.arange(7) % 3, loss
+
+
+def test_an_images_loss_is_its_own_whatever_the_batch(fresh):
+    """With statistics of the images themselves, it is that of training; of noise no model knows a bit."""
+    model, params, images, labels, loss = fresh
+    trained = float(loss(params, images, labels))
+    params = model.finish(params, images)
+    reported = mean_loss(model, params, np.asarray(images), np.asarray(labels), batch=3)
+    together = float(jax.jit(model.test_loss)(params, images, labels))
+    assert reported == pytest.approx(together, rel=1e-5)
+    assert together == pytest.approx(trained, rel=1e-4)
+    assert model.unit == "nats" or 8 <= together < 20
+
+
+def test_bfloat16_is_for_products_and_changes_the_loss_a_little(fresh):
+    _, params, images, labels, loss = fresh
+    rounded = loss.lower(params, images, labels, dtype=jnp.bfloat16)
+    products = [line for line in rounded.as_text().splitlines() if re.search("dot_general|convolution", line)]
+    assert products
+    assert not [line for line in products if "f32>" in line]
+    exact, near = float(loss(params, images, labels)), float(rounded.compile()(params, images, labels))
+    assert exact != near == pytest.approx(exact, rel=0.03)
+    gradient = jax.eval_shape(jax.grad(lambda params: loss(params, images, labels, dtype=jnp.bfloat16)), params)
+    assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype(jnp.float32)}
+
+
+BYTES, TERNARY = MADE((1, 2, 1), hidden=(8, 8)), Transformer((1, 4, 1), levels=3, width=8, depth=1, heads=2)
+
+
+@pytest.mark.parametrize(("model", "levels", "exact"), [(BYTES, 256, 0.02), (TERNARY, 3, 1e-4)], ids=repr)
+def test_the_likelihoods_of_all_images_sum_to_one(model, levels, exact):
+    every = np.array(list(itertools.product(range(levels), repeat=model.size)), np.uint8).reshape(-1, 1, *model.shape)
+    params = weights(model)
+    bits = jax.jit(jax.vmap(lambda image: model.loss(params, image)))(every)
+    assert float(jnp.exp2(-model.size * bits).sum()) == pytest.approx(1, abs=exact)
+
+
+def test_an_image_of_few_levels_costs_the_bits_within_them():
+    """An untrained network of one level more than another has its bits less: both spread 8 bits alike."""
+    images = DRAW.integers(0, 256, (8, 3, 4, 1), np.uint8)
+    for levels in (2, 16):
+        model = replace(IMAGE, levels=levels)
+        flat = jax.tree.map(jnp.zeros_like, model.shapes())
+        assert float(jax.jit(model.loss)(flat, images)) == pytest.approx(8, abs=1e-4)
+
+
+def test_training_teaches_the_cheap_model_and_tells_of_the_network():
+    images, params = np.zeros((2, *TEXT.shape), np.uint8), weights(TEXT)
+    loss, gradient = jax.jit(jax.value_and_grad(TEXT.loss))(params, images, None, key_of(0))
+    assert float(loss) == pytest.approx(float(jax.jit(TEXT.loss)(params, images)))
+    assert float(jnp.abs(gradient["cheap"]["out"]).max()) > 0
+
+
+def test_a_fresh_flow_is_a_standard_normal_density():
+    images = DRAW.integers(0, 256, (5, 4, 6, 1), np.uint8)
+    x = (images + 0.5) / 128 - 1
+    density = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+    loss = jax.jit(lambda images: FLOW.loss(FLOW.init(key_of(0)), images))(images)
+    assert float(loss) == pytest.approx(np.mean(-np.log2(density / 128)), rel=1e-5)
+
+
+def test_a_flows_log_scale_is_the_determinant_of_its_jacobian():
+    params, x = weights(FLOW), jax.random.normal(key_of(2), (1, *FLOW.sizes[:2]))
+    log_scale = jax.jit(FLOW.forward)(params, x)[1]
+    jacobian = jax.jit(jax.jacobian(lambda x: FLOW.forward(params, x)[0]))(x).reshape(x.size, x.size)
+    sign, logarithm = np.linalg.slogdet(np.asarray(jacobian, np.float64))
+    assert abs(sign) == 1
+    assert -float(log_scale[0]) == pytest.approx(logarithm, abs=1e-3)
+
+
+def test_training_lowers_a_flows_loss_at_a_high_rate():
+    """Images of one colour each, by steps of 0.001 times the sign of the gradient."""
+    model = SAMPLERS["flow colour"].model
+    images = jnp.broadcast_to(jnp.asarray(DRAW.integers(0, 256, (16, 1, 1, 3), np.uint8)), (16, 4, 4, 3))
+
+    def step(params, key):
+        loss, gradient = jax.value_and_grad(model.loss)(params, images, None, key)
+        return jax.tree.map(lambda p, g: p - 1e-3 * jnp.sign(g), params, gradient), loss
+
+    _, losses = jax.jit(lambda params, keys: jax.lax.scan(step, params, keys))(
+        model.init(key_of(0)), jax.random.split(key_of(1), 100)
+    )
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0] - 1
+
+
+@pytest.mark.parametrize("name", ["flow gray", "flow colour"])
+def test_a_flows_inverse_and_forward_agree(name):
+    """Fixed-point numbers change a sample by little; and where blocks change nothing, every row is the noise."""
+    small = SAMPLERS[name]
+    model, system = small.model, small.system(quantize="none")
+    x = in_order(system)
+    again, _ = jax.jit(model.forward)(weights(model), x[:, -model.sizes.patches :])
+    np.testing.assert_allclose(again, system.u, atol=1e-4)
+    rounded = in_order(small.system(quantize="12bit"))
+    np.testing.assert_array_equal(rounded * 2**12, np.round(rounded * 2**12))
+    np.testing.assert_allclose(rounded, x, atol=0.02)
+    still = in_order(model.system(jax.jit(model.init)(key_of(0)), system.u, "none"))
+    np.testing.assert_array_equal(still[:, : model.sizes.patches], system.u)
+    np.testing.assert_array_equal(model.state(model.samples(still)), still)
+
+
+def test_a_link_of_a_flow_is_triangular_and_its_windows_are_parts_of_it():
+    system = SAMPLERS["flow gray"].system()
+    check(system.link(1, system.u), blocks=(0, 1, 5), windows=[(3, 1)])

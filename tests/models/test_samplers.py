@@ -1,0 +1,176 @@
+"""Laws of all samplers: triangular systems, one answer by every solver, samples of their own, and what is refused."""
+
+import functools
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from samplers import FLOW, GRAY, IMAGE, SAMPLERS, TEXT, in_order, sweep, weights
+
+from ffc import Chained, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, solve
+from ffc.core.check_windows import check_windows
+from ffc.core.examples import Examples
+from ffc.core.keys import key_of
+from ffc.core.system import count_ties
+
+CACHED = Sequential(cached=True)
+MADE_GRAY = SAMPLERS["made gray"].model
+
+
+@pytest.fixture(scope="module", params=SAMPLERS)
+def small(request):
+    return SAMPLERS[request.param]
+
+
+def test_no_block_depends_on_itself_or_a_later_one(small):
+    system = small.system()
+    x, other = (np.asarray(system.example(key_of(seed))) for seed in (0, 1))
+    place, before = np.arange(system.size).reshape(-1, *[1] * (x.ndim - 2)), np.asarray(sweep(system, x))
+    for i in range(system.size):
+        after = np.asarray(sweep(system, np.where(place < i, x, other)))
+        np.testing.assert_array_equal(after[:, : i + 1], before[:, : i + 1])
+
+
+def test_a_window_is_a_part_of_a_sweep(small):
+    """Also one that meets a cache of blocks which have changed since, where each sample stands at its own block."""
+    system = small.system()
+    examples = Examples(system, seed=0)
+    check_windows(system, functools.partial(sweep, system), examples, system.initial(), small.windows, seed=0)
+
+
+#: How each sampler is solved here, drafted where it offers a draft, and the options of its system.
+TEXT_SOLVERS = [CACHED, Jacobi(), JacobiGS(3), JacobiGS(4), *map(GSJacobi, (1, 2, 5, 8, 11))]
+PROMPTED = {"temperature": 0.7, "top_k": 4, "prompt": [1, 4, 0]}
+SOLVED = [
+    ("made gray", [CACHED, GSJacobi(5), GSJacobi(7)], {}),
+    ("made colour", [GSJacobi(2), GSJacobi(11)], {}),
+    ("tokens of a text", [CACHED, Jacobi(), GSJacobi(5)], PROMPTED),
+    ("tokens of an image", [GSJacobi(5)], {"top_p": 0.8, "prompt": [[1], [3], [0]]}),
+    ("flow gray", [CACHED, Chained((Jacobi(), GSJacobi(2)))], {"quantize": "12bit"}),
+    ("flow colour", [GSJacobi(4)], {"quantize": "none"}),
+    *(
+        pytest.param(
+            "tokens of a text", TEXT_SOLVERS, {"batch": 100, "cheap": cheap, **options}, marks=pytest.mark.stress
+        )
+        for cheap in (True, False)
+        for options in ({}, PROMPTED, {"temperature": 0}, {"top_p": 0.6})
+    ),
+    pytest.param("tokens of an image", TEXT_SOLVERS, {"batch": 100, "temperature": 0.5}, marks=pytest.mark.stress),
+    pytest.param("flow gray", [GSJacobi(2), GSJacobi(6), JacobiGS(6)], {"quantize": "12bit"}, marks=pytest.mark.stress),
+]
+
+
+@pytest.mark.parametrize(("name", "solvers", "options"), SOLVED)
+def test_every_solver_gives_the_answer_in_order(name, solvers, options):
+    """Discrete values to the bit, proven by plain sweeps; others to the last digits, as the plain sweep measures."""
+    drafted, options = options.get("cheap", True), {key: value for key, value in options.items() if key != "cheap"}
+    system = SAMPLERS[name].system(**options)
+    answer, draft = in_order(system), system.draft() if drafted else None
+    for solver in solvers:
+        solver = replace(solver, draft=draft) if hasattr(solver, "draft") else solver
+        solution = solve(system, solver, verify=True)
+        assert solution.exact
+        if system.discrete:
+            assert solution.verification.proven.all()
+            np.testing.assert_array_equal(solution.value, answer)
+        else:
+            assert solution.residual.max() < 1e-5
+            np.testing.assert_allclose(solution.value, answer, atol=1e-5)
+    if "prompt" in options:
+        length = np.shape(options["prompt"])[-1]
+        assert (np.asarray(answer)[:, :length] == options["prompt"]).all()
+
+
+def test_a_sample_is_its_own_and_the_median_noise_is_everybodys(small):
+    system, other = small.system(), small.system(seed=2)
+    x, order = system.example(key_of(3)), jnp.array([2, 0, 1])
+    np.testing.assert_array_equal(sweep(system.select_samples(order), x[order]), sweep(system, x)[order])
+    medians = [sweep(one.with_median_noise(), x) for one in (system, other)]
+    np.testing.assert_array_equal(*medians)
+    assert np.any(np.asarray(medians[0]) != np.asarray(sweep(system, x)))
+    assert "made" not in small.model.kind or count_ties(system, x).tolist() == [0, 0, 0]  # it has no jumps
+
+
+def test_types_stay_where_64_bits_are_enabled(small):
+    """Traced, and not run: an index of 64 bits is an error then."""
+    system = small.system()
+    dtype, draft = system.initial().dtype, system.draft() if small.model in (TEXT, IMAGE) else None
+    with jax.enable_x64(True):
+        for count in (count for count, stride in small.windows if stride == 1):
+            solution = jax.eval_shape(lambda system, w=count: solve(system, GSJacobi(w, draft=draft)), system)
+            assert (solution.value.dtype, solution.iterations.dtype) == (dtype, np.int32)
+
+
+def test_samples_have_a_state_and_pictures_of_which_black_is_zero(small):
+    model, x = small.model, small.system().example(key_of(0))
+    samples = model.samples(x)
+    state = model.state(samples)
+    assert (state.shape, state.dtype) == (x.shape, x.dtype)
+    np.testing.assert_array_equal(model.samples(state), samples)
+    assert model.has_pictures == (model != TEXT)
+    if model.has_pictures:
+        assert model.pictures(samples).shape == (3, *model.shape)
+        black = model.pictures(model.samples(jnp.full_like(x, model.black)))
+        np.testing.assert_allclose(black, 0, atol=1e-6)
+
+
+def test_noise_that_does_not_fit_is_refused(small):
+    u = np.asarray(small.model.noise(key_of(0), 2))
+    np.testing.assert_array_equal(small.model.check_noise(np.float64(u)), u)
+    shape = ", ".join(map(str, u.shape[1:]))
+    for mistake, message in ((u[:, 1:], rf"takes \(batch, {shape}\)"), (u * np.nan, "must"), (np.int32(u), "must")):
+        with pytest.raises(FFCError, match=f"noise u .*{message}"):
+            small.model.check_noise(mistake)
+
+
+#: A sampler, what is wrong with its sizes, and what the error names.
+SIZES = [
+    (FLOW, {"shape": (4, 4)}, "(height, width, channels)"),
+    (FLOW, {"patch": 3}, "patches of 3×3"),
+    (FLOW, {"shape": (4, 4, 1), "patch": 4}, "two at least"),
+    (FLOW, {"heads": 3}, "3 heads"),
+    (FLOW, {"layers": 0}, "layers is 0"),
+    (TEXT, {"levels": 257}, "levels is 257"),
+    (TEXT, {"width": 6}, "width 6"),
+    (TEXT, {"positions": "none"}, "positions is 'none'"),
+    (TEXT, {"shape": (1, 1, 1)}, "shape is (1, 1, 1)"),
+    (MADE_GRAY, {"hidden": (4,)}, "hidden is (4,)"),
+    (MADE_GRAY, {"trunc_lambda": 0.5}, "trunc_lambda is 0.5"),
+    (GRAY, {"shape": (8, 6, 1)}, "(8, 6, 1)"),
+]
+
+
+@pytest.mark.parametrize(("model", "sizes", "named"), SIZES, ids=repr)
+def test_sizes_that_do_not_fit_are_refused(model, sizes, named):
+    with pytest.raises(FFCError) as caught:
+        replace(model, **sizes)
+    assert named in str(caught.value)
+
+
+#: Options that a sampler does not take, and what the error says of them.
+OPTIONS = [
+    (MADE_GRAY, {"quantize": "8bit"}, "quantize: made has none of that name; leave it out"),
+    (GRAY, {"quantize": "4bit"}, "quantize: '4bit' is unknown; pixelcnnpp takes none, 8bit"),
+    (GRAY, {"noise": "none"}, "noise: pixelcnnpp has none of that name; it has quantize"),
+    (TEXT, {"top_k": "many"}, "top_k: expected a whole number, not 'many'"),
+    (TEXT, {"top_k": 2.5}, "top_k: expected a whole number, not 2.5"),
+    (TEXT, {"temperature": True}, "temperature: expected a number, not True"),
+    (TEXT, {"prompt": 3}, "prompt: expected a text, not 3"),
+]
+
+
+@pytest.mark.parametrize(("model", "options", "message"), OPTIONS)
+def test_options_that_a_sampler_does_not_take_are_refused(model, options, message):
+    with pytest.raises(FFCError, match=f"^system option {message}"):
+        model.system_with(options, weights(model), model.noise(key_of(0), 1))
+
+
+def test_options_of_the_command_line_are_those_of_the_system_and_the_papers_are_the_default():
+    system = TEXT.system_with({"temperature": "0.5", "top_k": 4, "top_p": 1}, weights(TEXT), TEXT.noise(key_of(1), 1))
+    assert (float(system.choice.temperature), int(system.choice.top_k), system.choice.top_p) == (0.5, 4, None)
+    u, papers = GRAY.noise(key_of(1), 1), {"quantize": "none", "coupling": "gumbel"}
+    same = GRAY.system_with(papers, weights(GRAY), u)
+    assert jax.tree.structure(same) == jax.tree.structure(GRAY.system(weights(GRAY), u))
+    assert (type(same.coupling).__name__, same.coupling.steps) == ("Gumbel", None)
