@@ -153,7 +153,7 @@ def images(arguments: argparse.Namespace) -> "Dataset":
         hint = f" (did you mean {near[0]}?)" if near else ""
         names = ", ".join(name for name in DATASETS if name != "image_folder")
         raise FFCError(f"{arguments.data}: no data set and no folder{hint}; data sets are {names}")
-    if not any(path.is_file() for path in folder.rglob("*")):
+    if not any(folder.iterdir()):
         raise FFCError(f"{folder}: holds no files; put pictures there, such as .png or .jpg")
     if size is None:
         raise FFCError(f"{folder}: a folder's images are cut and resized to squares; say how large, --size 32")
