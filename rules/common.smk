@@ -17,6 +17,7 @@ from bootstrap import unfit
 from ffc.paper.tasks import MODULES as EXPERIMENTS
 from first_page import verdict
 import imports
+import own
 import progress
 import targets
 from presets import ConfigError, check_config, load_presets, reference_of
@@ -50,6 +51,11 @@ try:
         if workflow.is_main_process:
             print(f"{fault}\nWithout it, the others run.", file=sys.stderr)
     check_config(config, PRESETS)
+    for name in PRESETS if workflow.is_main_process else ():
+        if targets.asks_for(name, TARGETS or [config["preset"]]) and (
+            problem := own.problem_of(name, PRESETS[name], workflow, config)
+        ):
+            raise ConfigError(problem)
 except ConfigError as error:
     raise WorkflowError(error)
 

@@ -2,12 +2,12 @@
 
 import argparse
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffc.cli import options
 from ffc.core.errors import FFCError
 from ffc.core.named import entry_of, solver_by_name
+from ffc.store.paths import expanded
 
 if TYPE_CHECKING:
     from ffc.core.solvers import Solver
@@ -23,7 +23,7 @@ MEMORY = 2**30
 def add(command: argparse.ArgumentParser) -> None:
     """The options, for the parser of `ffc sample`."""
     text = "watch the solver beside the sequential one, at true relative speed, as an animation"
-    command.add_argument("--animate", type=Path, metavar="OUT.gif", help=text)
+    command.add_argument("--animate", type=expanded, metavar="OUT.gif", help=text)
     text = "with --animate, the sequential solver: cached (default), the fastest, or sequential, the paper's"
     command.add_argument("--against", choices=tuple(BASELINES), help=text)
 

@@ -1,9 +1,10 @@
 """What a shell must know to complete a command line when Tab is pressed."""
 
 import argparse
-from pathlib import Path
 
 import shtab
+
+from ffc.store.paths import expanded
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
@@ -14,7 +15,7 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
 
 def _mark_files(parser: argparse.ArgumentParser) -> None:
     for action in parser._actions:
-        if action.type is Path:
+        if action.type is expanded:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
         for child in action.choices.values() if isinstance(action, argparse._SubParsersAction) else ():
             _mark_files(child)

@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,29 @@ from PIL import Image
 from ffc.core.errors import FFCError
 from ffc.paper.sheet import sheet
 from ffc.store import npz
+from ffc.store.paths import same_file
 from ffc.store.records import is_stream, write_whole
 
 
-def check_writable(path: Path) -> None:
-    """Find out before hours of computing that `path` cannot be written."""
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = ()) -> list[Path]:
+    """Return the outputs of a command that its options name; find out before hours of computing what is wrong with one.
+
+    `FFCError` where it cannot be written, or is one of the files that the command reads, or another output.
+    """
+    files = {option: path for option, path in outputs.items() if path}
+    taken = [*inputs]
+    for option, path in files.items():
+        if not is_stream(path):
+            if other := next((file for file in taken if same_file(file, path)), None):
+                raise FFCError(
+                    f"--{option} {path}: the command reads or writes this file as {other}, too; name another"
+                )
+            taken.append(path)
+        _check_writable(path)
+    return [*files.values()]
+
+
+def _check_writable(path: Path) -> None:
     try:
         if is_stream(path):
             if not os.access(path, os.W_OK):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ffc.cli import animate, options
 from ffc.core.errors import FFCError
 from ffc.core.named import AUTO
+from ffc.store.paths import expanded
 
 if TYPE_CHECKING:
     from ffc.core.system import System
@@ -33,6 +34,18 @@ def file_or_box(path: Path, size: Any = None, trunc_lambda: float | None = None)
     from ffc.store import checkpoints
 
     return box.load(str(path)) if _is_name(path) else checkpoints.load(path, size, trunc_lambda)
+
+
+def files(arguments: argparse.Namespace) -> list[Path]:
+    """The files that a command on a checkpoint reads."""
+    weights = arguments.checkpoint
+    if _is_name(weights):
+        from ffc import box
+
+        weights = box.weights(str(weights))
+    beside = weights.with_suffix(".json") if weights.suffix == ".flax" else None
+    guess = expanded(arguments.guess) if arguments.guess.endswith(".npz") else None
+    return [path for path in (weights, beside, arguments.noise, guess) if path]
 
 
 def _is_name(path: Path) -> bool:
@@ -107,5 +120,5 @@ def guess(arguments: argparse.Namespace, model: Any, system: "System") -> Any:
 
     if not arguments.guess.endswith(".npz"):
         return guess_by_name(arguments.guess, model, system)
-    samples = read_rows(Path(arguments.guess), "samples", batch_size(system.initial()))
+    samples = read_rows(expanded(arguments.guess), "samples", batch_size(system.initial()))
     return model.state(samples)

@@ -5,7 +5,6 @@ Heavy modules are imported where they are used, so that `--help` and a mistyped 
 """
 
 import argparse
-import os
 import sys
 import time
 import traceback
@@ -17,12 +16,15 @@ from ffc import __version__
 from ffc.cli import animate, given, models, options, train
 from ffc.cli.codes import DONE, ERROR, INTERRUPTED, NOT_EXACT
 from ffc.cli.compare import compare
-from ffc.cli.terminal import make_tolerant, readable
+from ffc.cli.terminal import empty_buffer, make_tolerant, problem_of_output, readable
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need, place_of
 from ffc.core.named import NAMES, solver_by_name, told
 from ffc.store.compiled import cache_folder, keep_compiled
+from ffc.store.paths import expanded
 
+#: The folders of a preset's results that a benchmark reads.
+INPUTS = ("records", "data", "checkpoints")
 #: What a batch is drawn by, of the words of a command.
 WORDS = ("solver", "window", "block", "guess", "draft", "together", "seed", "verify")
 
@@ -36,18 +38,21 @@ def main(argv: list[str] | None = None) -> int:
         need("flax", "PIL", "shtab", "tqdm", extra="cli")
         arguments = _parser().parse([word for word in argv if word != "--debug"])
         keep_compiled(cache_folder())
-        return arguments.run(arguments)
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("ffc: interrupted; nothing was left half-written", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `ffc … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except Exception as error:
         if debug:
             traceback.print_exc()
         print(f"ffc: error: {_told(error)}", file=sys.stderr)
         return ERROR
+    finally:
+        empty_buffer()
 
 
 def sample(arguments: argparse.Namespace) -> int:
@@ -58,13 +63,12 @@ def sample(arguments: argparse.Namespace) -> int:
         raise FFCError(
             f"--image {arguments.image}: a picture is a .png; name it {arguments.image.stem or 'samples'}.png"
         )
-    from ffc.cli.files import check_writable, write_image
+    from ffc.cli.files import check_outputs, write_image
 
     if arguments.batches > 1:
         return _sample_many(arguments)
-    kept = [path for path in (arguments.out, arguments.image, arguments.animate) if path]
-    for path in kept:
-        check_writable(path)
+    outputs = {name: getattr(arguments, name) for name in ("out", "image", "animate")}
+    kept = check_outputs(outputs, given.files(arguments))
     from ffc.cli.stream import fetch, outcome
     from ffc.core.measure import repeated, timed
     from ffc.core.solve import solve
@@ -113,7 +117,7 @@ def sample(arguments: argparse.Namespace) -> int:
 def _sample_many(arguments: argparse.Namespace) -> int:
     """Many batches, to a folder; the picture shows the first samples."""
     from ffc.cli import stream
-    from ffc.cli.files import check_writable, write_image
+    from ffc.cli.files import check_outputs, write_image
 
     for option, file in (("noise", arguments.noise), ("guess", arguments.guess.endswith(".npz"))):
         if file:
@@ -122,8 +126,7 @@ def _sample_many(arguments: argparse.Namespace) -> int:
         raise FFCError(f"sample: {arguments.batches} batches are a file each; name a folder for them, --out FOLDER")
     if arguments.out.suffix == ".npz" or arguments.out.is_file():
         raise FFCError(f"{arguments.out}: {arguments.batches} batches are a file each; name a folder for them")
-    for path in filter(None, (arguments.out / stream.SUMMARY, arguments.image)):
-        check_writable(path)
+    check_outputs({"out": arguments.out / stream.SUMMARY, "image": arguments.image}, given.files(arguments))
     checkpoint = given.sampler(arguments)
     words = {name: getattr(arguments, name) for name in WORDS}
     system, batch = options.system_options(arguments), arguments.batch or options.BATCH
@@ -140,13 +143,12 @@ def _sample_many(arguments: argparse.Namespace) -> int:
 def bench(arguments: argparse.Namespace) -> int:
     """`ffc bench`: every solver of a preset that has run against the sequential baselines, in one process."""
     need("matplotlib", extra="paper")
-    from ffc.cli.files import check_writable
+    from ffc.cli.files import check_outputs
     from ffc.paper.bench import bench, to_markdown
     from ffc.paper.figures import from_root
 
-    if arguments.out:
-        check_writable(arguments.out)
     results, system = from_root("results") / arguments.preset, options.system_options(arguments)
+    check_outputs({"out": arguments.out}, (file for part in INPUTS for file in (results / part).rglob("*")))
     record = bench(results, arguments.tasks, arguments.repeats, system)
     if arguments.out:
         record.save(arguments.out)
@@ -182,10 +184,12 @@ def _parser() -> options.Parser:
     command = _command(commands, sample, "draw samples by one solver")
     text = "default: the one that was the fastest for a model in the box; else auto, a race"
     command.add_argument("--solver", choices=NAMES, help=text)
-    command.add_argument("--out", type=Path, metavar="OUT.npz", help="samples, iterations, certified …")
+    command.add_argument("--out", type=expanded, metavar="OUT.npz", help="samples, iterations, certified …")
     text = "with N > 1, --out is a folder with a file for each batch; the same command continues a stopped run"
     command.add_argument("--batches", type=options.at_least(1), default=1, metavar="N", help=text)
-    command.add_argument("--image", type=Path, metavar="OUT.png", help="the samples, or the first ones, as a picture")
+    command.add_argument(
+        "--image", type=expanded, metavar="OUT.png", help="the samples, or the first ones, as a picture"
+    )
     animate.add(command)
     command.add_argument("--quiet", action="store_true", help="print only errors")
     options.add_sampling(command)
@@ -204,14 +208,14 @@ def _parser() -> options.Parser:
     command.add_argument("--preset", default="quick", help="the preset (default: quick)")
     command.add_argument("--tasks", nargs="+", metavar="TASK", help="tasks of the preset (default: all)")
     command.add_argument("--repeats", type=options.at_least(1), default=5, metavar="N", help="default: 5")
-    command.add_argument("--out", type=Path, metavar="OUT.npz", help="write every repeat to this file")
+    command.add_argument("--out", type=expanded, metavar="OUT.npz", help="write every repeat to this file")
     options.add_system(command)
 
     text = "keep the small records of a finished preset, for the repository"
     command = commands.add_parser("keep", help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=keep)
-    command.add_argument("results", type=Path, metavar="results/PRESET", help="the folder of a finished preset")
-    command.add_argument("--into", type=Path, default=Path("results/reference"), help="default: results/reference")
+    command.add_argument("results", type=expanded, metavar="results/PRESET", help="the folder of a finished preset")
+    command.add_argument("--into", type=expanded, default=Path("results/reference"), help="default: results/reference")
 
     text = 'print a script for your shell: eval "$(ffc completion bash)"'
     command = commands.add_parser("completion", help=text, description=text, allow_abbrev=False)
@@ -224,7 +228,7 @@ def _command(commands, run, text: str) -> argparse.ArgumentParser:
     command = commands.add_parser(run.__name__, help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=run)
     command.add_argument(
-        "checkpoint", type=Path, metavar="CHECKPOINT", help="a .flax or .pth file, or a name of ffc models"
+        "checkpoint", type=expanded, metavar="CHECKPOINT", help="a .flax or .pth file, or a name of ffc models"
     )
     command.add_argument(
         "--size", type=options.image_size, metavar="HxW[xC]", help="image size, if the checkpoint does not say"
@@ -240,7 +244,7 @@ def _told(error: Exception) -> str:
     if isinstance(error, FFCError):
         return message
     told = f"{type(error).__name__}: {message}{place_of(error)}"
-    return missing_device() or f"{told} (the command again with --debug shows more)"
+    return problem_of_output(error) or missing_device() or f"{told} (the command again with --debug shows more)"
 
 
 def _tell(arguments: argparse.Namespace, line: str) -> None:

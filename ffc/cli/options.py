@@ -3,12 +3,12 @@
 import argparse
 import difflib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from ffc.core.errors import FFCError
 from ffc.core.keys import SEEDS
 from ffc.core.named import AUTO, BLOCKS, CHAINED, DRAFTED
+from ffc.store.paths import expanded
 
 #: Samples that are drawn unless told, and where iterations begin.
 BATCH, GUESS = 4, "zeros"
@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
 
 def add_sampling(command: argparse.ArgumentParser) -> None:
     """What to sample from, by which window or block, and where to begin."""
-    command.add_argument("--noise", type=Path, metavar="FILE.npz", help="noise: the array u in the authors' layout")
+    command.add_argument("--noise", type=expanded, metavar="FILE.npz", help="noise: the array u in the authors' layout")
     command.add_argument("--seed", type=seed, default=0, help="seed of noise, without --noise: 0 (default) … 2**64 − 1")
     command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
     text = "gs_jacobi: rows solved together, or 'N blocks', or auto; chained: N,N,…, blocks for each link, or auto"

@@ -10,16 +10,13 @@ they are whole: what a killed run left is what the next one goes on from. In mem
 are at and those being written, however many there are.
 """
 
-import fcntl
 import json
-import os
 import sys
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -40,6 +37,7 @@ from ffc.core.verify import facts
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
 from ffc.store.checkpoints import Checkpoint
+from ffc.store.locks import alone
 from ffc.store.records import Record, provenance, write_bytes
 
 Item = TypeVar("Item")
@@ -140,7 +138,9 @@ def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> Dra
 
     Raises `FFCError` where the folder was begun with other settings, holds other files, or is being written to.
     """
-    with _held(folder):
+    with alone(folder) as held:
+        if held:
+            _clean(folder)
         settings = _begin(folder, source)
         missing = deque(index for index in range(batches) if not (folder / BATCH.format(index)).exists())
         new, found = len(missing) * source.batch, batches - len(missing)
@@ -162,34 +162,11 @@ def first_samples(folder: Path, count: int = 100) -> np.ndarray:
     return np.concatenate(samples)[:count]
 
 
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Keep other processes out of `folder`; the lock goes with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        if _locked(descriptor, folder):
-            for file in folder.glob(".*.*.*"):  # what a killed run was writing
-                if file.name.startswith((".batch_", f".{SETTINGS}.", f".{SUMMARY}.")):
-                    file.unlink()
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _locked(descriptor: int, folder: Path) -> bool:
-    """Whether this process now holds the folder; false, with a warning, where its file system knows no locks.
-
-    Going on is safe then: files appear whole, and two runs draw the same ones. `FFCError` where another holds it.
-    """
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise FFCError(f"{folder}: another run is writing to it; wait for that one, or name another folder") from None
-    except OSError as error:  # ENOLCK, EOPNOTSUPP, ENOSYS, or EBADF, by NFS
-        print(f"{folder}: cannot be locked ({error.strerror}); let one run at a time write to it", file=sys.stderr)
-        return False
-    return True
+def _clean(folder: Path) -> None:
+    """Remove what a killed run was writing."""
+    for file in folder.glob(".*.*.*"):
+        if file.name.startswith((".batch_", f".{SETTINGS}.", f".{SUMMARY}.")):
+            file.unlink()
 
 
 def _begin(folder: Path, source: Source) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ffc.cli import given, options
 from ffc.core.errors import FFCError
+from ffc.store.locks import alone
+from ffc.store.paths import expanded
 
 if TYPE_CHECKING:
     from ffc.data import Dataset
@@ -39,7 +41,9 @@ def add(commands: Any) -> None:
     command.add_argument("kind", metavar="KIND", help=kinds)
     sources = "digits, text, mnist, cifar10 … (found under FFC_DATA), or a folder"
     command.add_argument("data", metavar="DATA", help=sources)
-    command.add_argument("--out", required=True, type=Path, metavar="OUT.flax", help="the weights; .json lies beside")
+    command.add_argument(
+        "--out", required=True, type=expanded, metavar="OUT.flax", help="the weights; .json lies beside"
+    )
     text = "a size of the model, say filters=16 or hidden=256,256; may be repeated"
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     command.add_argument(
@@ -50,7 +54,7 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--download", action="store_true", help="fetch mnist or cifar10 if it is not there")
     text = "begin with its weights, a file or a name of ffc models, instead of fresh ones"
-    command.add_argument("--start", type=Path, metavar="CHECKPOINT", help=text)
+    command.add_argument("--start", type=expanded, metavar="CHECKPOINT", help=text)
     command.add_argument("--seed", type=options.seed, default=0, help="of weights and batches (default: 0)")
     for name, (kind, text) in SETTINGS.items():
         metavar = "N" if kind is int else "X" if kind is float else "WORD"
@@ -59,23 +63,28 @@ def add(commands: Any) -> None:
 
 def train(arguments: argparse.Namespace) -> int:
     """Train, and write the checkpoint; the state lies beside it until it is there."""
-    from ffc.cli.files import check_writable
+    from ffc.cli.files import check_outputs
+
+    out = arguments.out
+    if out.suffix != ".flax":
+        raise FFCError(f"{out}: weights are saved as .flax; choose such a name")
+    check_outputs({"out": out})
+    with alone(out.with_suffix(".training")):
+        if out.exists():
+            raise FFCError(f"{out}: is there already, and training would replace it; remove it, or name another file")
+        return _train(arguments, out, out.with_suffix(".training"))
+
+
+def _train(arguments: argparse.Namespace, out: Path, state: Path) -> int:
     from ffc.models import Sampler, build
     from ffc.training import discard, train_checkpoint
 
-    out, section = arguments.out, settings(arguments)
-    if out.suffix != ".flax":
-        raise FFCError(f"{out}: weights are saved as .flax; choose such a name")
-    check_writable(out)
-    if out.exists():
-        raise FFCError(f"{out}: is there already, and training would replace it; remove it, or name another file")
-    model, dataset = description(arguments), images(arguments)
+    section, model, dataset = settings(arguments), description(arguments), images(arguments)
     start = given.file_or_box(arguments.start) if arguments.start else None
-    state = out.with_suffix(".training")
     try:
         result = train_checkpoint(out, model, dataset, section, arguments.seed, state, start)
     except KeyboardInterrupt:
-        if state.is_dir():
+        if any(state.glob("*")):
             print(f"{state}: holds what is trained so far; the same command goes on from there", file=sys.stderr)
         raise
     discard(state)
@@ -147,13 +156,13 @@ def images(arguments: argparse.Namespace) -> "Dataset":
     download: dict[str, Any] = {"download": True} if arguments.download else {}
     if arguments.data in DATASETS:
         return load(arguments.data, size=size, **download)
-    folder = Path(arguments.data)
+    folder = expanded(arguments.data)
     if not folder.is_dir():
         near = difflib.get_close_matches(arguments.data, DATASETS, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         names = ", ".join(name for name in DATASETS if name != "image_folder")
         raise FFCError(f"{arguments.data}: no data set and no folder{hint}; data sets are {names}")
-    if not any(path.is_file() for path in folder.rglob("*")):
+    if not any(path.is_file() or path.is_symlink() for path in folder.rglob("*")):
         raise FFCError(f"{folder}: holds no files; put pictures there, such as .png or .jpg")
     if size is None:
         raise FFCError(f"{folder}: a folder's images are cut and resized to squares; say how large, --size 32")

@@ -7,7 +7,6 @@ arguments are the options that a preset's `data:` section may name.
 import inspect
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ffc.core.errors import FFCError, need
@@ -18,6 +17,7 @@ from ffc.data import sources
 from ffc.data.dataset import Dataset
 from ffc.data.sources import rows, title
 from ffc.data.text import text
+from ffc.store.paths import expanded
 
 __all__ = ["DATASETS", "Dataset", "load", "rows", "title"]
 
@@ -52,4 +52,4 @@ def load(name: str, root: str | os.PathLike | None = None, size: int | None = No
         raise FFCError(
             f"data set {name!r}: unknown option {', '.join(unknown)}; expected {', '.join(['size', *known])}"
         )
-    return source(Path(root or os.environ.get("FFC_DATA") or "data"), size, **options)
+    return source(expanded(root or os.environ.get("FFC_DATA") or "data"), size, **options)

@@ -9,6 +9,7 @@ import numpy as np
 from ffc.core.errors import FFCError, need
 from ffc.data.dataset import Dataset
 from ffc.data.images import archive_pictures, decode, folder_pictures, resize
+from ffc.store.paths import expanded
 
 #: What figures call a data set, and how many rows its images have, where it is one of known images.
 KNOWN = {
@@ -19,6 +20,8 @@ KNOWN = {
 }
 _TEST_SHARE = 5  # every fifth image, strip or so is for testing
 _STRIPS = 10  # vertical strips of a photograph
+#: Names of folders, of which two say that pictures are split already.
+_PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
 
 def rows(name: str, size: int | None = None) -> int | None:
@@ -119,12 +122,13 @@ def cifar10_jpeg(root: Path, size: int | None) -> Dataset:
 def image_folder(root: Path, size: int | None, path: str | None = None) -> Dataset:
     """Any folder of images, cut to their centre squares: `path`, absolute or under the root.
 
-    Subfolders `train` and `test` are kept apart where both are there, otherwise every fifth image of a
-    fixed shuffle is for testing. Subfolders (below those) are classes, in alphabetical order.
+    Subfolders `train` and `test` are kept apart, and must then be all that there is; otherwise every fifth image of a
+    fixed shuffle is for testing. Subfolders (below those) are classes, in alphabetical order. Links are followed, and
+    hidden files and folders passed over.
     """
     if path is None or size is None:
         raise FFCError("data set 'image_folder' expects a path (of the folder) and a size (in pixels); name both")
-    folder = _folder("image_folder", root / path)
+    folder = _folder("image_folder", root, path)
     return _folder_dataset("image_folder", f"{folder.name} {size}×{size}", folder_pictures(folder), folder, size)
 
 
@@ -134,7 +138,7 @@ def imagenet(root: Path, size: int | None, path: str = "imagenet", limit: int = 
     Without a size they stay as they are, a tuple of arrays of unequal size.
     """
     limit = _positive("imagenet", "limit", limit)
-    folder = _folder("imagenet", root / path)
+    folder = _folder("imagenet", root, path)
     images = tuple(decode(str(folder / name), data, size) for name, data in folder_pictures(folder, limit))
     if not images:
         raise FFCError(f"{folder}: no pictures; data set 'imagenet' expects JPEG files there")
@@ -156,8 +160,7 @@ def _folder_dataset(
     if (images == images[..., :1]).all():
         images = images[..., :1]
     folders = [Path(key).parts[:-1] for key, _ in decoded]
-    tops = {parts[:1] for parts in folders}
-    apart = tops == {("train",), ("test",)}
+    apart = _kept_apart(place, {Path(key).parts[0] for key, _ in decoded})
     groups = [parts[1:2] if apart else parts[:1] for parts in folders]
     names = sorted(set(groups))
     labelled = () not in names and len(names) > 1
@@ -169,6 +172,18 @@ def _folder_dataset(
     halves = [_shuffle(images[part], None if labels is None else labels[part]) for part in (training, ~training)]
     (train, train_labels), (test, test_labels) = halves
     return Dataset(name, title, train, test, train_labels, test_labels, classes)
+
+
+def _kept_apart(place: Path, tops: set[str]) -> bool:
+    """Whether the pictures lie in `train` and `test`. `FFCError` where that is meant, and some lie elsewhere."""
+    if len({top.lower() for top in tops} & _PARTS) < 2:
+        return False
+    if others := sorted(tops - {"train", "test"}):
+        raise FFCError(
+            f"{place}: pictures for training and for testing are kept apart in train and test, where none may lie "
+            f"beside them; move or rename {', '.join(others[:3])}"
+        )
+    return True
 
 
 def _split(name: str, title: str, images: np.ndarray, labels: np.ndarray | None, classes: int | None) -> Dataset:
@@ -208,7 +223,8 @@ def _torchvision(dataset: Callable, folder: Path, download: bool, name: str, exp
         ) from error
 
 
-def _folder(name: str, folder: Path) -> Path:
+def _folder(name: str, root: Path, path: str) -> Path:
+    folder = root / expanded(path)
     if not folder.is_dir():
         raise FFCError(f"{folder}: no such folder; data set {name!r} expects images there: put them there or set path")
     return folder

@@ -43,6 +43,8 @@ def model_class(kind: str) -> type[Model]:
     if not module or not name.isidentifier():
         hint = _nearest(kind, _KINDS)
         raise FFCError(f"model kind {kind!r}: expected one of {', '.join(_KINDS)}, or package.module:Class{hint}")
+    if kind not in _KINDS and "" not in sys.path:
+        sys.path.append("")  # the current folder, where Python looks for no modules of a command that is installed
     try:
         found = importlib.import_module(module)
     except Exception as error:  # whatever somebody's module raises

@@ -33,6 +33,8 @@ def keep(results: Path, references: Path) -> list[Path]:
     if len(devices) > 1:
         raise FFCError(f"{results}/records: of different devices ({'; '.join(devices)}); run all on one of them")
     folder = references / slug(devices[0]) / results.name / "records"
+    if (results / "records").resolve().is_relative_to(folder.resolve()):
+        raise FFCError(f"{folder}: holds the records that are to be copied, and would be replaced; name another folder")
     shutil.rmtree(folder, ignore_errors=True)
     copies = {folder / path.relative_to(results / "records"): record for path, record in found.items()}
     for path, record in copies.items():

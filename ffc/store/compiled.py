@@ -6,14 +6,17 @@ import platform
 import sys
 from pathlib import Path
 
+from ffc.core.errors import FFCError
+from ffc.store.paths import expanded
 
-def keep_compiled(folder: Path) -> None:
-    """Let JAX keep the programs that it compiles under `folder`, and take from there what it needs again.
+
+def keep_compiled(folder: Path | None) -> None:
+    """Let JAX keep the programs that it compiles under `folder`, if any, and take from there what it needs again.
 
     It need not be imported yet. `JAX_COMPILATION_CACHE_DIR`, where it is set, names another folder. Nothing is lost if
     the files are deleted.
     """
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    if folder is None or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     own = folder / processor()
     try:
@@ -27,9 +30,12 @@ def keep_compiled(folder: Path) -> None:
             os.environ[f"JAX_{name.upper()}"] = str(value)
 
 
-def cache_folder() -> Path:
-    """The user's own for the programs of `ffc`, by the rule of the XDG base directories."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ffc" / "compiled"
+def cache_folder() -> Path | None:
+    """The user's own for the programs of `ffc`, by the rule of the XDG base directories; None without a home."""
+    try:
+        return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "ffc" / "compiled"
+    except FFCError:
+        return None
 
 
 def processor() -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from ffc.core.errors import FFCError, need
 
 DEPTH = 16  # deeper than the tree of any model
+#: Tensors that may lie in the same bytes, on average: layers that share their weights.
+SHARED = 32
 #: Where training programs keep the weights in what they save, and where an average of them beside.
 _WRAPPERS = ("params", "state_dict", "model_state_dict", "model")
 _AVERAGES = ("ema", "ema_params", "params_ema", "model_ema", "ema_state_dict", "state_dict_ema")
@@ -60,7 +62,7 @@ def _check_tensors(state: Any, size: int) -> None:
             "alone, as torch.save(model.state_dict(), …)"
         )
     storages = {storage._cdata: storage.nbytes() for storage in map(torch.Tensor.untyped_storage, found)}
-    if max(sum(value.nbytes for value in found), sum(storages.values())) > size:
+    if sum(storages.values()) > size or sum(value.nbytes for value in found) > SHARED * size:
         raise FFCError("its tensors claim to be larger than the file; download it again from where you trust it")
 
 

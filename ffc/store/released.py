@@ -13,6 +13,7 @@ from typing import IO, Any, Literal
 
 from ffc.core.errors import FFCError, need
 from ffc.store.archives import Plain, plain_files
+from ffc.store.paths import expanded
 from ffc.store.records import write_whole
 
 #: Google Drive id of the authors' archive.
@@ -72,7 +73,7 @@ def _from_source(wanted: list[str], along: list[str], folder: Path, source: str 
         return {}, None, "not in the authors' archive"
     wanted = [*wanted, *along]
     if source is not None and not _is_address(source):
-        return *_local(wanted, Path(source), folder, sha256), f"not in {source}"
+        return *_local(wanted, expanded(source), folder, sha256), f"not in {source}"
     place = source or "the authors' archive"
     try:
         with _downloaded(source, folder) as archive:

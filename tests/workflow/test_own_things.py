@@ -1,0 +1,90 @@
+"""What a preset names of its user's own, pictures or a model, is looked for before anything runs."""
+
+import inspect
+
+import pytest
+import yaml
+from own import problem_of_model, problem_of_pictures
+from places import ROOT
+from presets import ConfigError, load_preset
+from tiny import TINY, copy_to, snakemake
+
+from ffc.data import DATASETS
+
+MADE = TINY["tasks"]["made_mnist"]
+VALUES = {"size": 8, "stride": 2, "download": True, "path": "mine", "limit": 3}
+
+
+def loaded(tmp_path, data: dict) -> dict:
+    """The tiny preset, read from a file, on these data."""
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(TINY | {"tasks": {"made_mnist": MADE | {"data": data}}}))
+    return load_preset(file)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_data_set_takes_the_options_of_its_function_and_no_others(tmp_path, name):
+    options = {option: VALUES[option] for option in list(inspect.signature(DATASETS[name]).parameters)[1:]}
+    assert loaded(tmp_path, {"name": name} | options)
+    for other in VALUES.keys() - options.keys():
+        with pytest.raises(ConfigError, match=rf"tasks.made_mnist.data.{other}: unknown key.*; expected name, size"):
+            loaded(tmp_path, {"name": name, **options, other: VALUES[other]})
+
+
+@pytest.mark.parametrize("missing", ["path", "size"])
+def test_a_folder_of_pictures_has_a_path_and_a_size(tmp_path, missing):
+    data = {"name": "image_folder", "path": "mine", "size": 8}
+    del data[missing]
+    with pytest.raises(ConfigError, match=rf"tasks.made_mnist.data: {missing} is missing"):
+        loaded(tmp_path, data)
+
+
+def test_a_folder_of_pictures_must_be_there_unless_weights_are_had(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = {"data": {"name": "image_folder", "path": "~/mine", "size": 8}}
+    assert problem_of_pictures(settings, tmp_path).startswith(f"data.path: there is no folder {tmp_path}/mine; make it")
+    assert problem_of_pictures(settings | {"weights": "mnist"}, tmp_path) is None
+    (tmp_path / "mine").mkdir()
+    assert problem_of_pictures(settings, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("made", None),
+        ("mine:Mine", None),
+        ("mine:Other", None),
+        ("mine:Third", None),
+        ("yaml:Whatever", None),
+        ("mine:Mien", "mine.py has no class Mien (did you mean Mine?)"),
+        ("mime:Mine", "model.kind: there is no module mime; put it into the project's folder, or install it"),
+        ("deep.mine:Mine", "model.kind: there is no module deep.mine"),
+        ("broken:Mine", "broken.py cannot be read as Python"),
+    ],
+)
+def test_the_class_of_a_model_must_be_there_and_none_of_its_code_is_run(tmp_path, kind, problem):
+    (tmp_path / "mine.py").write_text("raise ValueError\nfrom a import Other\nThird = Other\nclass Mine: ...\n")
+    (tmp_path / "broken.py").write_text("class Mine(:\n")
+    (tmp_path / "deep").mkdir()
+    answer = problem_of_model(kind, tmp_path)
+    assert (answer is None) if problem is None else problem in answer
+    assert problem_of_model("mime:Mine", tmp_path, elsewhere=True) is None
+
+
+def test_a_dry_run_says_so_of_the_preset_that_was_asked_for(tmp_path):
+    folder = copy_to(tmp_path)
+    for name, changes in {
+        "pictures": {"data": {"name": "image_folder", "path": "mine", "size": 8}},
+        "tiny": {},
+    }.items():
+        preset = TINY | {"tasks": {"made_mnist": MADE | changes}}
+        (folder / "config" / "presets" / f"{name}.yaml").write_text(yaml.safe_dump(preset))
+    run = snakemake(folder, "-n", "pictures")
+    assert run.returncode == 1
+    assert "config/presets/pictures.yaml: tasks.made_mnist.data.path: there is no folder data/mine" in run.stdout
+    assert snakemake(folder, "-n", "tiny").returncode == 0
+
+
+def test_every_data_set_stands_in_the_configurations_page():
+    page = (ROOT / "config" / "README.md").read_text()
+    assert [name for name in DATASETS if f"| `{name}` |" not in page] == []
