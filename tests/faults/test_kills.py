@@ -3,8 +3,7 @@
 import signal
 
 import pytest
-import yaml
-from tiny import TINY, copy_to, snakemake
+from tiny import MADE, TINY, add_presets, copy_to, snakemake
 
 from .kills import differ, differences, moments, run_and_kill
 
@@ -41,9 +40,7 @@ def die_once(place):
         file.touch()
         os.killpg(os.getpgrp(), signal.SIGKILL)
 """
-PRESET = TINY | {
-    "tasks": {"made_mnist": TINY["tasks"]["made_mnist"] | {"model": {"kind": "mortal:Mortal", "hidden": [16, 16]}}}
-}
+PRESET = TINY | {"tasks": {"made_mnist": MADE | {"model": {"kind": "mortal:Mortal", "hidden": [16, 16]}}}}
 CHECKPOINT = "results/tiny/checkpoints/trained/made_mnist.flax"
 RECORD = "results/tiny/records/made_mnist/sequential.npz"
 
@@ -63,7 +60,7 @@ def trained(tmp_path_factory):
     """The tiny preset, killed in training, and run again until there are weights."""
     folder = copy_to(tmp_path_factory.mktemp("mortal"))
     (folder / "mortal.py").write_text(MORTAL)
-    (folder / "config" / "presets" / "tiny.yaml").write_text(yaml.safe_dump(PRESET, sort_keys=False))
+    add_presets(folder, tiny=PRESET)
     dies_and_goes_on(folder, CHECKPOINT)
     return folder
 
