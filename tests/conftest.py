@@ -18,9 +18,14 @@ pytest_plugins = ["pytester"]
 PLAIN = "not stress"
 #: Rooms whose tests hold one solver's bits against another's. They come last, so that the compiler changes once.
 COMPARED = {"core", "recurrence"}
-#: Files that take longest, which come first, so that no process of pytest is left with one when the others are done.
-#: Both read `finished`: the first process makes it, and the second is at work on the next file meanwhile.
-FIRST = ("workflow/test_finished.py", "project/test_docs.py")
+#: Files that take longest come first, so that no process of pytest is left with one when the others are done. The first
+#: runs the tiny preset; of the short tests, no other file needs it, and so none waits for it.
+FIRST = (
+    "workflow/test_finished.py",
+    "project/test_docs.py",
+    "workflow/test_environments.py",
+    "workflow/test_weights.py",
+)
 
 # Most of the time goes into compiling: programs are kept between runs, and shared with the processes that tests start.
 for name, value in {
@@ -48,12 +53,12 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     """Files that take long come first, those of compared bits last."""
-    places = {name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: (compared(item.path), places.get("/".join(item.path.parts[-2:]), len(FIRST))))
+    places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: (compared(item.path), places.get(item.path, len(FIRST))))
 
 
 def compared(path: Path) -> bool:
-    return bool(COMPARED & set(path.parts))
+    return path.relative_to(ROOT / "tests").parts[0] in COMPARED
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -62,29 +62,19 @@ def test_a_terminal_has_one_line_which_is_gone_at_the_end(monkeypatch):
     assert last.strip() == ""
 
 
-@pytest.mark.parametrize(
-    "kept",
-    [
+def test_failures_warnings_and_what_else_snakemake_says_stay_and_what_it_repeats_is_said_once():
+    for kept in (
         record(LogEvent.JOB_ERROR, rule_name="solve", jobid=3, log=[]),
         record(LogEvent.GROUP_ERROR),
         record(LogEvent.ERROR, "At least one job did not complete successfully.", logging.ERROR),
         record(msg="Exiting because a job execution failed. Look above for error messages", level=logging.ERROR),
         record(msg="Building DAG of jobs failed", level=logging.WARNING),
-        record(msg="Job 3 has been submitted with SLURM jobid 7"),
-    ],
-    ids=lambda kept: kept.getMessage() or kept.event.value,
-)
-def test_failures_warnings_and_what_else_snakemake_says_stay(kept):
-    stream = Terminal()
-    assert progress.Progress(stream).filter(kept)
-    assert stream.getvalue() == "\r\x1b[K\r"
-
-
-def test_what_snakemake_repeats_while_it_waits_is_said_once():
-    shown = progress.Progress(io.StringIO())
-    waiting = record(msg="Will exit after finishing currently running jobs (scheduler).")
-    assert [shown.filter(waiting) for _ in range(3)] == [True, False, False]
-    assert shown.filter(record(msg="Shutting down, this might take some time."))
+    ):
+        shown = progress.Progress(stream := Terminal())
+        assert [shown.filter(kept) for _ in range(2)] == [True, True]
+        assert stream.getvalue() == 2 * "\r\x1b[K\r"
+    for said in ("Job 3 has been submitted with SLURM jobid 7", "Will exit after finishing currently running jobs."):
+        assert [shown.filter(record(msg=said)) for _ in range(2)] == [True, False]
 
 
 def test_a_failed_job_is_remembered_by_what_it_said_last(tmp_path):
