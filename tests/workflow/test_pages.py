@@ -67,6 +67,7 @@ def test_the_first_page_shows_verdict_table_and_figure_before_the_rest(summary, 
     assert "other" not in page
 
 
+@pytest.mark.stress
 def test_a_notebook_that_is_run_by_hand_reads_and_writes_where_the_workflow_does(tmp_path, monkeypatch):
     (tmp_path / "Snakefile").touch()
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
