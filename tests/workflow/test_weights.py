@@ -47,6 +47,7 @@ OTHER = {
 }
 PRESETS = {
     "half": TINY | {"tasks": RELEASED | BOXED},
+    "boxed": TINY | {"tasks": BOXED},
     "damaged": TINY | {"tasks": RELEASED},
     "other": TINY | {"tasks": {"densenet": OTHER}},
 }
@@ -147,11 +148,14 @@ def test_the_authors_results_are_among_those_of_a_preset_unless_weights_are_trai
     plan = of_preset("half", planned(project, *settings, "half"))
     assert plan["authors_record"] == {f"authors/records/made_mnist/{s}.npz" for s in ("sequential", "jacobi")}
     assert plan.keys() >= THEIRS
-    asked = ("half", "results/half/records/lacking/sequential.npz")
-    plan = planned(project, "--forceall", "--config", "checkpoints={mode: trained}", "--", *asked)
+    plan = planned(project, "--forceall", "--config", "checkpoints={mode: trained}", "--", "half")
     assert not {*THEIRS, "find_released", "import_released"} & plan.keys()
     assert len(plan["train"]) == 2 * len(PRESETS["half"]["tasks"])
-    run = snakemake(project, "--forcerun", "find_released", "--config", "checkpoints={mode: released}", "--", asked[1])
+
+
+def test_what_the_box_lacks_is_an_error_where_it_must_not_be_trained(project):
+    asked = "results/boxed/checkpoints/lacking.flax"
+    run = snakemake(project, "--config", "checkpoints={mode: released}", "--", asked)
     assert run.returncode != 0
     assert "the box has no no-such-model; set the mode to auto" in run.stdout
 
