@@ -1,4 +1,4 @@
-"""What several test files share."""
+"""What several test files share: the compiler, the order of files, and the run of the tiny preset."""
 
 import fcntl
 import gc
@@ -12,10 +12,20 @@ import skips
 from places import ROOT
 from tiny import copy_to, snakemake
 
+pytest_plugins = ["pytester"]
+
 #: What pytest runs if it is not told (pyproject.toml); all else is compiled as users have it.
 PLAIN = "not stress"
-#: Rooms whose tests hold one solver's bits against another's.
+#: Rooms whose tests hold one solver's bits against another's. They come last, so that the compiler changes once.
 COMPARED = {"core", "recurrence"}
+#: Files that take longest come first, so that no process of pytest is left with one when the others are done. The first
+#: runs the tiny preset; of the short tests, no other file needs it, and so none waits for it.
+FIRST = (
+    "workflow/test_finished.py",
+    "project/test_docs.py",
+    "workflow/test_environments.py",
+    "workflow/test_weights.py",
+)
 
 # Most of the time goes into compiling: programs are kept between runs, and shared with the processes that tests start.
 for name, value in {
@@ -37,44 +47,100 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.getoption("--strict-skips"):
         config.pluginmanager.register(skips.Strict())
+    config.option.loadscopereorder = False  # files in the order below, not by their number of tests
+    optimise(not in_a_hurry(config))  # fixtures of the session come before those of a file
+
+
+def pytest_collection_modifyitems(items):
+    """Files that take long come first, those of compared bits last."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: (compared(item.path), places.get(item.path, len(FIRST))))
+
+
+def compared(path: Path) -> bool:
+    return path.relative_to(ROOT / "tests").parts[0] in COMPARED
 
 
 @pytest.fixture(scope="module", autouse=True)
 def compiler(request):
-    """What is compiled to run for a moment need not be optimised, unless bits of different programs are compared."""
-    short = request.config.option.markexpr == PLAIN and not COMPARED & set(request.path.parts)
-    jax.config.update("jax_disable_most_optimizations", short)
-    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(short))  # for processes that tests start
+    """What is compiled to run for a moment need not be optimised, unless bits of different programs are compared.
+
+    Compiled programs are shared by all files that want the same compiler, as long as there are not too many.
+    """
+    changed = optimise(compared(request.path) or not in_a_hurry(request.config))
+    if changed or crowded():
+        jax.clear_caches()
+        gc.collect()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def forgotten():
-    """Compiled programs go with their test file: the system lets one process map so many of them, and no more."""
-    yield
-    jax.clear_caches()
-    gc.collect()
+def in_a_hurry(config) -> bool:
+    return config.option.markexpr == PLAIN
+
+
+def optimise(wanted: bool) -> bool:
+    """Have programs of this process, and of those that tests start, optimised or not; return whether that is new."""
+    before, now = os.environ.get("JAX_DISABLE_MOST_OPTIMIZATIONS"), str(int(not wanted))
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = now
+    jax.config.update("jax_disable_most_optimizations", not wanted)
+    return now != before
+
+
+def crowded() -> bool:
+    """Whether this process maps more than a third of what a system lets it: each program is a few maps.
+
+    Where the system does not tell, every file begins anew.
+    """
+    try:
+        most = int(Path("/proc/sys/vm/max_map_count").read_text())
+        with open("/proc/self/maps", "rb") as maps:
+            return sum(1 for _ in maps) > most // 3
+    except OSError:
+        return True
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, worker_id) -> Path:
-    """A copy of the project in which the tiny preset has run; all processes of pytest share it."""
+    """A copy of the project in which the tiny preset has run; all processes of pytest share it, and change nothing."""
     if worker_id == "master":
-        return run_tiny(copy_to(tmp_path_factory.mktemp("finished")))
+        return run_tiny(copy_to(tmp_path_factory.mktemp("finished")), tmp_path_factory.mktemp("foreign"))
     shared = tmp_path_factory.getbasetemp().parent
     folder, done = shared / "finished", shared / "finished.done"
     with open(shared / "finished.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             folder.mkdir()  # fails again in each process where the run has failed in one
-            run_tiny(copy_to(folder))
+            run_tiny(copy_to(folder), tmp_path_factory.mktemp("foreign"))
             done.touch()
     return folder
 
 
-def run_tiny(folder: Path) -> Path:
-    run = snakemake(folder, "tiny")
+def run_tiny(folder: Path, foreign: Path) -> Path:
+    """Run the tiny preset, deaf to what a user has set up for other work."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in set_up(foreign).items():
+            patch.setenv(name, value)
+        run = snakemake(folder, "tiny")
     assert run.returncode == 0, run.stdout
     assert run.stdout.count("\n") <= 100
     assert run.stdout.count("made_mnist by ") == 3
     assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", run.stdout)
     return folder
+
+
+def set_up(folder: Path) -> dict[str, str]:
+    """Variables of a user whose kernels, start-up files and backends would end any notebook that minds them."""
+    kernel = folder / "jupyter" / "kernels" / "python3" / "kernel.json"
+    startup = folder / "ipython" / "profile_default" / "startup" / "00.py"
+    for path, text in (
+        (kernel, '{"argv": ["/bin/false"], "display_name": "other", "language": "python"}'),
+        (startup, "import os\nos._exit(1)"),
+        (folder / "startup.py", "import os\nos._exit(1)"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return {
+        "JUPYTER_PATH": str(folder / "jupyter"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONSTARTUP": str(folder / "startup.py"),
+        "MPLBACKEND": "module://no_such_backend",
+    }

@@ -98,10 +98,11 @@ def killed(folder: Path, target: str, moment: Moment) -> bool:
 
 def differences(expected: Path, found: Path, preset: str) -> list[str]:
     """What differs between a preset's results in two folders, and should not."""
+    patterns = ("data/*.npz", "records/*/*.npz", "checkpoints/*.*", "checkpoints/*/*.*")
     files = {
         str(file.relative_to(folder))
         for folder in (expected, found)
-        for pattern in ("data/*.npz", "records/*/*.npz", "checkpoints/*.*", "checkpoints/*/*.*")
+        for pattern in patterns
         for file in (folder / "results" / preset).glob(pattern)
         if not any(part.startswith(".") for part in file.relative_to(folder).parts)
     }
@@ -121,8 +122,7 @@ def differ(file: str, expected: Path, found: Path) -> list[str]:
         one, other = (json.loads(path.read_text()) for path in paths)
         names = ["metrics", "curves"]
     else:
-        one, other = ({"bytes": path.read_bytes()} for path in paths)
-        names = ["bytes"]
+        return [f"{file}: bytes"] if paths[0].read_bytes() != paths[1].read_bytes() else []
     return [f"{file}: {name}" for name in sorted(names) if _bits(one.get(name)) != _bits(other.get(name))]
 
 

@@ -1,4 +1,4 @@
-"""A Slurm cluster of one node on this machine, as its user: `python tests/slurm.py` keeps one until it is interrupted.
+"""A Slurm cluster of one node on this machine, as its user: `python tests/helpers/slurm.py` keeps one until Ctrl-C.
 
 It needs Debian's packages slurm-wlm and munge, and touches nothing of a Slurm that the machine may belong to.
 """
@@ -15,10 +15,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from getpass import getuser
 from pathlib import Path
 
+#: Daemons lie where only the administrator's path leads.
+PATH = os.pathsep.join([os.environ["PATH"], "/usr/local/sbin", "/usr/sbin"])
 PROGRAMS = ("munged", "slurmctld", "slurmd")
-GPUS = 2
 
-# The node claims more than the machine may have, so that the workflow's jobs fit any.
+# The node claims more than the machine may have, so that the workflow's jobs fit any. Its GPUs are stand-ins.
 CONFIGURATION = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -41,52 +42,46 @@ MinJobAge=86400
 ReturnToService=2
 SchedulerParameters=sched_interval=1
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000 Gres=gpu:{gpus}
+NodeName={host} NodeAddr=127.0.0.1 CPUs=8 RealMemory=64000 Gres=gpu:2
 PartitionName=test Nodes={host} Default=YES MaxTime=INFINITE
 """
 
 
 def missing() -> list[str]:
-    return [name for name in PROGRAMS if _program(name) is None]
+    return [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
 
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[dict[str, str]]:
     """Start one whose files lie in `folder`; the environment that its commands need, until it is stopped again."""
-    host = socket.gethostname().partition(".")[0]
-    for name in ("state", "spool"):
+    for name in ("state", "spool", "bin"):
         (folder / name).mkdir()
-    devices = [folder / f"gpu{number}" for number in range(GPUS)]
-    for device in devices:  # stand-ins: Slurm deals them out, and nothing opens them
-        device.symlink_to(os.devnull)
-    (folder / "gres.conf").write_text("".join(f"Name=gpu File={device}\n" for device in devices))
-    text = CONFIGURATION.format(host=host, ports=_free_ports(2), user=getuser(), folder=folder, gpus=GPUS)
+    for number in range(2):  # Slurm deals them out, and nothing opens them
+        (folder / f"gpu{number}").symlink_to(os.devnull)
+    (folder / "gres.conf").write_text(f"Name=gpu File={folder}/gpu[0-1]\n")
+    host = socket.gethostname().partition(".")[0]
+    text = CONFIGURATION.format(host=host, ports=_free_ports(2), user=getuser(), folder=folder)
     (folder / "slurm.conf").write_text(text)
-    key = folder / "munge.key"
-    key.write_bytes(os.urandom(128))
-    key.chmod(0o600)
-    environment = {
-        "SLURM_CONF": str(folder / "slurm.conf"),
-        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-    }
-    _find_configuration(folder, "srun")
-    files = {"socket": "munge.socket", "key-file": key.name, "pid-file": "munge.pid", "seed-file": "munge.seed"}
+    (folder / "munge.key").touch(0o600)
+    (folder / "munge.key").write_bytes(os.urandom(128))
+    # Snakemake's plugin takes SLURM_CONF from a job's steps: a command that knows it goes before Slurm's.
+    script = folder / "bin" / "srun"
+    script.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"\n')
+    script.chmod(0o755)
+    paths = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = os.environ | paths
+    files = {"socket": "munge.socket", "key-file": "munge.key", "pid-file": "munge.pid", "seed-file": "munge.seed"}
     options = [f"--{name}={folder / file}" for name, file in files.items()]
     with ExitStack() as stack:
-        for program, *arguments in (
-            ["munged", "--foreground", "--force", f"--log-file={folder}/munge.log", *options],
-            ["slurmctld", "-D", "-i"],
-            ["slurmd", "-D"],
-        ):
-            stack.enter_context(_running(folder, environment, program, *arguments))
-            if program == "munged":
-                _wait_for((folder / "munge.socket").exists, f"munged has no socket; see {folder}/munged.out")
-        _wait_for(
-            lambda: _ask(environment, "sinfo", "--noheader", "--format=%T") == "idle",
-            f"the node does not come up; see {folder}/slurmd.out",
-        )
+        munge = ["munged", "--foreground", "--force", f"--log-file={folder}/munge.log", *options]
+        stack.enter_context(_running(folder, environment, *munge))
+        _wait_for((folder / "munge.socket").exists, f"munged has no socket; see {folder}/munged.out")
+        stack.enter_context(_running(folder, environment, "slurmctld", "-D", "-i"))
+        stack.enter_context(_running(folder, environment, "slurmd", "-D"))
+        idle = ("sinfo", "--noheader", "--format=%T")
+        _wait_for(lambda: _ask(environment, *idle) == "idle", f"the node does not come up; see {folder}/slurmd.out")
         try:
-            yield environment
+            yield paths
         finally:  # a stopped daemon leaves its jobs running
             _ask(environment, "scancel", f"--user={getuser()}")
             _wait_for(lambda: not _ask(environment, "squeue", "--noheader"), "jobs do not end")
@@ -94,10 +89,9 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def _running(folder: Path, environment: dict[str, str], program: str, *arguments: str) -> Iterator[None]:
+    command = [shutil.which(program, path=PATH), *arguments]
     with open(folder / f"{program}.out", "w") as log:
-        process = subprocess.Popen(
-            [_program(program), *arguments], env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         yield
     finally:
@@ -109,21 +103,8 @@ def _running(folder: Path, environment: dict[str, str], program: str, *arguments
             process.wait()
 
 
-def _find_configuration(folder: Path, command: str) -> None:
-    """Snakemake's plugin takes SLURM_CONF from a job's steps: a command that knows where it is goes before Slurm's."""
-    script = folder / "bin" / command
-    script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which(command)} "$@"\n')
-    script.chmod(0o755)
-
-
-def _program(name: str) -> str | None:
-    """Daemons lie where only the administrator's path leads."""
-    return shutil.which(name, path=os.pathsep.join([os.environ["PATH"], "/usr/local/sbin", "/usr/sbin"]))
-
-
 def _ask(environment: dict[str, str], *command: str) -> str:
-    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(command, env=environment, capture_output=True, text=True).stdout.strip()
 
 
 def _wait_for(condition, complaint: str) -> None:
@@ -136,9 +117,7 @@ def _wait_for(condition, complaint: str) -> None:
 
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [one.getsockname()[1] for one in sockets]
 
 

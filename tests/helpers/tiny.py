@@ -1,14 +1,15 @@
-"""The smallest run of the workflow: one model, three solvers, a notebook, a report."""
+"""The smallest run of the workflow: one model, three solvers, a notebook, a report; and how tests run Snakemake."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import forks
 import yaml
 from places import ROOT
 
@@ -29,6 +30,7 @@ TINY = {
         }
     },
 }
+MADE = TINY["tasks"]["made_mnist"]
 
 
 def start(folder: Path, *arguments: str, **options) -> subprocess.Popen:
@@ -38,10 +40,9 @@ def start(folder: Path, *arguments: str, **options) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, **options)
 
 
-def snakemake(folder: Path, *arguments: str, timeout: float = 900, **options) -> subprocess.CompletedProcess:
+def snakemake(folder: Path, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess:
     """Snakemake to its end, with all that it printed as `stdout`; whatever ends the wait ends its jobs, too."""
-    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
-    run = start(folder, *arguments, **options)
+    run = start(folder, *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         printed, _ = run.communicate(timeout=timeout)
     finally:
@@ -50,18 +51,36 @@ def snakemake(folder: Path, *arguments: str, timeout: float = 900, **options) ->
     return subprocess.CompletedProcess(run.args, run.returncode, printed)
 
 
-def plan(folder: Path, *arguments: str) -> dict[str, int]:
-    """The number of jobs of each rule in a dry run."""
-    run = snakemake(folder, "-n", *arguments)
+def planned(folder: Path, *arguments: str) -> dict[str, set[str]]:
+    """What a run would make now: the files of each rule, below `results`."""
+    run = forks.snakemake(folder, "--summary", *arguments)
     assert run.returncode == 0, run.stdout
-    table = run.stdout.partition("Job stats:")[2].partition("\n\n")[0]
-    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+    rows = [line.split("\t") for line in run.stdout.splitlines() if line.count("\t") == 5]
+    made = {}
+    for file, _, rule, *_, state in rows:
+        if state == "update pending":
+            made.setdefault(rule, set()).add(file.removeprefix("results/"))
+    return made
 
 
-def copy_to(folder: Path) -> Path:
-    """A copy of the project in `folder`, with the tiny preset among its presets."""
+def of_preset(preset: str, made: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """What of a plan belongs to a preset: the files of each rule, below its folder."""
+    own = {
+        rule: {file.removeprefix(f"{preset}/") for file in files if file.startswith(f"{preset}/")}
+        for rule, files in made.items()
+    }
+    return {rule: files for rule, files in own.items() if files}
+
+
+def copy_to(folder: Path, **presets: Mapping) -> Path:
+    """A copy of the project in `folder`, with the tiny preset, and those that are given, among its presets."""
     for name in PARTS:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)
-    (folder / "config" / "presets" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
+    add_presets(folder, tiny=TINY, **presets)
     return folder
+
+
+def add_presets(folder: Path, **presets: Mapping) -> None:
+    for name, preset in presets.items():
+        (folder / "config" / "presets" / f"{name}.yaml").write_text(yaml.safe_dump(preset, sort_keys=False))

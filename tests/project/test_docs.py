@@ -1,4 +1,4 @@
-"""The documentation: its examples run and print what they show, and its pages are built without the network."""
+"""What README and documentation show, works: commands, examples, tables, links, and pages built without the network."""
 
 import contextlib
 import io
@@ -6,17 +6,34 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+import yaml
 from places import ROOT
 
+import ffc
+from ffc.cli import main as cli
+from ffc.paper import summary, verdict
+
 DOCS = ROOT / "docs"
-PAGES = ("diffusion", "drafts", "flows", "gradients", "modes", "own_task", "pytorch", "recurrences", "sampling", "tokens")
-EXAMPLES = [*sorted((DOCS / "examples").glob("*.md")), *(DOCS / f"{name}.md" for name in PAGES)]
+README, REPRODUCE, SAMPLING = (
+    path.read_text() for path in (ROOT / "README.md", DOCS / "reproduce.md", DOCS / "sampling.md")
+)
+PAGES = ("diffusion", "drafts", "gradients", "own_task", "pytorch", "sampling")
+#: Pages of large programs.
+LONG = ("flows", "modes", "recurrences", "tokens")
+EXAMPLES = [pytest.param(page, id=page.stem) for page in sorted((DOCS / "examples").glob("*.md"))]
+EXAMPLES += [pytest.param(DOCS / f"{name}.md", id=name) for name in PAGES]
+EXAMPLES += [pytest.param(DOCS / f"{name}.md", id=name, marks=pytest.mark.stress) for name in LONG]
+COMMANDS = re.findall(r"\bffc ((?:inspect|compare|sample|bench|keep) [^`\n]+)", README + REPRODUCE + SAMPLING)
 
 
-@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.stem)
+def fenced(heading: str, language: str) -> str:
+    """The first fenced block of `language` under `## heading` of the README."""
+    return re.search(rf"^## {heading}$.*?^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL).group(1)
+
+
+@pytest.mark.parametrize("page", EXAMPLES)
 def test_an_example_runs_and_prints_what_it_shows(page):
     """The blocks of a page are one program; a block of text is what the code before it printed."""
     program, printed = {"__name__": page.stem}, ""
@@ -29,23 +46,50 @@ def test_an_example_runs_and_prints_what_it_shows(page):
         printed = output.getvalue()
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("pages")
-    build = [sys.executable, "-m", "mkdocs", "--quiet", "build", "--strict", "--site-dir", folder]
+def test_the_system_of_thirty_lines_is_solved(capsys):
+    exec(compile(fenced("Your own system", "python"), "README.md", "exec"), {"__name__": "readme"})
+    assert capsys.readouterr().out.count("4 of 4 samples certified") == 2
+
+
+def test_quick_start_is_two_commands_that_set_up_by_themselves_and_github_runs_them():
+    run, tests = fenced("Quick start", "bash").splitlines()
+    assert run == "python3 bootstrap.py && .venv/bin/snakemake quick"
+    assert tests == "python3 bootstrap.py && .venv/bin/pytest"
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    assert all(f"run: {command}\n" in workflow for command in (run, tests))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_line_is_understood(command):
+    assert cli._parser().parse_args(command.split()).run is not None
+
+
+def test_the_results_are_those_of_the_kept_records():
+    for page, of in ((README, verdict.essentials_table), (REPRODUCE, summary.markdown_table)):
+        kept, table = re.search(r"<!-- reference: (\S+) -->\n(.*?)\n\n", page, re.DOTALL).groups()
+        assert table == of(summary.table(summary.load(ROOT / kept / "records")))
+
+
+def test_the_readme_is_read_in_two_minutes_and_every_link_leads_to_a_file():
+    assert len(README.splitlines()) <= 150
+    for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md"):
+        links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
+        assert [link for link in links if not (ROOT / link).exists()] == [], page
+
+
+def test_the_version_is_one():
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == ffc.__version__
+    assert re.search(r"^## \[([^\]]+)\]", changes, re.MULTILINE).group(1) == ffc.__version__
+
+
+def test_the_pages_load_nothing_from_the_net_and_have_all_that_the_library_exports(tmp_path):
+    build = [sys.executable, "-m", "mkdocs", "--quiet", "build", "--strict", "--site-dir", tmp_path]
     run = subprocess.run(build, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    return sorted(folder.rglob("*.html"))
-
-
-def test_the_pages_load_nothing_from_the_net(pages):
+    pages = {page.name: page.read_text() for page in tmp_path.rglob("*.html")}
     assert len(pages) > len(EXAMPLES)
-    for page in pages:
-        assert not re.search(r"<(script|link|img)\b[^>]*(src|href)=\"?https?:", page.read_text())
-
-
-def test_the_reference_has_all_that_the_library_exports(pages):
-    import ffc
-
-    reference = next(page for page in pages if page.name == "api.html").read_text()
-    assert [name for name in ffc.__all__ if not re.search(rf'id="ffc\.[\w.]*\b{name}"', reference)] == []
+    assert [
+        name for name, page in pages.items() if re.search(r'<(script|link|img)\b[^>]*(src|href)="?https?:', page)
+    ] == []
+    assert [name for name in ffc.__all__ if not re.search(rf'id="ffc\.[\w.]*\b{name}"', pages["api.html"])] == []

@@ -25,15 +25,13 @@ def wheel(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory) -> Path:
-    """The programs of an environment that holds the wheel and what the command line and PyTorch's files ask for."""
-    return conda.create([f"{wheel}[cli,torch]"], tmp_path_factory.mktemp("environment") / "wheel").parent
-
-
-@pytest.fixture(scope="module")
 def bare(wheel, tmp_path_factory) -> Path:
     """The programs of an environment of the library alone."""
     return conda.create([str(wheel)], tmp_path_factory.mktemp("environment") / "bare").parent
+
+
+def run(folder: Path, *command) -> subprocess.CompletedProcess:
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 def test_the_wheel_holds_the_library_and_the_box_alone(wheel):
@@ -45,15 +43,11 @@ def test_the_wheel_holds_the_library_and_the_box_alone(wheel):
     assert {name for name in names if not name.startswith(f"fast_feedforward-{__version__}.dist-info/")} == library
 
 
-def test_what_is_installed_knows_its_version(installed, tmp_path):
-    answer = subprocess.run([installed / "ffc", "--version"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert answer.stdout == f"ffc {__version__}\n"
-
-
-def test_what_is_installed_compares_solvers_anywhere(installed, tmp_path):
+def test_with_its_extras_it_knows_its_version_and_compares_solvers_anywhere(wheel, tmp_path):
     """On the authors' format, so that PyTorch is there to read it."""
-    command = [installed / "ffc", "compare", ROOT / "tests" / "golden" / "made_gray28.pth", "--batch", "1"]
-    answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    ffc = conda.create([f"{wheel}[cli,torch]"], tmp_path / "wheel").with_name("ffc")
+    assert run(tmp_path, ffc, "--version").stdout == f"ffc {__version__}\n"
+    answer = run(tmp_path, ffc, "compare", GOLDEN / "made_gray28.pth", "--batch", "1")
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.count("784/784") == 5
 
@@ -61,9 +55,9 @@ def test_what_is_installed_compares_solvers_anywhere(installed, tmp_path):
 def test_the_library_alone_is_small_and_solves(bare, tmp_path):
     readme = (ROOT / "README.md").read_text()
     program = next(code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "class Recurrence" in code)
-    run = subprocess.run([bare / "python", "-c", program], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.count("certified") == 2
+    answer = run(tmp_path, bare / "python", "-c", program)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.count("certified") == 2
     names = {path.name for path in (bare.parent / "lib").glob("python3*/site-packages/*.dist-info")}
     assert len({name.split("-")[0] for name in names} - {"pip", "setuptools"}) <= 15
 
@@ -80,6 +74,6 @@ def test_the_library_alone_is_small_and_solves(bare, tmp_path):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_missing_is_one_line_that_names_its_extra(bare, tmp_path, program, extra):
-    run = subprocess.run([bare / program[0], *program[1:]], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode != 0
-    assert run.stderr.rstrip().splitlines()[-1].endswith(f"pip install 'fast-feedforward[{extra}]'")
+    answer = run(tmp_path, bare / program[0], *program[1:])
+    assert answer.returncode != 0
+    assert answer.stderr.rstrip().splitlines()[-1].endswith(f"pip install 'fast-feedforward[{extra}]'")

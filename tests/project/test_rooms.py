@@ -1,4 +1,4 @@
-"""The rooms of `ffc`: which may import which, what the library alone needs, and what names an extra."""
+"""The rooms of `ffc`: which may import which, what the library alone needs; and that no test is skipped unseen."""
 
 import ast
 import re
@@ -9,24 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import skips
 from places import ROOT
 
 from ffc.core.errors import FFCError, need
 
 #: Each room, and the rooms that it may import beside itself.
 LIBRARY = ("core", "recurrence", "models")
+FILES = (*LIBRARY, "store", "data", "training")
 ROOMS = {
     "core": (),
     "recurrence": ("core",),
     "models": ("core", "recurrence"),
-    "store": (*LIBRARY, "data", "training"),
-    "data": (*LIBRARY, "store", "training"),
-    "training": (*LIBRARY, "store", "data"),
-    "box": (*LIBRARY, "store", "data", "training"),
-    "paper": (*LIBRARY, "store", "data", "training"),
-    "cli": (*LIBRARY, "store", "data", "training", "box", "paper"),
+    **dict.fromkeys(("store", "data", "training", "box", "paper"), FILES),
+    "cli": (*FILES, "box", "paper"),
 }
-FILES = sorted((ROOT / "ffc").rglob("*.py"))
+MODULES = sorted((ROOT / "ffc").rglob("*.py"))
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -42,21 +40,17 @@ def imports(path: Path) -> Iterator[str]:
 
 def test_the_root_holds_the_public_names_alone():
     assert [path.name for path in (ROOT / "ffc").glob("*.py")] == ["__init__.py"]
-    assert {path.parent.name for path in FILES if path.parent.parent == ROOT / "ffc"} == set(ROOMS)
+    assert {path.parent.name for path in MODULES if path.parent.parent == ROOT / "ffc"} == set(ROOMS)
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_what_lies_below_it(room):
+def test_a_room_imports_only_what_lies_below_it_and_the_library_jax_and_numpy_alone(room):
     for path in (ROOT / "ffc" / room).rglob("*.py"):
-        found = {name.split(".")[1] for name in imports(path) if name.startswith("ffc.")}
-        assert found & ROOMS.keys() <= {room, *ROOMS[room]}, path
-
-
-@pytest.mark.parametrize("room", LIBRARY)
-def test_the_library_needs_jax_and_numpy_alone(room):
-    allowed = {"jax", "numpy", "ffc", *sys.stdlib_module_names}
-    for path in (ROOT / "ffc" / room).rglob("*.py"):
-        assert {name.split(".")[0] for name in imports(path)} <= allowed, path
+        names = set(imports(path))
+        rooms = {name.split(".")[1] for name in names if name.startswith("ffc.")}
+        assert rooms & ROOMS.keys() <= {room, *ROOMS[room]}, path
+        if room in LIBRARY:
+            assert {name.split(".")[0] for name in names} <= {"jax", "numpy", "ffc", *sys.stdlib_module_names}, path
 
 
 def test_importing_ffc_brings_nothing_that_importing_jax_does_not():
@@ -66,14 +60,20 @@ def test_importing_ffc_brings_nothing_that_importing_jax_does_not():
     assert run.stdout.split() == ["ffc"]
 
 
-def test_a_missing_package_is_one_line_that_names_the_extra():
+def test_a_missing_package_is_one_line_that_names_an_extra_that_exists():
     need("jax", "numpy", extra="cli")
     with pytest.raises(FFCError, match=r"^no_such_thing: not installed; run: pip install 'fast-feedforward\[cli\]'$"):
         need("jax", "no_such_thing", extra="cli")
-
-
-def test_every_extra_that_is_named_exists():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    named = {extra for path in FILES for extra in re.findall(r"extra=\"(\w+)\"", path.read_text())}
-    assert named <= extras.keys()
+    named = {extra for path in MODULES for extra in re.findall(r"extra=\"(\w+)\"", path.read_text())}
     assert named
+    assert named <= extras.keys()
+
+
+@pytest.mark.parametrize(("body", "code"), [("pytest.skip('no such program')", 1), ("pass", 0)])
+def test_a_skipped_test_fails_a_strict_run_and_is_named(pytester, body, code):
+    pytester.makepyfile(test_mine=f"import pytest\n\ndef test_late():\n    {body}\n")
+    ended = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", plugins=[skips.Strict()])
+    assert ended.ret == code
+    line = "skipped, and not named in tests/helpers/skips.py: test_mine.py::test_late: Skipped: no such program"
+    assert (line in ended.outlines) == bool(code)

@@ -29,32 +29,21 @@ def deployed(tmp_path_factory) -> Path:
         patch.setenv("PATH", str(programs), prepend=os.pathsep)
         run = snakemake(project, "tiny", "--sdm", "conda")
     assert run.returncode == 0, run.stdout
+    assert (project / "results" / "tiny" / "report.html").exists()
     return project
 
 
-@pytest.fixture(params=ENVIRONMENTS)
-def environment(request, deployed) -> tuple[str, Path]:
-    """The name of an environment, and the folder where Snakemake had it made."""
-    files = (deployed / ".snakemake" / "conda").glob("*.yaml")
-    return request.param, next(
-        file.with_suffix("") for file in files if file.read_text() == ENVIRONMENTS[request.param]
-    )
-
-
-def test_each_rule_runs_in_its_environment(deployed):
-    assert (deployed / "results" / "tiny" / "report.html").exists()
-
-
-def test_an_environment_is_complete(environment):
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_an_environment_runs_its_rules_and_holds_all_that_they_import(deployed, name):
     """Away from Snakemake's own packages, which a script sees behind those of its environment."""
-    name, folder = environment
+    files = (deployed / ".snakemake" / "conda").glob("*.yaml")
+    folder = next(file.with_suffix("") for file in files if file.read_text() == ENVIRONMENTS[name])
     modules = sorted(reached(users(name), lazy=name == "ffc"))
     assert modules
     code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
-    settings = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
-    run = subprocess.run(
-        [folder / "bin" / "python", "-c", code, *modules], env=settings, capture_output=True, text=True
-    )
+    settings = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    command = [folder / "bin" / "python", "-c", code, *modules]
+    run = subprocess.run(command, env=settings, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
 
 
@@ -73,29 +62,23 @@ def reached(files: list[Path], lazy: bool) -> set[str]:
 
     What notebooks import lazily shows when they run.
     """
-    found, waiting = set(), [name for file in files for name in imported(file) if name != "_entry"]
+    modules, waiting = set(), [name for file in files for name in imported(file) if name != "_entry"]
     while waiting:
         name = waiting.pop()
-        source = source_of(name)
-        if name in found or (name.startswith("ffc.") and source is None):  # a function, say
+        path = ROOT.joinpath(*name.split("."))
+        source = next(filter(Path.exists, (path.with_suffix(".py"), path / "__init__.py")), None)
+        if name in modules or (name.startswith("ffc.") and source is None):  # a function, say
             continue
-        found.add(name)
-        if lazy and source:
-            waiting += imported(source)
-    return found
-
-
-def source_of(module: str) -> Path | None:
-    path = ROOT.joinpath(*module.split("."))
-    return next(filter(Path.exists, (path.with_suffix(".py"), path / "__init__.py")), None)
+        modules.add(name)
+        waiting += imported(source) if lazy and source else ()
+    return modules
 
 
 def imported(file: Path) -> Iterator[str]:
     """The modules that a file imports anywhere, or names as `module:Class`."""
     text = file.read_text()
     if file.suffix == ".ipynb":
-        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        text = "\n".join("".join(cell["source"]) for cell in cells)
+        text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code")
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -31,8 +31,8 @@ RECORD = "results/pods/records/made_mnist/sequential.npz"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A record made in pods that share a volume and nothing else: the volume, and what was asked for."""
-    folder, volume = copy_to(tmp_path_factory.mktemp("project")), tmp_path_factory.mktemp("volume")
-    (folder / "config" / "presets" / "pods.yaml").write_text(yaml.safe_dump(TINY | {"gpu": True}, sort_keys=False))
+    folder = copy_to(tmp_path_factory.mktemp("project"), pods=TINY | {"gpu": True})
+    volume = tmp_path_factory.mktemp("volume")
     for command in (["git", "init", "--quiet"], ["git", "add", "--all"]):  # pods get what git knows
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
     pip = tmp_path_factory.mktemp("bin") / "pip"  # pods install the storage's plugin, which is here already

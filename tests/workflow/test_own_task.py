@@ -1,4 +1,4 @@
-"""Tasks of one's own in whole runs: the page that shows one does what it says, and tasks may have any names."""
+"""Tasks of one's own: the page that shows one does what it says, and tasks may have any names."""
 
 import re
 
@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import yaml
 from places import ROOT
-from tiny import TINY, copy_to, plan, snakemake
+from tiny import MADE, TINY, copy_to, of_preset, planned, snakemake
 
 from ffc.store.records import Record
 
 PAGE = (ROOT / "docs" / "own_task.md").read_text()
-MADE = TINY["tasks"]["made_mnist"]
 #: Samples that are no pictures, whole numbers at that.
 BLIND = """
 import jax.numpy as jnp
@@ -34,42 +33,40 @@ def block(language: str) -> str:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project with the page's two files; and a preset whose tasks have names of their own."""
-    folder = copy_to(tmp_path_factory.mktemp("own"))
-    (folder / "belief.py").write_text(block("python"))
-    (folder / "blind.py").write_text(BLIND)
-    presets = folder / "config" / "presets"
-    (presets / "belief.yaml").write_text(block("yaml"))
-    belief = yaml.safe_load(block("yaml"))["tasks"]["belief"]
+    belief = yaml.safe_load(block("yaml"))
     made = {key: value for key, value in MADE.items() if key != "paper"}
     recurrent = {"data": {"name": "digits"}, "hidden": 4, "scale": 0.1, "learning_rate": 0.1, "steps": 2, "samples": 2}
-    preset = TINY | {
-        "tasks": {
-            "words": belief | {"model": {"kind": "blind:Blind"}, "train": {"steps": 20}},
-            "Digits": made | {"paper": "made_mnist"},
-            "faces": made,
-            "memory": recurrent | {"lengths": [8], "solvers": {"feedforward": {}}},
-        }
+    tasks = {
+        "words": belief["tasks"]["belief"] | {"model": {"kind": "blind:Blind"}, "train": {"steps": 20}},
+        "Digits": made | {"paper": "made_mnist"},
+        "faces": made,
+        "memory": recurrent | {"lengths": [8], "solvers": {"feedforward": {}}},
     }
-    (presets / "free.yaml").write_text(yaml.safe_dump(preset, sort_keys=False))
+    folder = copy_to(tmp_path_factory.mktemp("own"), belief=belief, free=TINY | {"tasks": tasks})
+    (folder / "belief.py").write_text(block("python"))
+    (folder / "blind.py").write_text(BLIND)
     return folder
 
 
 def test_a_preset_names_its_tasks_and_each_has_what_its_model_makes_it(project):
-    jobs = plan(project, "free")
-    notebooks = {f"notebook_free_{name}": 1 for name in ("made", "words", "faces", "memory")}
-    rest = {"data": 4, "train": 3, "weights": 3, "solve": 10, "gradients": 2, "rnn_scaling": 1}
-    assert jobs == notebooks | rest | {"summary": 1, "table": 1, "report": 1, "free": 1, "total": 31}
+    plan = of_preset("free", planned(project, "free"))
+    named = {"made": "made_mnist", "words": "words", "faces": "faces", "memory": "memory_scaling"}
+    for notebook, figure in named.items():
+        assert {f"notebooks/{notebook}.ipynb", f"figures/{figure}.svg"} <= plan.pop(f"notebook_free_{notebook}")
+    counts = {rule: len(files) for rule, files in plan.items()}
+    made = {"data": 4, "train": 6, "weights": 6, "solve": 10, "gradients": 2, "rnn_scaling": 1}
+    assert counts == made | {"summary": 7, "table": 1, "report": 1}
 
 
-def test_a_file_of_a_task_is_asked_for_by_its_name(project):
-    jobs = plan(project, "results/free/figures/made_mnist.svg")
-    assert jobs == {"data": 1, "train": 1, "weights": 1, "solve": 3, "notebook_free_made": 1, "total": 7}
-    assert plan(project, "results/free/figures/memory_scaling.png")["rnn_scaling"] == 1
+def test_a_figure_of_a_task_is_asked_for_by_its_name(project):
+    plan = of_preset("free", planned(project, "results/free/figures/made_mnist.svg"))
+    assert plan.keys() == {"data", "train", "weights", "solve", "notebook_free_made"}
+    assert plan["solve"] == {f"records/Digits/{solver}.npz" for solver in MADE["solvers"]}
 
 
 @pytest.mark.stress
-def test_the_page_does_what_it_says(project):
-    run = snakemake(project, "belief")
+def test_the_page_does_what_it_says_and_a_preset_of_free_names_runs_to_its_report_and_its_bench(project):
+    run = snakemake(project, "belief", "free", "results/free/bench.md")
     assert run.returncode == 0, run.stdout
     assert re.search(r"^belief, .*as fast as the fastest sequential evaluation", run.stdout, re.M)
     results = project / "results" / "belief"
@@ -81,17 +78,11 @@ def test_the_page_does_what_it_says(project):
         record = Record.load(results / "records" / "belief" / f"{solver}.npz")
         assert record.meta["settings"]["experiment"] == "sampling"
         np.testing.assert_array_equal(record["max_difference"], 0)
-    model = project / "belief.py"
-    model.write_text(model.read_text() + "\n")
-    jobs = plan(project, "belief")
-    assert (jobs["train"], jobs["solve"], jobs["notebook_belief_belief"]) == (1, 3, 1)
-    assert "data" not in jobs
+    (project / "belief.py").write_text(block("python") + "\n")
+    assert planned(project, "belief").keys() == {"train", "weights", "solve", "notebook_belief_belief"} | {
+        *("summary", "table", "report")
+    }
 
-
-@pytest.mark.stress
-def test_a_preset_of_free_names_runs_to_its_report_and_its_bench(project):
-    run = snakemake(project, "free", "results/free/bench.md")
-    assert run.returncode == 0, run.stdout
     results = project / "results" / "free"
     figures = {path.stem for path in (results / "figures").glob("*.png")}
     assert {"words", "words_iter", "words_time", "faces", "made_mnist", "made_mnist_time_nolog"} <= figures

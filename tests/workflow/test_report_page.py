@@ -6,11 +6,12 @@ from first_page import verdict
 from places import ROOT
 
 pytestmark = [
+    pytest.mark.stress,
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium, chromium-browser or google-chrome on PATH"),
 ]
 
-#: Goes through the menu as a reader does: each category, each format, each line's eye. Returns [category, file, look].
+#: Goes through the menu as a reader does: each category, each format, each line's eye. Returns [file, look].
 READ = """(async () => {
     const rows = () => [...document.querySelectorAll("nav tbody a[iconname=eye]")];
     const view = () => [...document.querySelectorAll("#app img, #app iframe")].find(node => !node.closest("nav"));
@@ -28,22 +29,20 @@ READ = """(async () => {
         for (const format of formats.length ? formats : [""]) {
             document.querySelector(`nav fieldset input[value="${format}"]`)?.click();
             for (const eye of rows()) {
-                if (eye.download) { seen.push([category, eye.download, "file"]); continue; }
+                if (eye.download) { seen.push([eye.download, "file"]); continue; }
                 eye.click();
                 const shown = await until(() => view() && !sources.has(view().src) && view());
                 sources.add(shown.src);
                 const name = /filename=([^;]+)/.exec(shown.src)[1];
                 if (shown.tagName === "IMG") await shown.decode();
                 else await until(() => !shown.contentDocument);  // a page of its own, once it is there
-                seen.push([category, name, shown.tagName === "IMG" ? shown.naturalWidth : "page"]);
+                seen.push([name, shown.tagName === "IMG" ? shown.naturalWidth : "page"]);
             }
         }
         link("Results").click();
     }
     return seen;
 })()"""
-
-
 #: What stands on the first page once it is there: its text, the width of its picture, and where it begins.
 FIRST = """(async () => {
     const picture = () => [...document.querySelectorAll("#app img")].find(node => node.alt);
@@ -54,55 +53,37 @@ FIRST = """(async () => {
 })()"""
 
 
-@pytest.fixture(scope="module", params=["tiny", "quick"])
-def report(request):
+@pytest.mark.parametrize("preset", ["tiny", "quick"])
+def test_all_that_was_made_is_shown_below_the_verdict_and_nothing_leaves_the_page(request, preset):
     """The report of the preset that the tests run, and that of `quick` where it has run here."""
-    if request.param == "tiny":
-        return request.getfixturevalue("finished") / "results" / "tiny" / "report.html"
-    path = ROOT / "results" / "quick" / "report.html"
-    return path if path.exists() else pytest.skip("results/quick/report.html is not there; snakemake quick makes it")
-
-
-@pytest.fixture(scope="module")
-def read(report):
-    """What a reader sees who looks at everything, and what the browser reported meanwhile."""
+    project = request.getfixturevalue("finished") if preset == "tiny" else ROOT
+    report = project / "results" / preset / "report.html"
+    if not report.exists():
+        pytest.skip("results/quick/report.html is not there; snakemake quick makes it")
     with Browser() as browser:
         browser.open(report)
-        first = browser.run(FIRST)
+        text, width, top = browser.run(FIRST)
         (report.parent / "first_page.png").write_bytes(browser.screenshot())
         seen = browser.run(READ)
         (report.parent / "report.png").write_bytes(browser.screenshot())
-        return seen, browser.events, first
 
-
-def test_everything_that_was_made_is_shown(report, read):
-    shown = [name for _, name, _ in read[0]]
-    patterns = ("figures/*.png", "figures/*.svg", "notebooks/*.html", "summary.csv", "summary.html")
-    assert sorted(shown) == sorted(file.name for pattern in patterns for file in report.parent.glob(pattern))
-
-
-def test_the_first_page_has_the_verdict_and_a_figure(report, read):
-    text, width, top = read[2]
     lines, rows = verdict(report.with_name("summary.md"))
     assert lines
-    assert all(line in text for line in lines)
-    assert all(row[0] in text for row in rows)
+    assert [words for words in (*lines, *(row[0] for row in rows)) if words not in text] == []
     assert width > 100  # pixels
     assert top >= 0  # nothing is out of reach
 
-
-def test_figures_have_a_size_tables_and_notebooks_are_pages(read):
-    for _, name, look in read[0]:
+    patterns = ("figures/*.png", "figures/*.svg", "notebooks/*.html", "summary.csv", "summary.html")
+    made = [file.name for pattern in patterns for file in report.parent.glob(pattern)]
+    assert sorted(name for name, _ in seen) == sorted(made)
+    for name, look in seen:
         expected = {"html": "page", "csv": "file"}.get(name.rpartition(".")[2])
-        assert look == expected if expected else look > 100  # pixels
+        assert look == expected if expected else look > 100, name
 
-
-def test_nothing_leaves_the_page_and_nothing_fails(report, read):
-    events = read[1]
-    requests = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-    assert requests
+    sent = [event["params"] for event in browser.events if event["method"] == "Network.requestWillBeSent"]
+    requests = {one["request"]["url"] for one in sent}
     assert {url for url in requests if not url.startswith("data:")} == {report.resolve().as_uri()}
-    assert [event for event in events if failed(event)] == []
+    assert [event for event in browser.events if failed(event)] == []
 
 
 def failed(event) -> bool:

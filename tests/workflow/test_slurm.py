@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 import slurm
-import yaml
-from tiny import TINY, copy_to, snakemake
+from tiny import MADE, TINY, copy_to, snakemake
 
 from ffc.store.records import Record
 
@@ -54,16 +53,8 @@ class Watched(MADE):
                 time.sleep(0.1)
         return super().pictures(samples)
 """
-PRESET = TINY | {
-    "gpu": True,
-    "tasks": {
-        "made_mnist": TINY["tasks"]["made_mnist"]
-        | {
-            "model": {"kind": "watched:Watched", "hidden": [16, 16]},
-            "train": {"steps": 60, "batch": 10, "validate_every": 20, "save_every": 7},
-        }
-    },
-}
+WATCHED = MADE | {"model": {"kind": "watched:Watched", "hidden": [16, 16]}}
+PRESET = TINY | {"gpu": True, "tasks": {"made_mnist": WATCHED}}
 RECORDS = [f"results/watched/records/made_mnist/{solver}.npz" for solver in ("sequential", "jacobi", "wide")]
 OPTIONS = [
     *("--workflow-profile", "profiles/slurm"),
@@ -74,9 +65,8 @@ OPTIONS = [
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The folder of a run, what it printed, and what each of its jobs was given, as Slurm tells it in the end."""
-    folder = copy_to(tmp_path_factory.mktemp("project"))
+    folder = copy_to(tmp_path_factory.mktemp("project"), watched=PRESET)
     (folder / "watched.py").write_text(MODEL)
-    (folder / "config" / "presets" / "watched.yaml").write_text(yaml.safe_dump(PRESET, sort_keys=False))
     with slurm.cluster(tmp_path_factory.mktemp("slurm")) as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in (environment | {"JAX_PLATFORMS": "cpu"}).items():  # the devices are stand-ins
             patch.setenv(name, value)

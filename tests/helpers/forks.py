@@ -1,0 +1,57 @@
+"""Snakemake's command without its start: a process that has imported it forks for each command, which then is its own.
+
+For plans and refusals, most of whose time is that import. Where forks are not safe (macOS), each is a new process.
+"""
+
+import atexit
+import functools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """A command to its end, with all that it printed as `stdout`."""
+    with tempfile.NamedTemporaryFile("r") as printed:
+        if sys.platform == "linux":
+            parent = _parent()
+            print(json.dumps([str(folder), arguments, printed.name]), file=parent.stdin, flush=True)
+            code = int(parent.stdout.readline())
+        else:
+            command = [sys.executable, "-m", "snakemake", *arguments]
+            with open(printed.name, "w") as output:
+                code = subprocess.run(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT).returncode
+        return subprocess.CompletedProcess(arguments, code, printed.read())
+
+
+@functools.cache
+def _parent() -> subprocess.Popen:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    parent = subprocess.Popen([sys.executable, __file__], env=environment, **pipes)
+    atexit.register(parent.communicate)  # its input ends, and so does it
+    return parent
+
+
+def _serve() -> None:
+    import snakemake.cli
+
+    program = str(Path(snakemake.__file__).with_name("__main__.py"))
+    for line in sys.stdin:
+        folder, arguments, printed = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os.chdir(folder)
+            for stream in (1, 2):
+                os.dup2(os.open(printed, os.O_WRONLY | os.O_APPEND), stream)
+            sys.argv = [program, *arguments]
+            snakemake.cli.main(arguments)  # ends this process
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    sys.path.remove(str(Path(__file__).parent))  # names of helpers hide no module of others
+    _serve()

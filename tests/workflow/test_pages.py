@@ -1,0 +1,98 @@
+"""Pages: the report's first, a notebook that is run by hand, and figures that no user's style changes."""
+
+import base64
+import os
+import shutil
+
+import matplotlib as mpl
+import nbformat
+import pytest
+import synthetic
+from docutils.core import publish_string
+from first_page import STYLE, first_page, verdict
+from nbclient import NotebookClient
+from places import ROOT
+
+from ffc.core.errors import FFCError
+from ffc.paper import figures
+from ffc.paper.workflow import run_notebook
+
+LINES = ["made_mnist: Jacobi has 4× the speed of the best_ *sequential* evaluation.", "Certified: every sample."]
+ABOUT = "Title\n=====\n\nWhat this is.\n"
+SUMMARY = f"""- Device: Abacus, 10 rows
+
+## Verdict
+
+- {LINES[0]}
+- {LINES[1]}
+
+| task | fastest | × plain |
+|---|---|---|
+| made_mnist | GS-Jacobi (window 4, guess row_above) | 8× |
+
+## Every solver
+
+| task |
+|---|
+| other |
+"""
+
+
+@pytest.fixture
+def summary(tmp_path):
+    (tmp_path / "summary.md").write_text(SUMMARY)
+    return tmp_path / "summary.md"
+
+
+def test_the_verdict_is_the_section_of_that_name(summary):
+    row = ["made_mnist", "GS-Jacobi (window 4, guess row_above)", "8×"]
+    assert verdict(summary) == (LINES, [["task", "fastest", "× plain"], row])
+
+
+def test_a_summary_without_one_says_nothing(summary):
+    summary.write_text("- Device: Abacus\n")
+    assert verdict(summary) == ([], [])
+    assert first_page(ABOUT, summary, summary.parent).replace(f"\n\n{STYLE}", "") == ABOUT
+
+
+def test_the_first_page_shows_verdict_table_and_figure_before_the_rest(summary, tmp_path):
+    (tmp_path / "made_mnist.png").write_bytes(pixels := bytes(range(256)) * 100)
+    text = first_page(ABOUT, summary, tmp_path)
+    page = publish_string(text, writer="html5", settings_overrides={"halt_level": 2}).decode()
+    image = f"data:image/png;base64,{base64.b64encode(pixels).decode()}"
+    places = [
+        page.index(part) for part in ("best_ *sequential* evaluation", "<th", "row_above", image, "What this is.")
+    ]
+    assert places == sorted(places)
+    assert "other" not in page
+
+
+@pytest.mark.stress
+def test_a_notebook_that_is_run_by_hand_reads_and_writes_where_the_workflow_does(tmp_path, monkeypatch):
+    (tmp_path / "Snakefile").touch()
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    results = tmp_path / "results" / "quick"
+    synthetic.write(results / "records")
+    notebook = nbformat.read(tmp_path / "notebooks" / "summary.ipynb", as_version=4)
+    client = NotebookClient(notebook, resources={"metadata": {"path": tmp_path / "notebooks"}})
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu"})
+    assert (results / "summary.csv").exists()
+    assert (results / "figures" / "training.png").exists()
+
+
+def test_a_notebook_refuses_parameters_that_it_does_not_have(tmp_path):
+    notebook, output = ROOT / "notebooks" / "made.ipynb", tmp_path / "out.ipynb"
+    with pytest.raises(FFCError, match=r"made\.ipynb: has no parameter recrods"):
+        run_notebook(notebook, tmp_path / "log.ipynb", output, {"recrods": "x", "figures": "y"})
+    assert not output.exists()
+
+
+def test_a_users_style_changes_no_byte_of_a_figure(tmp_path):
+    synthetic.write(tmp_path / "records")
+    styles = {"text.usetex": True, "lines.marker": "o", "axes.facecolor": "red", "font.family": "serif"}
+    for folder, style in (("plain", {}), ("styled", styles)):
+        with mpl.rc_context(style):
+            figures.save(figures.draw("made_mnist_time_nolog", tmp_path / "records"), tmp_path / folder, "figure")
+    for path in (tmp_path / "plain").iterdir():
+        assert (tmp_path / "styled" / path.name).read_bytes() == path.read_bytes()

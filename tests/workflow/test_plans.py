@@ -1,0 +1,150 @@
+"""What a command plans, file by file; and what it refuses, in one message, before anything runs."""
+
+import subprocess
+import sys
+
+import forks
+import pytest
+import yaml
+from places import ROOT
+from tasks import PAPER
+from tiny import MADE, TINY, copy_to, of_preset, planned, snakemake
+
+QUICK = yaml.safe_load((ROOT / "config" / "presets" / "quick.yaml").read_text())
+REPEATED = TINY | {"repeats": 3, "tasks": {"made_mnist": MADE | {"solvers": {"sequential": {}, "auto": {}}}}}
+NOWHERE = {"name": "image_folder", "path": "nowhere", "size": 8}
+BROKEN = TINY | {"tasks": {"made_mnist": MADE | {"data": NOWHERE}}}
+FAULT = "faulty.yaml: titel: unknown key (did you mean title?)"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project that nothing has run in; one of its presets is faulty."""
+    joined, faulty = TINY | {"one_process": True}, {"titel": "A mistake"}
+    return copy_to(tmp_path_factory.mktemp("project"), repeated=REPEATED, broken=BROKEN, joined=joined, faulty=faulty)
+
+
+@pytest.fixture(scope="module")
+def plan(project):
+    return planned(project, "quick", "paper", "results/small/records/rnn/gradients_jacobi.npz", "joined")
+
+
+@pytest.fixture(scope="module")
+def trained(project):
+    """The plan without released weights, where five jobs may share a solver's repeats."""
+    settings = ["--config", "checkpoints={mode: trained}", "scatter=5"]
+    return planned(project, "quick", "small", "joined", "repeated", *settings)
+
+
+def files(*names: str, of: tuple[str, ...] = ("flax", "json")) -> set[str]:
+    return {f"{name}.{suffix}" for name in names for suffix in of}
+
+
+def notebook(name: str, *figures: str) -> set[str]:
+    return files(f"notebooks/{name}", of=("ipynb", "html")) | files(*figures, of=("png", "svg", "pdf"))
+
+
+def test_quick_is_every_experiment_figure_table_and_the_report(plan):
+    figures = {name: [] for name in ("rnn_backprop", "densenet", "made", "pixelcnnpp")}
+    for task, paper in PAPER.items():
+        figures[paper.notebook] += [f"figures/{task}{view}" for view in paper.views]
+    figures["scaling"] = ["figures/sampling_scaling"]
+    expected = {f"notebook_quick_{name}": notebook(name, *drawn) for name, drawn in figures.items()}
+    for task, section in QUICK["tasks"].items():  # one process for the solvers of a task
+        expected[f"solve_quick_{task}"] = {f"records/{task}/{solver}.npz" for solver in section["solvers"]}
+    expected |= {
+        "find_released": {"checkpoints/released.json"},
+        "data": {"data/rnn.npz", "data/densenet.npz"},  # what is trained: other weights are in the box
+        "train": files("checkpoints/trained/densenet"),
+        "weights": files(*(f"checkpoints/{task}" for task in PAPER if task != "rnn")),
+        "gradients": {f"records/rnn/gradients_{solver}.npz" for solver in ("feedforward", "jacobi")},
+        "rnn_scaling": {"records/rnn_scaling/scaling.npz"},
+        "scaling": {"records/scaling/sampling.npz"},
+        "summary": notebook("summary", "figures/training") | {"summary.md", "summary.csv"},
+        "table": {"summary.html"},
+        "report": {"report.html"},
+    }
+    assert of_preset("quick", plan) == expected
+
+
+def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_known_that_none_are(plan, trained):
+    paper = of_preset("paper", plan)
+    assert paper["find_released"] == {"checkpoints/released.json"}
+    assert "train" not in paper  # what is missing is known when the files have been looked for
+    everything = files(*(f"checkpoints/trained/{task}" for task in PAPER if task != "rnn"))
+    assert of_preset("quick", trained)["train"] == of_preset("small", trained)["train"] == everything
+    assert of_preset("quick", trained)["data"] == {f"data/{task}.npz" for task in PAPER}
+    assert "find_released" not in trained
+
+
+def test_any_file_can_be_asked_for(plan):
+    assert of_preset("small", plan) == {
+        "data": {"data/rnn.npz"},
+        "solve": {"records/rnn/feedforward.npz"},
+        "gradients": {"records/rnn/gradients_jacobi.npz"},
+    }
+
+
+def test_jobs_share_repeats_where_there_are_any_and_a_race_stays_whole(plan, trained):
+    parts = {f"records/made_mnist/.sequential/{part}of3.npz" for part in (1, 2, 3)}
+    shared = of_preset("repeated", trained)
+    assert shared["solve_part"] == parts | {"records/made_mnist/.auto/1of1.npz"}
+    assert shared["gather"] == {"records/made_mnist/sequential.npz", "records/made_mnist/auto.npz"}
+    assert "solve" not in shared
+    # Solvers whose repeats are shared have no process in common.
+    records = {f"records/made_mnist/{solver}.npz" for solver in MADE["solvers"]}
+    assert of_preset("joined", plan)["solve_joined_made_mnist"] == records
+    assert of_preset("joined", trained)["gather"] == records
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["quick", "--config", "preset=qick"], "preset: there is no 'qick' (did you mean quick?)"),
+        (["quick", "--config", "checkpoints={modus: auto}"], "checkpoints.modus: unknown key (did you mean mode?)"),
+        (["quik"], "quik: no target has this name (did you mean quick?)"),
+        (["faulty"], FAULT),
+        (["results/quick/overlay/figures"], "results/quick/authors: there are no results of theirs that this shows"),
+        (
+            ["quick", "--directory", "envs", "--configfile", "config/config.yaml"],
+            "envs/config/presets: holds no presets",
+        ),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_what_cannot_be_made_is_one_message(project, command, message):
+    run = forks.snakemake(project, "-n", *command)
+    assert run.returncode != 0
+    assert message in run.stdout
+    assert "Traceback (most recent call last)" not in run.stdout
+
+
+def test_a_faulty_preset_stops_no_other_run(project):
+    run = forks.snakemake(project, "-n", "tiny")
+    assert run.returncode == 0
+    assert f"{FAULT}; expected title" in run.stdout
+
+
+def test_a_folder_that_jobs_cannot_run_in_is_refused(tmp_path):
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    run = forks.snakemake(copy_to(folder), "-n", "tiny")
+    assert run.returncode != 0
+    assert "cannot run below a path with ' '" in run.stdout
+
+
+def test_what_a_user_can_mend_is_one_message_in_the_log_and_on_the_terminal(project):
+    run = snakemake(project, "results/broken/data/made_mnist.npz")
+    message, log = "nowhere: ", project / "logs/broken/data/made_mnist.log"
+    assert run.returncode != 0
+    assert run.stdout.count(message) == 2  # when it fails, and at the end
+    assert "Once that is mended, repeat the command" in run.stdout
+    assert message in log.read_text()
+    assert "Traceback" not in run.stdout + log.read_text()
+    assert not (project / "results/broken/data/made_mnist.npz").exists()
+
+
+def test_no_progress_bar_is_drawn_into_a_log():
+    command = [sys.executable, "-c", "import _entry, tqdm; print(sum(tqdm.tqdm(range(3))))"]
+    run = subprocess.run(command, cwd=ROOT / "workflow" / "scripts", capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("3\n", "")

@@ -1,0 +1,193 @@
+"""Presets and the configuration: a mistake is refused by file and key before anything runs; harm does not unfold."""
+
+import json
+import re
+
+import pytest
+import yaml
+from hostile import refused
+from places import ROOT
+from presets import ConfigError, check_config, load_preset, load_presets, reference_of
+
+PRESETS = ROOT / "config" / "presets"
+FILES = [PRESETS / f"{name}.yaml" for name in ("quick", "laptop", "beyond")]
+QUICK, LAPTOP, BEYOND = (yaml.safe_load(file.read_text()) for file in FILES)
+MADE, PIXELS, NET = "tasks.made_mnist", "tasks.pixelcnnpp_mnist", "tasks.densenet"
+OWN = {key: value for key, value in QUICK["tasks"]["made_mnist"].items() if key != "paper"}
+BOXED = QUICK["tasks"]["made_mnist"] | {"released": "mnist_made.pth"}
+
+#: A mistake of each kind: the key that is set, or taken away (`...`), and the sentence, which begins with its place.
+SENTENCES = [
+    ("sede", 1, "sede: unknown key (did you mean seed?); expected title, seed, repeats"),
+    ("title", ..., "the file: title is missing"),
+    ("repeats", 2.5, "repeats: 2.5 is not a whole number"),
+    (f"{MADE}.train.learning_rate", "1e-3", f"{MADE}.train.learning_rate: '1e-3' is not a number; write 1.0e-03"),
+    (f"{MADE}.train.steps", 0, f"{MADE}.train.steps: 0 is out of range; expected at least 1"),
+    (f"{NET}.data.name", "digit", f"{NET}.data.name: 'digit' is unknown (did you mean digits?); expected digits, pat"),
+    (f"{NET}.released", "weights", "tasks.densenet.released: 'weights' does not match "),
+    (f"{MADE}.solvers.Fast", {"solver": "jacobi"}, f"{MADE}.solvers: 'Fast' does not match '^[a-z][a-z0-9_]*$'; e"),
+    (f"{MADE}.solvers.sequential", {"guess": "mean"}, f"{MADE}.solvers.sequential.guess: unknown key; it takes no"),
+    ("tasks.rnn", None, "tasks.rnn: empty; expected a section of keys"),
+    (f"{MADE}.paper", ..., f"{MADE}: has the name of one of the paper's tasks; if it stands for that, add `paper: m"),
+    ("tasks.mine", QUICK["tasks"]["made_mnist"], f"{MADE}.paper: mine stands for made_mnist, too; take the key away"),
+    ("tasks.summary", OWN, "tasks.summary: the workflow's own files have that name; give the task another"),
+    ("tasks.made_mnist_time_nolog", OWN, "tasks: made and made_mnist_time_nolog would both draw the figure made_mni"),
+    (f"{PIXELS}.solvers.gs_jacobi.window", 29, f"{PIXELS}.solvers.gs_jacobi.window: 29 rows, but the images have 28; "),
+    (f"{PIXELS}.solvers.jacobi_gs.block", 9, f"{PIXELS}.solvers.jacobi_gs.block: 9 does not divide the image's 784 pi"),
+    (
+        f"{PIXELS}.solvers.real",
+        {"solver": "jacobi", "system": {"quantize": "none"}},
+        f"{PIXELS}.solvers.real.system: no solver gives this system's sequential answer, to compare with; "
+        "add one, such as real_cached: {solver: cached, system: …}",
+    ),
+    (f"{NET}.train", ..., f"{NET}.train: missing; give this, or the name of a released file (released:)"),
+    (MADE, BOXED, f"{MADE}.weights: of the box, and released: a file of the authors'; give one of them"),
+    ("scaling.task", "pixelcnnpp_cifar", "scaling.task: pixelcnnpp_cifar is no task of pixelcnnpp or transformer here"),
+    ("scaling.widths", [32], "scaling.widths: unknown key; of pixelcnnpp it takes sizes, batches, filters"),
+]
+#: Further mistakes of these kinds, and the place that is named.
+PLACES = [
+    ("tasks", {}, "tasks: "),
+    ("tasks.my-task", {}, "tasks: 'my-task'"),
+    ("tasks.made_minst", {}, "tasks.made_minst: data is missing"),
+    ("tasks.made", OWN, "tasks.made: "),
+    ("tasks.mine_scaling", OWN, "tasks.mine_scaling: names that end in _scaling"),
+    (f"{MADE}.model", ..., f"{MADE}: model is missing"),
+    (f"{MADE}.model.hiden", 3, f"{MADE}.model.hiden: "),
+    (f"{MADE}.train", ..., f"{MADE}: train is missing"),
+    (f"{MADE}.train.ema", 1.5, f"{MADE}.train.ema: 1.5 is out of range; expected at most 1"),
+    (f"{MADE}.paper", "rnn", f"{MADE}.paper: "),
+    (f"{MADE}.paper", "made_cifar", f"{MADE}: "),
+    (f"{MADE}.experiment", "classification", f"{MADE}.experiment: "),
+    (f"{MADE}.system", {"quantize": "8bit"}, f"{MADE}.system: "),
+    (f"{MADE}.solvers.jacobbi", {}, f"{MADE}.solvers.jacobbi: no solver has that name (did you mean jacobi?)"),
+    (f"{MADE}.solvers.jacobi", {"window": 3}, f"{MADE}.solvers.jacobi.window: "),
+    (f"{MADE}.solvers.jacobi.guess", "blank", f"{MADE}.solvers.jacobi.guess: "),
+    (f"{MADE}.solvers.sequential", ..., f"{MADE}.solvers: sequential is missing"),
+    (f"{MADE}.solvers.chained", {}, f"{MADE}.solvers.chained: chained is for a chain"),
+    (f"{MADE}.solvers.gs_jacobi.window", 29, f"{MADE}.solvers.gs_jacobi.window: 29 rows"),
+    (f"{PIXELS}.model.kind", "pixelcnn", f"{PIXELS}.model.kind: 'pixelcnn' is unknown (did you mean pixelcnnpp?)"),
+    (f"{PIXELS}.system", {"couple": "gumbel"}, f"{PIXELS}.system.couple: "),
+    (f"{PIXELS}.system", {"quantize": "8bits"}, f"{PIXELS}.system.quantize: "),
+    (f"{PIXELS}.solvers.gs_jacobi.window", "wide", f"{PIXELS}.solvers.gs_jacobi.window: "),
+    (f"{PIXELS}.solvers.gs_jacobi.window", 0, f"{PIXELS}.solvers.gs_jacobi.window: 0 is out of range"),
+    (f"{PIXELS}.solvers.wide", {"solver": "gs_jacobi", "window": 99}, f"{PIXELS}.solvers.wide.window: 99 rows"),
+    (f"{NET}.train_data", {"name": "digits"}, f"{NET}.train_data: of weights that are trained"),
+    ("tasks.rnn.train", {"steps": 3}, "tasks.rnn.train: "),
+    ("tasks.rnn.hidden", True, "tasks.rnn.hidden: True is not a whole number"),
+    ("tasks.rnn.solvers.jacobi_9", {"solver": "jacobi"}, "tasks.rnn.solvers.jacobi_9: iterations is missing"),
+    ("scaling", {"task": "pixelcnnpp_mnist"}, "scaling.sizes: missing; give one at least of"),
+    ("scaling.task", "made_mnist", "scaling.task: "),
+    ("scaling.sizes", [10], "scaling.sizes.0: 10 is out of range; expected a multiple of 4"),
+]
+#: What tokens and flows cannot be (the preset `beyond`).
+CHAINS = [
+    ("tasks.flow.model.patch", 3, "tasks.flow.model.patch: 3 does not divide the 28 rows"),
+    ("tasks.flow.solvers.chained.window", [16, 16], "tasks.flow.solvers.chained.window: 2 windows for 4 blocks"),
+    ("tasks.flow.solvers.chained.window", [16, 16, 16, 197], "tasks.flow.solvers.chained.window: 197 is more than the"),
+    ("tasks.flow.solvers.chained.above", [4], "tasks.flow.solvers.chained.above: 4; the links of this flow are 0 … 3"),
+    ("tasks.flow.system", {"temperature": 1}, "tasks.flow.system.temperature: "),
+    ("tasks.text.system", {"quantize": "none"}, "tasks.text.system.quantize: "),
+    ("tasks.text.system", {"top_k": 129}, "tasks.text.system.top_k: 129 of 128 tokens"),
+    ("tasks.text.solvers.chained", {}, "tasks.text.solvers.chained: "),
+    ("scaling.lengths", [256], "scaling.lengths: 256; the texts of its task have 128 bytes"),
+]
+
+
+def changed(preset: dict, path: str, value) -> dict:
+    """Return a copy of `preset` with one key set, or taken away."""
+    preset = json.loads(json.dumps(preset))  # no section shared, as by YAML anchors
+    *parents, last = path.split(".")
+    section = preset
+    for key in parents:
+        section = section[key]
+    section[last] = value
+    if value is ...:
+        del section[last]
+    return preset
+
+
+@pytest.mark.parametrize(
+    ("preset", "path", "value", "sentence"),
+    [(QUICK, *row) for row in SENTENCES + PLACES] + [(BEYOND, *row) for row in CHAINS],
+    ids=[sentence for *_, sentence in SENTENCES + PLACES + CHAINS],
+)
+def test_a_mistake_is_refused_by_file_and_key(tmp_path, preset, path, value, sentence):
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(changed(preset, path, value)))
+    with pytest.raises(ConfigError, match=f"^{re.escape(f'{file}: {sentence}')}"):
+        load_preset(file)
+
+
+LAUGHS = "l0: &l0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]\n" + "".join(
+    f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]\n" for i in range(1, 30)
+)
+MERGES = "m0: &m0 {a: 1}\n" + "".join(f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 1}'] * 9)}]}}\n" for i in range(1, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "the file: empty"),
+        ("- 1", "not a section of keys"),
+        ("a: [", "not YAML"),
+        (LAUGHS, "its aliases unfold to too much"),
+        (MERGES, "its aliases unfold to too much"),
+        ("x: &x {y: *x}", "its aliases unfold to too much"),
+        ("x: !!python/object/apply:os.mkdir [was-run]", "could not determine a constructor"),
+        ("[" * 100_000, "nested too deep"),
+        ("x: " * 100_000, "larger than 131,072 bytes"),
+        ("seed: 1\nseed: 2", "seed appears twice"),
+        ("seed: .nan", "no finite number"),
+        (f"seed: {'9' * 5000}", "not YAML"),
+        ("seed: 2001-99-99", "not YAML"),
+    ],
+)
+def test_a_file_that_is_no_preset_costs_little_and_makes_nothing(tmp_path, monkeypatch, text, expected):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    refused(path, lambda: load_preset(path), expected, ConfigError)
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_a_faulty_preset_does_not_hide_the_others(tmp_path):
+    """A preset's name must serve as a target, too."""
+    for name, text in (("my-preset", yaml.safe_dump(QUICK)), ("mine", yaml.safe_dump(QUICK)), ("bad", "a: [")):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    presets, faults = load_presets(tmp_path)
+    assert presets == {"mine": QUICK}
+    assert faults.keys() == {"my-preset", "bad"}
+    assert "my-preset.yaml: a preset's name" in faults["my-preset"]
+
+
+def test_a_solver_may_be_named_twice_and_chosen_by_a_race_and_a_model_be_ones_own(tmp_path):
+    preset = changed(QUICK, f"{MADE}.model", {"kind": "mine.models:Flow", "depth": 3})
+    windows = {"gs_jacobi_2": 2, "gs_jacobi_pixels": "4 blocks", "wide": "auto"}
+    named = {name: {"solver": "gs_jacobi", "window": window} for name, window in windows.items()}
+    preset["tasks"]["pixelcnnpp_mnist"]["solvers"] |= named | {"auto": {}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(preset))
+    assert load_preset(tmp_path / "mine.yaml") == preset
+
+
+def test_a_solver_is_held_against_the_sequential_answer_of_its_own_system():
+    task = LAPTOP["tasks"]["pixelcnnpp_mnist"]
+    spelled = task | {"system": {"coupling": "gumbel"}}  # a default may be written or left out
+    for solver in task["solvers"]:
+        answer = "cached_8bit" if solver in ("cached_8bit", "drafted") else "sequential"
+        assert reference_of(task, solver) == reference_of(spelled, solver) == answer
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"presset": "quick"}, "presset: unknown key (did you mean preset?)"),
+        ({"preset": "qick"}, "preset: there is no 'qick' (did you mean quick?); presets are paper, quick, small"),
+        ({"checkpoints": {"mode": "relesed"}}, "checkpoints.mode: 'relesed' is unknown (did you mean released?)"),
+        ({"data": {"root": "x"}}, "data.root: unknown key; expected folder"),
+        ({"debug": "true"}, "debug: 'true' is not true or false; on the command line write True"),
+    ],
+)
+def test_a_configuration_with_a_mistake_is_refused(config, sentence):
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        check_config(config, ["paper", "quick", "small"])
