@@ -17,7 +17,7 @@ MODELS: dict[str, Any] = {
     "made": MADE((3, 4, 1), hidden=(16, 16)),
     "rgb": MADE((3, 4, 3), hidden=(16, 16)),
     "pair": MADE((3, 4, 2), hidden=(16, 16)),
-    "pixelcnnpp": PixelCNNPP((4, 4, 1), filters=4, resnets=0, mixtures=3),
+    "pixelcnnpp": PixelCNNPP((4, 4, 3), filters=4, resnets=0, mixtures=3),
     "flow": Flow((4, 4, 1), patch=2, blocks=2, width=8, layers=1, heads=1),
     "text": Transformer((1, 16, 1), levels=128, width=8, depth=1, heads=1, cheap=4),
 }

@@ -24,9 +24,9 @@ MODEL = MODELS["made"]
 EIGHT_BIT = {"quantize": "8bit"}
 #: A model, options of its system, a parallel solver, and what a folder of many batches says of it.
 DRAFT, SETTINGS = "gs_jacobi --draft --together", {"draft": True, "together": True}
-PARALLEL = [
-    ("flow", {}, "chained --window 4,2", {"window": [4, 2], "above": []}),
-    ("text", {"temperature": "0.5", "top_k": "20", "top_p": "0.9"}, DRAFT, SETTINGS | {"window": 8}),
+SHORT = ("text", {"temperature": "0.5", "top_k": "20", "top_p": "0.9"}, DRAFT, SETTINGS | {"window": 8})
+LONG = [
+    pytest.param("flow", {}, "chained --window 4,2", {"window": [4, 2], "above": []}, marks=pytest.mark.stress),
     pytest.param("pixelcnnpp", EIGHT_BIT, DRAFT, SETTINGS | {"window": 1}, marks=pytest.mark.stress),
 ]
 
@@ -79,7 +79,7 @@ def spelled(system: dict[str, str]) -> list[str]:
     return [word for name, value in system.items() for word in (f"--{name.replace('_', '-')}", value)]
 
 
-@pytest.mark.parametrize(("name", "system", "solver", "chosen"), PARALLEL)
+@pytest.mark.parametrize(("name", "system", "solver", "chosen"), [SHORT, *LONG])
 def test_drafts_and_chains_draw_the_cached_samplers_samples(draw, ffc, paths, folder, name, system, solver, chosen):
     words, parallel = ("--batch", 2, *spelled(system)), ("--solver", *solver.split())
     record, answer = draw(name, *words, *parallel), draw(name, *words, "--solver", "cached")
