@@ -1,26 +1,56 @@
-"""A checkpoint to sample from."""
+"""A checkpoint of each kind of model, and what a command prints."""
 
-import jax
+from pathlib import Path
+
 import pytest
+from commands import MODELS, run, weights
+from places import GOLDEN
 
-from ffc.models.made import MADE
-from ffc.models.pixelcnnpp import PixelCNNPP
+from ffc.cli.codes import DONE, ERROR
 from ffc.store import checkpoints
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A MADE of 12 inputs as our own store keeps it."""
-    model = MADE((3, 4, 1), hidden=(16, 16))
-    path = tmp_path_factory.mktemp("checkpoints") / "made.flax"
-    checkpoints.save(path, model, model.init(jax.random.key(0)), {"origin": "trained here", "data": "test"})
-    return path
+@pytest.fixture(scope="session")
+def paths(tmp_path_factory) -> dict[str, Path]:
+    """Checkpoints as our own store keeps them, by their names; and those of the authors' programs."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for name, model in MODELS.items():
+        checkpoints.save(folder / f"{name}.flax", model, weights(model), {"origin": "trained here", "data": "test"})
+    return {path.stem: path for path in (*folder.glob("*.flax"), *GOLDEN.glob("*.flax"), *GOLDEN.glob("*.pth"))}
 
 
-@pytest.fixture(scope="module")
-def pixelcnnpp(tmp_path_factory):
-    """A PixelCNN++ of 4×4 images."""
-    model = PixelCNNPP((4, 4, 1), filters=4, resnets=0, mixtures=3)
-    path = tmp_path_factory.mktemp("checkpoints") / "pixelcnnpp.flax"
-    checkpoints.save(path, model, model.init(jax.random.key(0)), {"origin": "trained here", "data": "test"})
-    return path
+@pytest.fixture(scope="session")
+def made(paths) -> Path:
+    return paths["made"]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A new folder for samples."""
+    return tmp_path / "samples"
+
+
+@pytest.fixture
+def ffc(capsys):
+    """Calls a command that ends with `code`: what it prints, on standard output and on standard error."""
+
+    def call(*words, code=DONE):
+        capsys.readouterr()
+        assert run(*words) == code
+        return capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def complaint(ffc):
+    """Calls a command that fails: the one line that it prints."""
+
+    def call(*words) -> str:
+        printed = ffc(*words, code=ERROR)
+        assert printed.out == ""
+        assert printed.err.startswith("ffc: error: ")
+        assert printed.err.count("\n") == 1
+        return printed.err
+
+    return call

@@ -1,0 +1,126 @@
+"""A mistake is one line that names the key, the place and the cure; nothing is computed, and no file is left."""
+
+import pickle
+import shlex
+
+import numpy as np
+import pytest
+from commands import BLOCKS
+from places import ROOT
+
+SAMPLE, TRAIN = "sample @made --out a.npz --solver ", "train made digits --out a.flax --set hidden=8,8 "
+CHAIN, TEXT = "sample @flow --out a.npz --solver ", "sample @text --out a.npz --solver cached "
+SEEDS = "expected a whole number from 0 to 2**64 − 1"
+
+#: Words of a command, and what the line must name. The first of each kind names the key, the place and the cure.
+UNKNOWN = [
+    (SAMPLE + "jacobi --sed 1", "--sed: no such option", "did you mean --seed?", "see ffc sample --help"),
+    (TRAIN + "--stpes 9", "--stpes", "--steps", "ffc train"),
+    (SAMPLE + "newton", "--solver", "invalid choice: 'newton'", "gs_jacobi"),
+    ("sample made-mnits --image a.png", "made-mnits: no model of that name is in the box", "did you mean made-mnist?"),
+    ("train maid digits --out a.flax", "model kind 'maid'", "densenet, flow, made"),
+    ("train made digit --out a.flax", "digit: no data set and no folder", "did you mean digits?"),
+    (TRAIN + "--set hiden=8,8", "made has no size hiden", "did you mean hidden?"),
+    (SAMPLE + "jacobi --guess white", "guess 'white'", "zeros, black, mean, row_above"),
+    ("sample none.flax --image a.png", "none.flax: cannot be read", "give the path of a checkpoint"),
+    (SAMPLE + "jacobi --noise none.npz", "none.npz: no such file", "an .npz file with the array u"),
+]
+VALUES = [
+    (SAMPLE + "jacobi --batch 0", "--batch", "expected a whole number of at least 1, not '0'", "ffc sample --help"),
+    *((f"{SAMPLE}jacobi --seed {seed}", "--seed", SEEDS) for seed in ("-1", "1e3", 2**64, "9" * 5000)),
+    (SAMPLE + "jacobi --size 28", "--size", "expected HEIGHTxWIDTH", "'28'"),
+    (SAMPLE + "gs_jacobi --window '8 block'", "--window", "'8 blocks'", "'8 block'"),
+    (CHAIN + "chained --window 2,x", "--window", "expected a whole number", "'x'"),
+    (TRAIN + "--set hidden", "--set hidden", "NAME=VALUE, say hidden=512,512"),
+    (TRAIN + "--set hidden=8,x", "--set hidden", "expected a whole number, not 'x'"),
+    (TRAIN + "--set hidden=8", "expected the widths of two layers"),
+    (TRAIN + "--decay often", "--decay", "expected a number, not 'often'"),
+]
+ELSEWHERE = [  # options of something else
+    (SAMPLE + "jacobi --window 2", "--window belongs to --solver gs_jacobi or chained, not jacobi", "leave it out"),
+    ("sample made-mnist --image a.png --window 2", "--window", "not auto"),
+    (SAMPLE + "jacobi --block 2", "--block", "jacobi_gs", "not jacobi"),
+    (SAMPLE + "cached --draft", "--draft belongs to --solver jacobi and gs_jacobi", "not cached"),
+    (SAMPLE + "jacobi --together", "--together", "gs_jacobi", "not jacobi"),
+    ("compare @made --together", "--together", "--draft"),
+    (SAMPLE + "jacobi --quantize 8bit", "option quantize: made has none of that name", "leave it out"),
+    (TRAIN + "--download", "data set 'digits'", "download"),
+    ("sample @made --image a.png --against cached", "--against belongs to --animate OUT.gif"),
+    (SAMPLE + "jacobi --batches 2 --noise noise.npz", "--noise", "one batch, not 2", "leave --batches out"),
+    (SAMPLE + "jacobi --batches 2 --guess guess.npz", "--guess", "one batch, not 2"),
+    ("sample @made --batches 2 --animate a.gif --out b", "--animate", "one batch, not 2"),
+    ("sample @made --solver cached --animate a.gif", "--animate", "which cached is", "--solver gs_jacobi"),
+]
+MISFITS = [  # what the model, its system or its data do not allow
+    (SAMPLE + "gs_jacobi --window 13", "window: 13", "3 rows of 4 blocks", "give 1 … 3 (rows)"),
+    (
+        CHAIN + "chained --window 2,2,2",
+        "window: [2, 2, 2]",
+        "a chain of 2 links: give for each of them how many of its 4 blocks",
+    ),
+    ("sample made-mnist --image a.png --size 14x14", "--size 14×14: made-mnist", "28×28×1", "leave --size out"),
+    ("compare @densenet", "densenet draws no samples", "PixelCNN++ or MADE"),
+    (TEXT + "--image a.png", "--image", "transformer", "no pictures", "leave it out"),
+    ("sample @text --animate a.gif", "--animate", "transformer", "no pictures", "leave it out"),
+    ("sample @pair --animate a.gif", "--animate", "(3, 4, 2)", "gray or RGB"),
+    (
+        "sample @made --animate a.gif --batch 10000000",
+        "111 iterates of 10000000 samples of 12 entries would take 53,280,000,000 bytes of memory",
+        "at most 1,073,741,824 are allowed: give --batch 201528 or less",
+    ),
+    (TRAIN + "--start made-mnist", "start: made-mnist", "MADE(shape=(8, 8, 1)"),
+    ("train pixelcnnpp digits --size 10 --out a.flax", "sides that 4 divides"),
+    ("train made . --out a.flax", ".: holds no files", "put pictures there"),
+    (f"train made {ROOT / 'images'} --out a.flax", "images", "say how large, --size 32"),
+]
+PLACES = [  # where the results go
+    ("sample made-mnist", "nothing would be kept", "--image OUT.png, --out OUT.npz or --animate OUT.gif"),
+    ("sample @made --image a.jpg", "--image a.jpg", "name it a.png"),
+    ("sample @made --animate a.png", "--animate a.png", "name it a.gif"),
+    ("sample @made --animate no/a.gif", "--animate no/a.gif", "there is no folder no", "make it"),
+    ("train made digits --out a.pth", "a.pth", ".flax"),
+    ("sample @made --batches 2", "2 batches are a file each", "--out FOLDER"),
+    (SAMPLE + "jacobi --batches 2", "a.npz: 2 batches are a file each", "name a folder"),
+    ("sample none.flax --solver jacobi --out .", ".: ", "is a folder"),
+    ("sample none.flax --solver jacobi --out @made/a.npz", "made.flax/a.npz: cannot be written", "another folder"),
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"), [(row[0], row[1:]) for row in UNKNOWN + VALUES + ELSEWHERE + MISFITS + PLACES]
+)
+def test_a_mistake_is_one_line_before_anything_is_computed(paths, tmp_path, monkeypatch, complaint, words, named):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ffc.core.solve.solve", None)
+    line = complaint(*(path_of(word, paths) for word in shlex.split(words)))
+    for part in named:
+        assert part in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def path_of(word: str, paths) -> str:
+    """A word of a command; after an @ it begins with the name of a checkpoint."""
+    name, slash, rest = word[1:].partition("/")
+    return f"{paths[name]}{slash}{rest}" if word.startswith("@") else word
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"v": np.zeros((1, BLOCKS))}, "no array u"),
+        ({"u": np.zeros((4, 5))}, "(4, 5)"),
+        ({"u": np.zeros((0, BLOCKS))}, "one row for each sample"),
+        ({"u": np.full((4, BLOCKS), np.nan)}, "finite"),
+        ({"u": np.zeros((3, BLOCKS))}, "u has rows for 3 samples, not 4"),
+        ({"u": np.array([{"code": 1}], dtype=object)}, "no array u can be read"),
+        (pickle.dumps("no npz"), "no array u can be read"),
+        (b"", "no array u can be read"),
+    ],
+)
+def test_unfit_noise_is_named(made, tmp_path, complaint, content, expected):
+    noise, out = tmp_path / "noise.npz", tmp_path / "out.npz"
+    noise.write_bytes(content) if isinstance(content, bytes) else np.savez(noise, **content)
+    line = complaint("sample", made, "--solver", "jacobi", "--batch", 4, "--noise", noise, "--out", out)
+    assert str(noise) in line
+    assert expected in line
+    assert not out.exists()

@@ -1,0 +1,210 @@
+"""`ffc sample`, `ffc compare` and `ffc inspect`: the same samples by every solver, and what is said of them."""
+
+import argparse
+import functools
+import json
+import os
+import re
+import stat
+
+import numpy as np
+import pytest
+from commands import BATCH, BLOCKS, MODELS, run
+from PIL import Image
+from places import GOLDEN
+
+from ffc.cli import options
+from ffc.cli.codes import DONE, ERROR, INTERRUPTED
+from ffc.cli.terminal import readable
+from ffc.core.named import CHAINED, FIXED
+from ffc.store import checkpoints
+from ffc.store.records import Record
+
+MODEL = MODELS["made"]
+EIGHT_BIT = {"quantize": "8bit"}
+#: A model, options of its system, a parallel solver, and what a folder of many batches says of it.
+DRAFT, SETTINGS = "gs_jacobi --draft --together", {"draft": True, "together": True}
+SHORT = ("text", {"temperature": "0.5", "top_k": "20", "top_p": "0.9"}, DRAFT, SETTINGS | {"window": 8})
+LONG = [
+    pytest.param("flow", {}, "chained --window 4,2", {"window": [4, 2], "above": []}, marks=pytest.mark.stress),
+    pytest.param("pixelcnnpp", EIGHT_BIT, DRAFT, SETTINGS | {"window": 1}, marks=pytest.mark.stress),
+]
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """Files with the noise of three samples, and of the same and one more."""
+    folder, u = tmp_path_factory.mktemp("noise"), np.random.default_rng(0).logistic(size=(BATCH + 1, BLOCKS))
+    for name, rows in (("noise", BATCH), ("more", BATCH + 1)):
+        np.savez(folder / f"{name}.npz", u=u[:rows].astype(np.float32))
+    return folder / "noise.npz"
+
+
+@pytest.fixture(scope="module")
+def draw(paths, tmp_path_factory):
+    """The record that `ffc sample` writes, with these words after the name of a checkpoint."""
+    out = tmp_path_factory.mktemp("drawn") / "out.npz"
+
+    @functools.cache
+    def drawn(name, *words):
+        assert run("sample", paths[name], "--quiet", "--out", out, *words) == DONE
+        return Record.load(out)
+
+    return drawn
+
+
+@pytest.mark.parametrize("solver", [*FIXED, "auto"])
+def test_every_solver_draws_the_same_samples(draw, noise, solver):
+    answer, record = (draw("made", "--noise", noise, "--solver", name) for name in ("sequential", solver))
+    assert record["samples"].shape == (BATCH, BLOCKS)
+    np.testing.assert_allclose(record["samples"], answer["samples"], atol=1e-5)
+    assert record["certified"].tolist() == [BLOCKS] * BATCH
+    assert record["status"].tolist() == ["certified"] * BATCH
+    assert record["iterations"].max() <= BLOCKS
+    assert record["residual"].shape == (BATCH,)
+    assert record["residual"].max() < 1e-5
+    assert record["seconds"] > 0
+    assert (record.meta["noise"], record.meta["checkpoint"]["data"]) == ({"file": "noise.npz"}, "test")
+
+
+def test_the_authors_file_and_noise_give_the_authors_samples(draw):
+    golden = np.load(GOLDEN / "made_gray28.npz")
+    noise = ("--noise", GOLDEN / "made_gray28.npz", "--batch", 2)
+    record = draw("made_gray28", *noise, "--solver", "jacobi", "--no-verify")
+    np.testing.assert_allclose(record["samples"], golden["sequential_final"][:2], atol=1e-4)
+
+
+def spelled(system: dict[str, str]) -> list[str]:
+    """Options of a system as words of a command."""
+    return [word for name, value in system.items() for word in (f"--{name.replace('_', '-')}", value)]
+
+
+@pytest.mark.parametrize(("name", "system", "solver", "chosen"), [SHORT, *LONG])
+def test_drafts_and_chains_draw_the_cached_samplers_samples(draw, ffc, paths, folder, name, system, solver, chosen):
+    words, parallel = ("--batch", 2, *spelled(system)), ("--solver", *solver.split())
+    record, answer = draw(name, *words, *parallel), draw(name, *words, "--solver", "cached")
+    np.testing.assert_array_equal(record["samples"], answer["samples"])
+    assert record["proven"].all()
+    assert record.meta["system"] == system
+    ffc("sample", paths[name], *words, *parallel, "--batches", 2, "--out", folder)
+    settings = json.loads((folder / "settings.json").read_text())
+    assert settings["chosen"] == {"solver": parallel[1], **chosen}
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("system", [EIGHT_BIT, EIGHT_BIT | {"coupling": "inverse_cdf"}])
+def test_8_bit_images_are_drawn_inside_the_system(draw, system):
+    record = draw("pixelcnnpp", "--batch", 2, *spelled(system), "--solver", "cached")
+    levels = (record["samples"] + 1) * 127.5
+    np.testing.assert_allclose(levels, np.round(levels), atol=1e-4)
+    assert record["ties"].shape == (2,)
+    assert record.meta["system"] == system
+
+
+def test_a_text_is_printed_and_goes_on_from_a_prompt(draw, ffc, paths):
+    words = ("--prompt", "To be", "--batch", 2, "--solver", "cached")
+    *texts, told = ffc("sample", paths["text"], *words).out.splitlines(keepends=True)
+    rows = [bytes(row.ravel().tolist()).decode() for row in draw("text", *words)["samples"]]
+    assert "".join(texts) == "".join(readable(rows))
+    assert all(row.startswith("To be") for row in rows)
+    assert re.search(r"certified.* iterations by cached", told)
+
+
+def test_a_guess_may_be_a_name_or_samples_drawn_before(draw, noise, tmp_path):
+    words = ("made", "--noise", noise, "--solver", "jacobi")
+    draw(*words).save(tmp_path / "drawn.npz")
+    for guess in ("black", tmp_path / "drawn.npz"):
+        record = draw(*words, "--guess", guess)
+        np.testing.assert_array_equal(record["samples"], draw(*words)["samples"])
+    assert record["iterations"].tolist() == [1] * BATCH
+
+
+def test_a_batch_takes_the_first_rows_of_the_noise(draw, noise):
+    less = draw("made", "--noise", noise.with_name("more.npz"), "--batch", BATCH, "--solver", "jacobi")
+    np.testing.assert_array_equal(less["samples"], draw("made", "--noise", noise, "--solver", "jacobi")["samples"])
+
+
+def test_each_seed_has_samples_of_its_own_which_can_be_seen_or_sent_to_a_device(draw, made, ffc, tmp_path):
+    words, link = ("--solver", "jacobi", "--batch", BATCH, "--seed"), tmp_path / "link.png"
+    drawn = [draw("made", *words, seed)["samples"] for seed in (0, 2**32, 2**64 - 1, 7)]
+    assert len({samples.tobytes() for samples in drawn}) == 4
+    link.symlink_to("picture.png")
+    ffc("sample", made, *words, 7, "--out", "/dev/null", "--image", link)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert link.is_symlink()
+    shown = np.round(255 * np.asarray(MODEL.pictures(drawn[-1])))[..., 0]
+    with Image.open(tmp_path / "picture.png") as image:
+        assert image.size == (2 * MODEL.shape[1], 2 * MODEL.shape[0])  # three tiles in two columns
+        np.testing.assert_array_equal(np.asarray(image)[: MODEL.shape[0]], np.hstack(shown[:2]))
+
+
+def test_verification_and_talk_can_be_left_out(made, noise, ffc, tmp_path):
+    words = ("sample", made, "--solver", "jacobi", "--noise", noise, "--out", tmp_path / "out.npz")
+    for more, told in (((), "3 of 3 samples proven to be the plain"), (("--no-verify",), "; not verified;")):
+        assert told in ffc(*words, *more).out
+        assert ("residual" in Record.load(tmp_path / "out.npz").arrays) == (not more)
+    assert ffc(*words, "--quiet") == ("", "")
+
+
+def test_an_interruption_leaves_quietly_and_debug_anywhere_shows_a_traceback(made, ffc, tmp_path, monkeypatch):
+    assert "Traceback" in ffc("inspect", tmp_path / "none.flax", "--debug", code=ERROR).err
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "load", interrupted)
+    printed = ffc("sample", made, "--solver", "jacobi", "--out", tmp_path / "out.npz", code=INTERRUPTED)
+    assert "Traceback" not in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def table(printed: str) -> dict[str, list[str]]:
+    """The cells of the rows of `ffc compare`, by their solvers."""
+    rows = [line.split() for line in printed.splitlines()[2:]]
+    return {name: cells for name, *cells in rows if len(cells) == 7}
+
+
+def test_compare_has_a_row_for_each_solver(made, noise, ffc, monkeypatch):
+    printed = ffc("compare", made, "--noise", noise).out
+    rows = table(printed)
+    assert list(rows) == list(FIXED)
+    assert re.search(r"^gs_jacobi: window \d+ (rows?|blocks); jacobi_gs: block \d+$", printed, re.MULTILINE)
+    for _, certified, difference, residual, seconds, *ratios in rows.values():
+        assert certified == f"{BLOCKS}/{BLOCKS}"
+        assert max(float(difference), float(residual)) < 1e-5
+        for ratio, base in zip(ratios, ("sequential", "cached"), strict=True):
+            spent = float(rows[base][4]) / float(seconds)
+            assert ratio == "–" or float(ratio) == pytest.approx(spent, rel=2e-3, abs=6e-3)
+    monkeypatch.setattr("ffc.core.verify.contradictions", lambda *answers: [2])
+    assert "made.flax: sample 2 by sequential" in ffc("compare", made, "--noise", noise, code=ERROR).err
+
+
+def test_a_window_of_a_comparison_is_that_of_the_chain_or_of_the_others():
+    for window, own in (([2, 4], {CHAINED}), ("2 blocks", {*FIXED}), (None, set())):
+        asked = options.compared(argparse.Namespace(window=window, block=4), (*FIXED, CHAINED))
+        assert asked == {name: (window if name in own else None, 4) for name in (*FIXED, CHAINED)}
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize(
+    ("name", "words", "last"),
+    [
+        ("flow", ("--window", "2,4", "--guess", "mean"), CHAINED),
+        ("pixelcnnpp", (*spelled(EIGHT_BIT), "--draft"), "drafted"),
+    ],
+)
+def test_compare_has_a_row_for_a_chain_and_for_drafted_windows(paths, ffc, name, words, last):
+    printed = ffc("compare", paths[name], "--batch", 2, *words).out
+    rows = table(printed)
+    assert list(rows) == [*FIXED, last]
+    assert len({cells[1] for cells in rows.values()}) == 1, "all are certified whole"
+    assert re.search(rf"; {last}: window .+", printed)
+
+
+def test_inspect_says_what_a_checkpoint_is(paths, ffc):
+    for name, facts in {
+        "made": {"model": "made", "shape": str(MODEL.shape), "sha256": checkpoints.load(paths["made"]).meta["sha256"]},
+        "pixelcnnpp_gray28": {"model": "pixelcnnpp", "shape": "(28, 28, 1)", "filters": "16", "mixtures": "10"},
+    }.items():
+        lines = dict(line.split(maxsplit=1) for line in ffc("inspect", paths[name]).out.splitlines())
+        assert facts.items() <= lines.items()
