@@ -45,7 +45,7 @@ class Page(NamedTuple):
     """A figure: its panels, what its legend has beside their lines, and the first part of its footnote."""
 
     panels: list[Panel]
-    signs: list[str] = []
+    signs: tuple[str, ...] = ()
     note: str = ""
 
 
