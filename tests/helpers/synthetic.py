@@ -120,11 +120,7 @@ def densenet() -> dict[str, Record]:
 
 def everything() -> dict[str, dict[str, Record]]:
     """Records of all tasks, by task and solver."""
-    made = {
-        "sequential": ("sequential", SIZE, 0.8),
-        "cached": ("cached", SIZE, 0.4),
-        "jacobi": ("jacobi", 4, 0.1),
-    }
+    made = {"sequential": ("sequential", SIZE, 0.8), "cached": ("cached", SIZE, 0.4), "jacobi": ("jacobi", 4, 0.1)}
     pixel = {
         **{name: (*row, 1, None) for name, row in made.items()},
         "gs_jacobi": ("gs_jacobi", 8, 0.2, 1, {"window": 2}),
