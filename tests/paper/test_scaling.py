@@ -65,75 +65,59 @@ def saved(folder, model):
     return folder / "weights.flax"
 
 
+OF_PIXELS = {"sizes": [8], "batches": [3], "filters": [6]}
+OF_TOKENS = {"temperatures": [0], "lengths": [6], "widths": [32], "system": {"temperature": 0.5}}
+
+
 @pytest.mark.parametrize(
-    ("kind", "model", "settings", "points"),
+    ("kind", "model", "settings", "points", "shapes", "windows"),
     [
         (
-            pixels,
-            PIXELS,
-            {"sizes": [8], "batches": [3], "filters": [6]},
+            *(pixels, PIXELS, OF_PIXELS),
             [("size", 8, (8, 1, 4)), ("batch", 3, (4, 3, 4)), ("filters", 6, (4, 1, 6))],
+            *([[(1, 64)], [(3, 16)], [(1, 16)]], {"rows": 16, "pixels": 4}),
         ),
         (
-            tokens,
-            TOKENS,
-            {"temperatures": [0], "lengths": [6], "widths": [32], "system": {"temperature": 0.5}},
+            *(tokens, TOKENS, OF_TOKENS),
             [("temperature", 0, (0, 12, 16)), ("length", 6, (0.5, 6, 16)), ("width", 32, (0.5, 12, 32))],
+            *([[(1, 12)] * 2, [(1, 6)] * 2, [(1, 12)] * 2], {"window": 8, "drafted": 8}),  # each repeat draws another
         ),
     ],
 )
-def test_one_of_three_axes_grows_at_a_time(tmp_path, kind, model, settings, points):
+def test_one_of_three_axes_grows_at_a_time(tmp_path, kind, model, settings, points, shapes, windows):
     assert list(kind.points(settings, model)) == points
     job = Job("text", settings | {"solvers": {"scaling": {}}}, "scaling", 0, 2, checkpoint=saved(tmp_path, model))
     cases = [kind.cases(job, job.load_checkpoint())(*point) for *_, point in points]
-    shapes = [[system.initial().shape[:2] for system in case.systems] for case in cases]
-    if kind is pixels:
-        assert shapes == [[(1, 8)], [(3, 4)], [(1, 4)]] or shapes == [[(1, 64)], [(3, 16)], [(1, 16)]]
-    else:  # each repeat draws another text
-        assert shapes == [[(1, 12)] * 2, [(1, 6)] * 2, [(1, 12)] * 2]
-    row = 8 if kind is pixels else None
-    windows = {name: getattr(solver, "window", None) for name, solver in cases[0].solvers.items()}
-    names = {"cached": None, "jacobi": None}
-    assert windows == names | ({"rows": 2 * row, "pixels": row // 2} if row else {"window": 8, "drafted": 8})
+    assert [[system.initial().shape[:2] for system in case.systems] for case in cases] == shapes
+    solvers = cases[0].solvers
+    assert {name: solver.window for name, solver in solvers.items() if hasattr(solver, "window")} == windows
+    assert [*solvers][:2] == ["cached", "jacobi"]
 
 
 @pytest.mark.parametrize(
-    ("model", "task", "settings", "ways"),
+    ("model", "settings", "axes", "ways"),
     [
-        (PIXELS, "pixelcnnpp_mnist", {"sizes": [4], "batches": [1], "filters": [4]}, ["cached", "pixels", "drafted"]),
-        (
-            TOKENS,
-            "text",
-            {"temperatures": [1], "lengths": [12], "widths": [16]},
-            ["cached", "jacobi", "window", "drafted"],
-        ),
+        (PIXELS, OF_PIXELS | {"system": {"quantize": "8bit"}}, {"size": 4, "batch": 1, "filters": 4}, ["pixels"]),
+        (TOKENS, OF_TOKENS, {"temperature": 0.5, "length": 12, "width": 16}, ["jacobi", "window"]),
     ],
 )
-def test_every_way_is_timed_at_every_point_and_has_the_cached_samplers_answer(
-    tmp_path, monkeypatch, model, task, settings, ways
-):
-    """The points are one, so they are measured once."""
+def test_every_way_is_timed_and_has_the_cached_samplers_answer(tmp_path, monkeypatch, model, settings, axes, ways):
+    """The three axes have their point in common, so it is measured once."""
+    ways = ["cached", *ways, "drafted"]
     monkeypatch.setattr(pixels, "WAYS", {name: way for name, way in pixels.WAYS.items() if name in ways})
-    system = {"system": {"quantize": "8bit"} if model is PIXELS else {"temperature": 1}}
-    record = scaling.run(settings | system, checkpoint=saved(tmp_path, model), task=task, seed=0, repeats=2)
+    settings = settings | {name: [at] for name, at in zip(settings, axes.values(), strict=False)}
+    record = scaling.run(settings, checkpoint=saved(tmp_path, model), task="text", seed=0, repeats=2)
     assert record["way"].tolist() == ways * 3
-    axes = [
-        (name.removesuffix("s").replace("batche", "batch").replace("filter", "filters"), at)
-        for name, (at,) in settings.items()
-    ]
-    assert list(zip(record["axis"].tolist(), record["at"].tolist(), strict=True)) == [
-        axis for axis in axes for _ in ways
-    ]
-    assert record["seconds"].shape == (3 * len(ways), 2)
-    for again in record["seconds"].reshape(3, -1):
-        np.testing.assert_array_equal(again, record["seconds"][: len(ways)].ravel())
+    assert record["axis"].tolist() == [axis for axis in axes for _ in ways]
+    assert record["at"].tolist() == [at for at in axes.values() for _ in ways]
+    for seconds in record["seconds"].reshape(3, len(ways), 2):
+        np.testing.assert_array_equal(seconds, record["seconds"][: len(ways)])
     assert record["certified"].all()
     assert record["max_difference"].max() == record["residual"].max() == 0  # whole numbers, no ties
-    iterations = record["iterations"].reshape(3, -1)
-    assert (iterations[:, 0] == model.shape[0] * model.shape[1]).all()
-    assert (iterations <= iterations[:, :1]).all()
+    cached, *others = record["iterations"][: len(ways)]
+    assert cached == model.shape[0] * model.shape[1] >= max(others)
     assert record["chosen"].reshape(3, -1).sum(axis=1).tolist() == [1] * 3  # by a race
-    assert record.meta["labels"].keys() >= {"drafted"}
+    assert "drafted" in record.meta["labels"]
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
