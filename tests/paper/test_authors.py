@@ -6,7 +6,7 @@ import numpy as np
 import plot_data
 import pytest
 import synthetic
-from test_figures import CLOCKS, THIN, footnote, legend, lines_of
+from test_figures import CLOCKS, THIN, contents, footnote, legend, lines_of
 
 from ffc.core.errors import FFCError
 from ffc.paper import authors, figures, summary, verdict
@@ -176,16 +176,13 @@ def test_a_figure_of_theirs_says_whose_it_is_and_an_overlay_has_it_faint_beside_
         rows = [ax.get_ylabel() for ax in overlay.axes if ax.get_ylabel()]
         assert rows == ["Sequential", "Jacobi", "authors:\nSequential", "authors:\nJacobi"]
         return
-    faint = [(label if label[0] == "_" else f"authors: {label}", *data) for label, *data in named(theirs)]
-    assert sorted(named(overlay)) == sorted(named(ours) + faint)
+    both, mine, faint = (contents(figure.axes[0])[0] for figure in (overlay, ours, theirs))
+    faint = [(label if label[0] == "_" else f"authors: {label}", *data) for label, *data in faint]
+    assert sorted(both) == sorted(mine + faint)
     assert [line.get_alpha() is not None for line in overlay.axes[0].lines].count(True) == len(faint)
     assert CLOCKS[1] not in legend(theirs)  # nothing of theirs is certified
     beside = [f"authors: {label}" for label in legend(theirs) if label not in (*CLOCKS, THIN)]
     assert sorted(legend(overlay)) == sorted(legend(ours) + beside)
-
-
-def named(figure) -> list[tuple]:
-    return [(label, np.asarray(x).tolist(), np.asarray(y).tolist()) for label, x, y in lines_of(figure.axes[0])]
 
 
 def test_times_are_those_that_the_files_have(folders):

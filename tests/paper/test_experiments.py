@@ -65,16 +65,10 @@ def race():
 def run(folder, model, solvers, solver, task="made_mnist", seed=0, data=None, **settings):
     """A record; the first that answers a question is the reference of the others."""
     first = folder / f"{model}_{task}_{seed}_{solvers[solver].get('system')}.npz"
-    record = experiments.run(
-        task,
-        {"batch": 3, "solvers": solvers, **settings},
-        solver,
-        checkpoint=folder / f"{model}.flax",
-        data=data and folder / f"{data}.npz",
-        reference=first if first.exists() else None,
-        seed=seed,
-        repeats=3,
-    )
+    files = {"checkpoint": folder / f"{model}.flax", "data": data and folder / f"{data}.npz"}
+    files["reference"] = first if first.exists() else None
+    settings |= {"batch": 3, "solvers": solvers}
+    record = experiments.run(task, settings, solver, **files, seed=seed, repeats=3)
     if not first.exists():
         record.save(first)
     return record
@@ -158,10 +152,13 @@ def test_a_record_says_where_it_comes_from_and_what_a_race_chose(sampled, folder
 def test_without_data_the_record_names_those_of_the_weights():
     about = {"origin": "box", "name": "tiny", "data": {"name": "small", "title": "small noise", "licence": "free"}}
     about["metrics"] = {"steps": 3, "test_loss": 1.25, "unit": "bits/dim"}
-    record = experiments.Job("made_mnist", {"solvers": {"jacobi": {}}}, "jacobi", 0, 1).record({}, checkpoint=about)
+    job = experiments.Job("made_mnist", {"solvers": {"jacobi": {}}}, "jacobi", 0, 1)
+    record = job.record({}, checkpoint=about)
     assert record.meta["data"] == {"name": "small", "title": "small noise"}
     weights = "Weights: tiny in the box (3 steps, 1.25 bits/dim)"
     assert style.sources([record], ("Data", "Weights")) == ["Data: small noise", weights]
+    own = job.record({}, checkpoint={"origin": "given", "file": "mine.pth"})
+    assert style.sources([own], ("Data", "Weights")) == ["Weights: mine.pth (given)"]
 
 
 def test_noise_depends_on_seed_and_task_alone(folder, sequential):
@@ -198,14 +195,11 @@ def test_a_solver_may_have_a_system_of_its_own_and_tokens_show_which_blocks_have
         assert settled[:, :k].all()
 
 
-@pytest.fixture(scope="module")
-def classified(folder):
+def test_densenet_ends_with_the_feedforward_logits_and_estimates_stand_beside_measured_times(folder):
     solvers = {"feedforward": {}, "jacobi": {}}
-    return [run(folder, "densenet", solvers, name, "densenet", data="large", images=2) for name in solvers]
-
-
-def test_densenet_ends_with_the_feedforward_logits(classified):
-    feedforward, jacobi = classified
+    feedforward, jacobi = (
+        run(folder, "densenet", solvers, name, "densenet", data="large", images=2) for name in solvers
+    )
     outputs = jacobi["outputs"]
     assert outputs.shape == (2, 6, 6)  # five layers, and before the first update
     error = np.linalg.norm(outputs - feedforward["logits"][:, None], axis=2)
@@ -215,13 +209,9 @@ def test_densenet_ends_with_the_feedforward_logits(classified):
     assert max(error[:, -1].max(), jacobi["max_difference"].max(), jacobi["residual"].max()) < 1e-5
     assert jacobi["status"].tolist() == ["certified"] * 2
     assert jacobi["certified"].tolist() == [5, 5]
-
-
-def test_densenets_measured_times_stand_beside_the_authors_estimate(classified):
-    feedforward, jacobi = classified
     assert feedforward["seconds"].shape == jacobi["seconds"].shape == (2, 3)
     assert feedforward["layer_seconds"].shape == (2, 5)
-    slowest = feedforward["layer_seconds"].max(axis=1)
+    slowest = feedforward["layer_seconds"].max(axis=1)  # the authors' estimate stands beside the measured times
     np.testing.assert_allclose(jacobi["estimate_certified"], slowest * jacobi["iterations"])
     np.testing.assert_allclose(jacobi["estimate_smallest5"], slowest * jacobi["iterations_smallest5"])
 

@@ -168,6 +168,12 @@ def lines_of(ax) -> list[tuple]:
     return [("" if (name := line.get_label()).startswith("_child") else name, *line.get_data()) for line in ax.lines]
 
 
+def contents(ax) -> tuple[list, list]:
+    """All lines and pictures, to compare."""
+    lines = [(label, np.asarray(x).tolist(), np.asarray(y).tolist()) for label, x, y in lines_of(ax)]
+    return lines, [picture.get_array().tolist() for picture in ax.images]
+
+
 def legend(figure) -> list[str]:
     return [text.get_text() for one in figure.findobj(Legend) for text in one.get_texts()]
 

@@ -9,7 +9,7 @@ import pytest
 import synthetic
 import tasks
 from places import ROOT
-from test_figures import lines_of
+from test_figures import contents
 
 from ffc.core.errors import FFCError
 from ffc.paper import figures, reference, summary, verdict
@@ -91,9 +91,7 @@ def test_figures_of_ones_own_tasks_bear_their_names_and_the_papers_those_of_the_
         of = name.replace("deep", "densenet").replace("recurrent", "rnn")
         if of in figures.FIGURES | figures.EXTRAS:  # drawn as the paper's
             for ax, other in zip(figure.axes, figures.draw(of, tmp_path).axes, strict=True):
-                assert [(label, *map(list, data)) for label, *data in lines_of(ax)] == [
-                    (label, *map(list, data)) for label, *data in lines_of(other)
-                ]
+                assert contents(ax) == contents(other)
 
 
 def test_errors_of_any_sampler_end_at_zero_on_axes_that_name_no_pixels(drawn, tmp_path):
