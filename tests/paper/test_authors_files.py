@@ -12,17 +12,33 @@ from ffc.core.errors import FFCError
 from ffc.paper import authors
 from ffc.paper.authors import files
 
-MADE = plot_data.made("mnist", "jacobi")
-REPORT = plot_data.pixelcnnpp("mnist", "gs_jacobi")
-LOGITS = plot_data.logits()
+MADE, REPORT, LOGITS = plot_data.made("mnist", "jacobi"), plot_data.pixelcnnpp("mnist", "gs_jacobi"), plot_data.logits()
 LOSS = {"loss": np.ones((2, 3)), "time": np.ones((2, 3))}
+GRADIENTS = plot_data.gradients(0.5)
+
+
+class Hostile:
+    def __reduce__(self):
+        return (print, ("code ran",))
+
+
+def write(path, content):
+    """Bytes, arrays, or (the header of an .npy in an .npz, what follows it)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, dict):
+        plot_data.save(path, content)
+    else:
+        with zipfile.ZipFile(path, "w") as file, file.open("images.npy", "w") as member:
+            np.lib.format.write_array_header_1_0(member, {"fortran_order": False} | content[0])
+            member.write(content[1])
 
 
 @pytest.mark.parametrize(
-    ("record", "content", "message"),
+    ("record", "content", "problem"),
     [
         ("made_mnist/jacobi", b"<html>quota exceeded</html>", r"no whole \.npz"),
-        ("made_mnist/jacobi", b"", r"no whole \.npz"),
         ("made_mnist/jacobi", {"images": MADE["images"]}, "no whole .npz with an array times"),
         ("made_mnist/jacobi", MADE | {"images": MADE["images"][1:]}, "images has 16 iterates of 16 entries"),
         ("made_mnist/jacobi", MADE | {"images": MADE["images"][0]}, r"images has the shape \[3, 16\], not \[any, any"),
@@ -30,6 +46,8 @@ LOSS = {"loss": np.ones((2, 3)), "time": np.ones((2, 3))}
         ("made_mnist/jacobi", MADE | {"images": np.array([{}] * 17)}, "images is no plain array of numbers"),
         ("made_mnist/jacobi", MADE | {"images": np.asfortranarray(MADE["images"])}, "images is no plain array"),
         ("made_mnist/jacobi", MADE | {"images": MADE["images"] + np.inf}, "not all of its numbers are finite and"),
+        ("made_mnist/jacobi", ({"descr": "|O", "shape": (1,)}, pickle.dumps(Hostile())), "images is no plain array"),
+        ("made_mnist/jacobi", ({"descr": "<f4", "shape": (10**6 + 1, 10**6, 10**6)}, b""), "float32 of shape"),
         ("made_cifar/jacobi", MADE, "not of squares of 3 channels"),
         ("pixelcnnpp_mnist/jacobi_gs", REPORT, r"all_samples has the shape \[2, 16, 3, 4, 4, 1\]"),
         ("pixelcnnpp_mnist/gs_jacobi", REPORT | {"all_times": np.ones(3)}, r"all_times has the shape \[3\], not \[2\]"),
@@ -39,65 +57,42 @@ LOSS = {"loss": np.ones((2, 3)), "time": np.ones((2, 3))}
         ("rnn/feedforward", b"PK", "not a plain PyTorch state dict"),
         ("rnn/feedforward", {"loss": LOSS["loss"]}, "it holds loss, not loss, time"),
         ("rnn/feedforward", LOSS | {"time": np.ones((2, 2))}, r"shapes \(2, 3\) and \(2, 2\)"),
-        ("rnn/feedforward", LOSS | {"loss": np.array([[1, 0.1], [1, 1]])[:, [0, 1, 1]]}, "no moving average"),
-        ("rnn/gradients_jacobi", {**plot_data.gradients(0.5), "W_o": np.ones(2)}, "not those of the same samples"),
+        ("rnn/feedforward", LOSS | {"loss": np.array([[1, 0.1, 0.1], [1, 1, 1]])}, "no moving average"),
+        ("rnn/gradients_jacobi", GRADIENTS | {"W_o": np.ones(2)}, "not those of the same samples"),
     ],
 )
-def test_a_broken_file_is_named_with_what_is_wrong(tmp_path, record, content, message):
-    name = authors.RECORDS[record][0]
-    path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content) if isinstance(content, bytes) else plot_data.save(path, content)
-    with pytest.raises(FFCError, match=message) as caught:
-        authors.read(*record.split("/"), {name: path})
+def test_a_broken_file_is_named_with_what_is_wrong(tmp_path, capsys, record, content, problem):
+    path = tmp_path / authors.RECORDS[record][0]
+    write(path, content)
+    with pytest.raises(FFCError, match=problem) as caught:
+        authors.read(*record.split("/"), {authors.RECORDS[record][0]: path})
     assert str(caught.value).startswith(f"{path}: ")
     assert "fetch it again, or name a checkpoints.source without it" in str(caught.value)
-
-
-@pytest.mark.parametrize(("record", "content"), [("made_mnist/jacobi", MADE), ("rnn/feedforward", LOSS)])
-def test_a_file_that_was_cut_is_refused(tmp_path, record, content):
-    path = tmp_path / authors.RECORDS[record][0]
-    plot_data.save(path, content)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(FFCError, match=path.name):
-        authors.read(*record.split("/"), {path.name: path})
-
-
-def test_a_flipped_bit_is_noticed(tmp_path):
-    path = tmp_path / "made_mnist_jacobi.npz"
-    plot_data.save(path, MADE)
-    content = bytearray(path.read_bytes())
-    content[1000] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(FFCError, match="Bad CRC"):
-        authors.read("made_mnist", "jacobi", {path.name: path})
-
-
-class Hostile:
-    def __reduce__(self):
-        return (print, ("code ran",))
-
-
-def test_no_code_of_a_file_is_run(tmp_path, capsys):
-    torch.save({"loss": torch.ones(2, 3), "time": Hostile()}, tmp_path / "GS_RNN.pth")
-    with zipfile.ZipFile(tmp_path / "raw.npz", "w") as file, file.open("images.npy", "w") as member:
-        np.lib.format.write_array_header_1_0(member, {"descr": "|O", "fortran_order": False, "shape": (1,)})
-        pickle.dump(Hostile(), member)
-    for record, name in (("rnn/feedforward", "GS_RNN.pth"), ("made_mnist/jacobi", "raw.npz")):
-        with pytest.raises(FFCError):
-            authors.read(*record.split("/"), {authors.RECORDS[record][0]: tmp_path / name})
     assert "code ran" not in capsys.readouterr().out
 
 
-def test_a_claim_beyond_the_file_is_refused_before_memory_is_taken(tmp_path, monkeypatch):
-    path = tmp_path / "raw.npz"
-    with zipfile.ZipFile(path, "w") as file, file.open("images.npy", "w") as member:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (10**6 + 1, 10**6, 10**6)}
-        np.lib.format.write_array_header_1_0(member, header)
-    with pytest.raises(FFCError, match="images is no plain array: float32 of shape"):
-        authors.read("made_mnist", "jacobi", {"made_mnist_jacobi.npz": path})
-    plot_data.save(path, MADE)
+@pytest.mark.parametrize(("record", "content"), [("made_mnist/jacobi", MADE), ("rnn/feedforward", LOSS)])
+def test_a_file_that_was_cut_or_damaged_is_refused(tmp_path, record, content):
+    path = tmp_path / authors.RECORDS[record][0]
+    plot_data.save(path, content)
+    whole = path.read_bytes()
+    damaged = bytearray(whole)
+    damaged[1000] ^= 1
+    for broken in (whole[: len(whole) // 2], *([bytes(damaged)] if path.suffix == ".npz" else [])):
+        path.write_bytes(broken)
+        with pytest.raises(FFCError, match=path.name):
+            authors.read(*record.split("/"), {path.name: path})
+
+
+def test_no_code_of_a_state_dict_is_run(tmp_path, capsys):
+    torch.save({"loss": torch.ones(2, 3), "time": Hostile()}, tmp_path / "GS_RNN.pth")
+    with pytest.raises(FFCError, match="GS_RNN"):
+        authors.read("rnn", "feedforward", {"GS_RNN.pth": tmp_path / "GS_RNN.pth"})
+    assert "code ran" not in capsys.readouterr().out
+
+
+def test_no_more_memory_is_taken_than_the_limit(tmp_path, monkeypatch):
+    plot_data.save(path := tmp_path / "raw.npz", MADE)
     monkeypatch.setattr(files, "LIMIT", 100)
     with pytest.raises(FFCError, match="it asks for 136 bytes of memory at once"):
         authors.read("made_mnist", "jacobi", {"made_mnist_jacobi.npz": path})

@@ -1,32 +1,28 @@
-"""Where figures look for records, and what they say where there are none."""
+"""Where figures look for records, and what they leave out where there are none."""
 
 from pathlib import Path
 
-import pytest
+import synthetic
 
-from ffc.core.errors import FFCError
 from ffc.paper import figures
 
 
-def test_an_extra_figure_without_records_is_left_out(tmp_path):
-    note = figures.show("rnn_scaling", tmp_path, tmp_path)
-    assert "rnn_scaling is left out" in note.data
-
-
-def test_missing_records_and_unknown_figures_are_named(tmp_path):
-    with pytest.raises(FFCError, match=r"made_mnist: no records there"):
-        figures.draw("made_mnist", tmp_path)
-    with pytest.raises(FFCError, match="figure 'made': expected one of rnn_begin"):
-        figures.draw("made", tmp_path)
+def test_a_figure_that_is_not_asked_for_or_has_no_records_is_left_out_of_a_notebook(tmp_path):
+    synthetic.write(tmp_path / "records")
+    (tmp_path / "empty").mkdir()
+    for name, records, only in (("rnn_end", "records", ["rnn_begin"]), ("rnn_scaling", "empty", None)):
+        note = figures.show(name, tmp_path / records, tmp_path / "out", only)
+        assert note.data == f"*{name} is left out: not all of its results are there.*"
+    assert not (tmp_path / "out").exists()
+    figures.show("rnn_begin", tmp_path / "records", tmp_path / "out", ["rnn_begin"], tmp_path / "records")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"rnn_begin.{end}" for end in ("png", "svg", "pdf")}
 
 
 def test_relative_folders_count_from_the_projects_own(tmp_path, monkeypatch):
     project = tmp_path / "project"
     (project / "notebooks").mkdir(parents=True)
     (project / "Snakefile").touch()
-    for place in (project, project / "notebooks"):
+    for place, root in ((project, project), (project / "notebooks", project), (tmp_path, tmp_path)):
         monkeypatch.chdir(place)
-        assert figures.from_root("results") == project / "results"
-    monkeypatch.chdir(tmp_path)
-    assert figures.from_root("results") == tmp_path / "results"
+        assert figures.from_root("results") == root / "results"
     assert figures.from_root("/elsewhere") == Path("/elsewhere")

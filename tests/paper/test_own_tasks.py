@@ -9,20 +9,27 @@ import pytest
 import synthetic
 import tasks
 from places import ROOT
+from test_figures import contents
 
 from ffc.core.errors import FFCError
 from ffc.paper import figures, reference, summary, verdict
 from ffc.paper.tasks import PAPER
 from ffc.store.records import Record
 
-NOTEBOOKS = ROOT / "notebooks"
+TASKS = {  # of which task of the paper the made-up records are, and its settings
+    "faces": ("made_mnist", {"experiment": "sampling"}),
+    "digits": ("made_mnist", {"experiment": "sampling", "paper": "made_mnist"}),
+    "words": ("pixelcnnpp_mnist", {"experiment": "sampling"}),
+    "deep": ("densenet", {"experiment": "classification"}),
+    "recurrent": ("rnn", {"experiment": "backpropagation"}),
+}
+RECORDS = synthetic.everything()
 
 
 def renamed(record: Record, task: str, **settings) -> Record:
     """A record of the paper's task as one of `task`."""
-    return dataclasses.replace(
-        record, meta=record.meta | {"task": task, "settings": record.meta["settings"] | settings}
-    )
+    meta = record.meta | {"task": task, "settings": record.meta["settings"] | settings}
+    return dataclasses.replace(record, meta=meta)
 
 
 def without_pictures(record: Record) -> Record:
@@ -38,34 +45,29 @@ def without_pictures(record: Record) -> Record:
 def folder(tmp_path_factory):
     """Tasks of one's own of every experiment, tokens, and one that stands for the paper's MADE on MNIST."""
     folder = tmp_path_factory.mktemp("records")
-    everything = synthetic.everything()
-    for task, of, settings in (
-        ("faces", "made_mnist", {"experiment": "sampling"}),
-        ("digits", "made_mnist", {"experiment": "sampling", "paper": "made_mnist"}),
-        ("words", "pixelcnnpp_mnist", {"experiment": "sampling"}),
-        ("deep", "densenet", {"experiment": "classification"}),
-        ("recurrent", "rnn", {"experiment": "backpropagation"}),
-    ):
-        for solver, record in everything[of].items():
+    for task, (of, settings) in TASKS.items():
+        for solver, record in RECORDS[of].items():
             one = renamed(record, task, **settings)
             (without_pictures(one) if task == "words" else one).save(folder / task / f"{solver}.npz")
     renamed(synthetic.scaling(), "recurrent").save(folder / "recurrent_scaling" / "scaling.npz")
     return folder
 
 
+@pytest.fixture(scope="module")
+def drawn(folder):
+    return {name: figures.draw(name, folder) for name in figures.figures_in(folder)}
+
+
 def test_the_notebooks_show_each_figure_once():
     """Those of one task name figures after it: the paper's, or `mine` where that has no notebook for them."""
     shown = []
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
-        notebook = json.loads(path.read_text())
-        code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        code = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
         assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
         assert [cell["metadata"].get("tags") for cell in code].count(["parameters"]) == 1
         source = "\n".join("".join(cell["source"]) for cell in code)
         names = dict(re.findall(r'^(task) = "(\w+)"', source, re.M))
-        shown += [
-            eval(line[len("show(") :].split(",")[0], names) for line in source.splitlines() if "show(" in line[:5]
-        ]
+        shown += [eval(call, names) for call in re.findall(r"^show\(([^,)]+)", source, re.M)]
     own = [f"mine{view}" for view in figures.VIEWS["sampling"]]
     assert sorted(shown) == sorted([*figures.FIGURES, *figures.EXTRAS, *own])
 
@@ -78,79 +80,75 @@ def test_the_workflow_expects_the_figures_that_are_drawn():
         assert {*views} - {"_scaling"} == figures.VIEWS[experiment].keys()
 
 
-def test_figures_of_ones_own_tasks_bear_their_names_and_the_papers_those_of_the_paper(folder):
-    deep = {f"deep{view}" for view in ("", "_iter", "_outputs", "_outputs_log")}
-    recurrent = {f"recurrent{view}" for view in ("_begin", "_end", "_backprop", "_backprop_iter", "_scaling")}
-    samplers = {f"{task}{view}" for task in ("faces", "words") for view in ("", "_iter", "_time")}
-    paper = {"made_mnist", "made_mnist_time_nolog", "made_mnist_time_nolog_iter"}
-    assert set(figures.figures_in(folder)) == deep | recurrent | samplers | paper
-    for name in figures.figures_in(folder):
-        figures.draw(name, folder).draw_without_rendering()
-
-
-def test_a_task_that_stands_for_the_papers_is_drawn_as_that(folder, tmp_path):
+def test_figures_of_ones_own_tasks_bear_their_names_and_the_papers_those_of_the_paper(drawn, tmp_path):
+    sampling, backprop = ("", "_iter", "_time"), ("_begin", "_end", "_backprop", "_backprop_iter", "_scaling")
+    views = {"faces": sampling, "words": sampling, "deep": ("", "_iter", "_outputs", "_outputs_log")}
+    views |= {"recurrent": backprop, "made_mnist": ("", "_time_nolog", "_time_nolog_iter")}
+    assert drawn.keys() == {task + view for task, ends in views.items() for view in ends}
     synthetic.write(tmp_path)
-    for name in ("made_mnist", "made_mnist_time_nolog"):
-        for path, same in ((folder, "ours"), (tmp_path, "kept")):
-            figures.save(figures.draw(name, path), tmp_path / same, name)
-        assert (tmp_path / "ours" / f"{name}.png").read_bytes() == (tmp_path / "kept" / f"{name}.png").read_bytes()
+    for name, figure in drawn.items():
+        figure.draw_without_rendering()
+        of = name.replace("deep", "densenet").replace("recurrent", "rnn")
+        if of in figures.FIGURES | figures.EXTRAS:  # drawn as the paper's
+            for ax, other in zip(figure.axes, figures.draw(of, tmp_path).axes, strict=True):
+                assert contents(ax) == contents(other)
 
 
-def test_errors_of_any_sampler_end_at_zero_on_axes_that_name_no_pixels(folder):
-    axes = figures.draw("faces_time", folder).axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("wall-clock time (s)", "ℓ₂ distance to the answer, mean")
-    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "symlog")
-    assert figures.draw("faces_iter", folder).axes[0].get_xlabel() == "parallel iterations"
-
-
-def test_a_first_guess_that_is_the_answer_leaves_its_axis_as_it_is(tmp_path):
-    record = renamed(synthetic.sampling("made_mnist", "sequential", 4, 0.1), "lucky", experiment="sampling")
+def test_errors_of_any_sampler_end_at_zero_on_axes_that_name_no_pixels(drawn, tmp_path):
+    for name, x, scale in (
+        ("faces_time", "wall-clock time (s)", "log"),
+        ("faces_iter", "parallel iterations", "linear"),
+    ):
+        (ax,) = drawn[name].axes
+        assert (ax.get_xlabel(), ax.get_ylabel()) == (x, "ℓ₂ distance to the answer, mean")
+        assert (ax.get_xscale(), ax.get_yscale()) == (scale, "symlog")
+    record = renamed(RECORDS["made_mnist"]["sequential"], "lucky", experiment="sampling")  # its guess is the answer
     arrays = {name: np.zeros_like(record[name]) for name in ("error_l2", "error_max", "change")}
     dataclasses.replace(record, arrays=record.arrays | arrays).save(tmp_path / "lucky" / "sequential.npz")
     assert figures.draw("lucky_iter", tmp_path).axes[0].get_yscale() == "linear"
 
 
-def test_a_sampler_without_jacobi_shows_another_parallel_solver(folder, tmp_path):
-    for solver in ("sequential", "gs_jacobi", "jacobi_gs"):
-        one = renamed(synthetic.everything()["pixelcnnpp_mnist"][solver], "faces", experiment="sampling")
-        one.save(tmp_path / "faces" / f"{solver}.npz")
-    labels = [ax.get_ylabel() for ax in figures.draw("faces", tmp_path).axes]
-    assert [label for label in labels if label] == ["Sequential", "GS-Jacobi (window 2)"]
+def test_a_sampler_is_shown_beside_jacobi_or_another_parallel_solver_and_the_drafted_one(tmp_path):
+    drafted = synthetic.sampling("faces", "drafted", 3, 0.1, options={"solver": "gs_jacobi", "draft": True})
+    shown = ["Sequential", "GS-Jacobi (window 2)", "GS-Jacobi (drafted)"]
+    for solvers, rows in (
+        (["sequential", "gs_jacobi", "jacobi_gs"], shown[:2]),
+        (["drafted"], shown),
+        (["jacobi"], ["Sequential", "Jacobi", shown[2]]),
+    ):
+        for name in solvers:
+            record = drafted if name == "drafted" else RECORDS["pixelcnnpp_mnist"][name]
+            renamed(record, "faces", experiment="sampling").save(tmp_path / "faces" / f"{name}.npz")
+        labels = [ax.get_ylabel() for ax in figures.draw("faces", tmp_path).axes]
+        assert [label for label in labels if label] == rows
 
 
-def test_samples_that_are_no_pictures_show_which_blocks_have_their_value(folder):
-    sequential, jacobi = figures.draw("words", folder).axes
+def test_samples_that_are_no_pictures_show_which_blocks_have_their_value(drawn, folder):
+    sequential, jacobi = drawn["words"].axes
     shown = sequential.images[0].get_array()
     np.testing.assert_array_equal(shown.sum(axis=1), [0, 5, 10, 15, 16])  # at these iterations
     assert [label.get_text() for label in jacobi.get_yticklabels()] == ["0", "last: 4"]
-
-
-def test_only_one_sample_is_kept_of_what_are_no_pictures(folder):
-    record = reference.reduced(Record.load(folder / "words" / "jacobi.npz"))
-    assert record["settled"].shape[1] == record["error_l2"].shape[1] == 1
+    kept = reference.reduced(Record.load(folder / "words" / "jacobi.npz"))
+    assert kept["settled"].shape[1] == kept["error_l2"].shape[1] == 1
 
 
 def test_only_what_stands_for_the_papers_task_has_the_papers_numbers(folder):
-    rows = summary.table(summary.load(folder))
+    records = summary.load(folder)
+    rows = summary.table(records)
     assert [*dict.fromkeys(row["task"] for row in rows)] == ["digits", "deep", "faces", "recurrent", "words"]
-    told = {row["task"] for row in rows if row["paper_seconds"] or row["paper_iterations"] or row["paper_over_plain"]}
-    assert told == {"digits"}
+    papers = ("paper_seconds", "paper_iterations", "paper_over_plain", "paper_over_best")
+    assert {row["task"] for row in rows if any(row[key] for key in papers)} == {"digits"}
     lines = verdict.conclusion(rows)
     assert [line.partition(",")[0] for line in lines if "The paper:" in line] == ["digits"]
     assert "The RNN's truncated gradients certify nothing" in lines[-1]
-
-
-def test_without_such_a_task_nothing_speaks_of_the_papers_numbers(folder):
-    found = summary.load(folder)
-    text = summary.to_markdown(summary.table({"faces": found["faces"], "words": found["words"]}), [])
-    assert "| faces | Sequential |" in text
-    assert "paper: " not in text
-    assert "| paper: seconds |" in summary.to_markdown(summary.table({"digits": found["digits"]}), [])
+    for task, heading in (("faces", False), ("words", False), ("digits", True)):
+        text = summary.to_markdown(summary.table({task: records[task]}), [])
+        assert f"| {task} | Sequential |" in text
+        assert ("paper: " in text) == ("*paper*" in text) == heading
 
 
 def test_an_experiment_is_named_where_the_tasks_name_says_none(tmp_path):
-    renamed(synthetic.sampling("made_mnist", "jacobi", 4, 0.1), "nameless").save(tmp_path / "nameless" / "jacobi.npz")
-    with pytest.raises(
-        FFCError, match=r"task 'nameless': expected one of rnn.*, or settings that say which experiment"
-    ):
+    renamed(RECORDS["made_mnist"]["jacobi"], "nameless").save(tmp_path / "nameless" / "jacobi.npz")
+    problem = r"task 'nameless': expected one of rnn.*, or settings that say which experiment"
+    with pytest.raises(FFCError, match=problem):
         summary.table(summary.load(tmp_path))

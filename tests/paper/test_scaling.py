@@ -1,4 +1,4 @@
-"""Times by size, batch and width: one network at every size, and the same answer by every way."""
+"""Times by size, one network at every size, and the same answer by every way: PixelCNN++'s images and tokens."""
 
 from dataclasses import replace
 
@@ -8,79 +8,124 @@ import numpy as np
 import pytest
 
 from ffc import FFCError
+from ffc.core.keys import key_of
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.models.pixelcnnpp.widen import widen
-from ffc.paper.experiments import scaling
-from ffc.paper.experiments.scaling import pixels
+from ffc.models.transformer import Transformer
+from ffc.models.transformer.widen import grown
+from ffc.paper.experiments import Job, scaling
+from ffc.paper.experiments.scaling import pixels, tokens
 from ffc.store import checkpoints
 
-WAYS = [*pixels.WAYS, pixels.DRAFTED]
-SETTINGS = {"sizes": [8], "batches": [1], "filters": [4], "system": {"quantize": "8bit"}}
+PIXELS = PixelCNNPP((4, 4, 1), filters=4, resnets=1, mixtures=2)
+TOKENS = Transformer((1, 12, 1), levels=8, width=16, depth=1, heads=2, cheap=8)
 
 
 @pytest.mark.parametrize("channels", [pytest.param(1, marks=pytest.mark.stress), 3])
-def test_a_wider_network_gives_the_same_outputs(channels):
-    model = PixelCNNPP((8, 8, channels), filters=4, resnets=1, mixtures=3)
-    params, images = model.init(jax.random.key(0)), jax.random.uniform(jax.random.key(1), (2, 8, 8, channels))
-    wide = replace(model, filters=10)
-    wider = widen(params, 10)
-    assert PixelCNNPP.from_params(wider, (8, 8)) == replace(wide, dropout=0.5)
-    np.testing.assert_allclose(wide.logits(wider, images), model.logits(params, images), atol=1e-6)
+def test_more_channels_of_pixelcnnpp_change_no_output_and_those_that_grow_can_learn(channels):
+    model = replace(PIXELS, shape=(4, 4, channels), dropout=0.0)
+    params, x = jax.jit(model.init)(key_of(0)), jax.random.uniform(key_of(1), (2, 4, 4, channels))
+    wide, logits = replace(model, filters=6), jax.jit(model.logits)(params, x)
+    grew, wider, outputs = wide.grown(model, params, key_of(2)), widen(params, 6), jax.jit(wide.logits)
+    for larger in (wider, grew):
+        wide.check(larger)
+        assert PixelCNNPP.from_params(larger, (4, 4)) == replace(wide, dropout=0.5)
+        np.testing.assert_allclose(outputs(larger, x), logits, atol=1e-6)
+    assert any(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a != b).any()), grew, wider)))
+    if channels == 1:  # a program that takes long to compile
+        slopes = jax.jit(jax.grad(lambda params: wide.logits(params, x).var()))
+        for larger, alive in ((wider, False), (grew, True)):
+            last = jnp.abs(slopes(larger)["nin_0"]["WNDense_0"]["weight_v"])
+            assert (last[:, 4:].max() > 1e-3 * last.max()) == alive
     jax.tree.map(np.testing.assert_array_equal, widen(params, 4), params)
     with pytest.raises(FFCError, match="have 4, and channels can only be added"):
         widen(params, 3)
-
-
-def test_a_network_grows_by_channels_that_change_no_output_and_can_learn():
-    model = PixelCNNPP((8, 8, 1), filters=4, resnets=1, mixtures=3, dropout=0.0)
-    params, images = model.init(jax.random.key(0)), jax.random.uniform(jax.random.key(1), (2, 8, 8, 1))
-    wide = replace(model, filters=6)
-    grown = wide.grown(model, params, jax.random.key(2))
-    wide.check(grown)
-    np.testing.assert_allclose(wide.logits(grown, images), model.logits(params, images), atol=1e-6)
-    # New channels are alive, where those of `widen` give nothing and learn nothing.
-    gradients = jax.grad(lambda params: wide.logits(params, images).var())(grown)
-    last = gradients["nin_0"]["WNDense_0"]["weight_v"]
-    assert jnp.abs(last[:, 4:]).max() > 1e-3 * jnp.abs(last).max()
     with pytest.raises(FFCError, match="let them agree"):
-        replace(wide, resnets=2).grown(model, params, jax.random.key(2))
+        replace(wide, resnets=2).grown(model, params, key_of(2))
 
 
-@pytest.fixture(scope="module")
-def record(tmp_path_factory):
-    model = PixelCNNPP((8, 8, 1), filters=4, resnets=1, mixtures=3)
-    path = tmp_path_factory.mktemp("scaling") / "weights.flax"
-    checkpoints.save(path, model, model.init(jax.random.key(0)), {})
-    return scaling.run(SETTINGS, checkpoint=path, task="pixelcnnpp_mnist", seed=0, repeats=2)
+@pytest.mark.parametrize(("positions", "width", "depth"), [("rotary", 40, 3), ("learned", 32, 2)])
+def test_a_larger_network_of_tokens_gives_the_same_logits(positions, width, depth):
+    model = replace(TOKENS, positions=positions)
+    params, noise = jax.jit(model.init)(key_of(0)), model.noise(key_of(1), 2)
+    wide, weights = grown(model, params, width, depth)
+    wide.check(weights)
+    drawn = jnp.asarray(np.random.default_rng(2).integers(0, 8, noise.shape[:2]), jnp.int32)
+    logits = [jax.jit(one.system(tree, noise).logits)(drawn) for one, tree in ((model, params), (wide, weights))]
+    np.testing.assert_allclose(*logits, atol=1e-4)
 
 
-def test_every_way_is_timed_at_every_size_and_certified(record):
-    points = list(zip(record["axis"].tolist(), record["at"].tolist(), strict=True))
-    expected = [("size", 8), ("batch", 1), ("filters", 4)]
-    assert points == [point for point in expected for _ in WAYS]
-    assert record["way"].tolist() == WAYS * 3
-    assert record["seconds"].shape == (15, 2)
+@pytest.mark.parametrize(("width", "depth"), [(8, 1), (20, 1), (16, 0)])
+def test_a_smaller_network_of_tokens_or_half_a_head_is_refused(width, depth):
+    with pytest.raises(FFCError, match=r"have width 16 in heads of 8, and depth 1; give as much or more"):
+        grown(TOKENS, jax.eval_shape(TOKENS.init, key_of(0)), width, depth)
+
+
+def saved(folder, model):
+    checkpoints.save(folder / "weights.flax", model, jax.jit(model.init)(key_of(0)), {})
+    return folder / "weights.flax"
+
+
+OF_PIXELS = {"sizes": [8], "batches": [3], "filters": [6]}
+OF_TOKENS = {"temperatures": [0], "lengths": [6], "widths": [32], "system": {"temperature": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "settings", "points", "shapes", "windows"),
+    [
+        (
+            *(pixels, PIXELS, OF_PIXELS),
+            [("size", 8, (8, 1, 4)), ("batch", 3, (4, 3, 4)), ("filters", 6, (4, 1, 6))],
+            *([[(1, 64)], [(3, 16)], [(1, 16)]], {"rows": 16, "pixels": 4}),
+        ),
+        (
+            *(tokens, TOKENS, OF_TOKENS),
+            [("temperature", 0, (0, 12, 16)), ("length", 6, (0.5, 6, 16)), ("width", 32, (0.5, 12, 32))],
+            *([[(1, 12)] * 2, [(1, 6)] * 2, [(1, 12)] * 2], {"window": 8, "drafted": 8}),  # each repeat draws another
+        ),
+    ],
+)
+def test_one_of_three_axes_grows_at_a_time(tmp_path, kind, model, settings, points, shapes, windows):
+    assert list(kind.points(settings, model)) == points
+    job = Job("text", settings | {"solvers": {"scaling": {}}}, "scaling", 0, 2, checkpoint=saved(tmp_path, model))
+    cases = [kind.cases(job, job.load_checkpoint())(*point) for *_, point in points]
+    assert [[system.initial().shape[:2] for system in case.systems] for case in cases] == shapes
+    solvers = cases[0].solvers
+    assert {name: solver.window for name, solver in solvers.items() if hasattr(solver, "window")} == windows
+    assert [*solvers][:2] == ["cached", "jacobi"]
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "axes", "ways"),
+    [
+        (PIXELS, OF_PIXELS | {"system": {"quantize": "8bit"}}, {"size": 4, "batch": 1, "filters": 4}, []),
+        (TOKENS, OF_TOKENS, {"temperature": 0.5, "length": 12, "width": 16}, ["jacobi", "window"]),
+    ],
+)
+def test_every_way_is_timed_and_has_the_cached_samplers_answer(tmp_path, monkeypatch, model, settings, axes, ways):
+    """The three axes have their point in common, so it is measured once."""
+    ways = ["cached", *ways, "drafted"]
+    monkeypatch.setattr(pixels, "WAYS", {name: way for name, way in pixels.WAYS.items() if name in ways})
+    settings = settings | {name: [at] for name, at in zip(settings, axes.values(), strict=False)}
+    record = scaling.run(settings, checkpoint=saved(tmp_path, model), task="text", seed=0, repeats=2)
+    assert record["way"].tolist() == ways * 3
+    assert record["axis"].tolist() == [axis for axis in axes for _ in ways]
+    assert record["at"].tolist() == [at for at in axes.values() for _ in ways]
+    for seconds in record["seconds"].reshape(3, len(ways), 2):
+        np.testing.assert_array_equal(seconds, record["seconds"][: len(ways)])
     assert record["certified"].all()
-    assert record["max_difference"].max() == 0  # 8-bit images, no ties
-    assert record["residual"].tolist() == [0] * 15
-    cached = record["way"] == "cached"
-    assert record["iterations"][cached].tolist() == [64, 64, 64]
-    assert (record["iterations"] <= record["iterations"][cached].repeat(len(WAYS))).all()
+    assert record["max_difference"].max() == record["residual"].max() == 0  # whole numbers, no ties
+    cached, *others = record["iterations"][: len(ways)]
+    assert cached == model.shape[0] * model.shape[1] >= max(others)
+    assert record["chosen"].reshape(3, -1).sum(axis=1).tolist() == [1] * 3  # by a race
+    assert "drafted" in record.meta["labels"]
 
 
-def test_the_race_chooses_one_way_for_each_point(record):
-    assert record["chosen"].reshape(3, -1).sum(axis=1).tolist() == [1] * 3
-
-
-def test_points_in_common_are_measured_once(record):
-    same = [record["seconds"][record["axis"] == axis][:5] for axis in ("size", "batch", "filters")]
-    np.testing.assert_array_equal(same[0], same[1])
-    np.testing.assert_array_equal(same[0], same[2])
-
-
-def test_other_models_are_refused(tmp_path):
-    model = MADE((4, 4, 1), hidden=(8, 8))
-    checkpoints.save(tmp_path / "made.flax", model, model.init(jax.random.key(0)), {})
-    with pytest.raises(FFCError, match=r"made\.flax: weights of made; only PixelCNN"):
-        scaling.run(SETTINGS, checkpoint=tmp_path / "made.flax", task="pixelcnnpp_mnist", seed=0, repeats=1)
+def test_what_does_not_fit_is_refused(tmp_path):
+    for model, problem in (
+        (TOKENS, "lengths: 13; these weights draw 12 tokens"),
+        (MADE((4, 4, 1), hidden=(8, 8)), r"weights\.flax: weights of made; only PixelCNN"),
+    ):
+        with pytest.raises(FFCError, match=problem):
+            scaling.run({"lengths": [13]}, checkpoint=saved(tmp_path, model), task="text", seed=0, repeats=1)
