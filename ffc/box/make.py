@@ -25,6 +25,7 @@ from ffc.models import Sampler, kind_of
 from ffc.models.guess import guess_by_name
 from ffc.store import checkpoints
 from ffc.store.checkpoints import Checkpoint
+from ffc.training.batches import whole
 from ffc.training.evaluate import mean_loss
 
 #: Bytes of all models in the box.
@@ -167,8 +168,7 @@ def _rounded(trained: Checkpoint) -> Checkpoint:
 
 
 def _test_loss(checkpoint: Checkpoint, source: str) -> float:
-    data = load_data(source)
-    return mean_loss(checkpoint.model, checkpoint.params, np.asarray(data.test), data.test_labels, _TEST_BATCH)
+    return mean_loss(checkpoint.model, checkpoint.params, whole(load_data(source), "test"), _TEST_BATCH)
 
 
 def _word(value: Any) -> str:

@@ -5,6 +5,8 @@ it is timed, and again with a look at every iterate, bit for bit the same. None 
 answer are no matter of iterations (`ffc.core.gradients`).
 """
 
+from typing import NamedTuple
+
 import jax
 
 from ffc.core import gradients, history, loop
@@ -13,6 +15,16 @@ from ffc.core.drafts import Draft
 from ffc.core.history import History, Trace
 from ffc.core.solvers import Solver
 from ffc.core.system import State, System
+
+
+class Plan(NamedTuple):
+    """What the programs of a solve are given."""
+
+    how: loop.How
+    system: System  # in step where samples keep together
+    guess: State | None
+    limits: loop.Limits
+    draft: Draft | None
 
 
 @compiled(0)
@@ -45,28 +57,20 @@ def finish(adjoint: Solver, system: System, c: loop.Carry, guess: State, trace: 
     return end._replace(x=gradients.differentiable(adjoint, system, end), cache=())
 
 
-def whole(
-    how: loop.How,
-    system: System,
-    guess: State | None,
-    trace: Trace | None,
-    limits: loop.Limits,
-    draft: Draft | None,
-    adjoint: Solver,
-) -> loop.Carry:
+def whole(plan: Plan, trace: Trace | None, adjoint: Solver) -> loop.Carry:
     """All three, one after the other, without a stop."""
+    how, system, guess, limits, draft = plan
     c = start(how, system, guess, trace, draft)
     first = c.x
     return finish(adjoint, system, advance(how, system, c, trace, limits, draft), first, trace)
 
 
-def curves(
-    how: loop.How, system: System, guess: State | None, trace: Trace, iterations: int, draft: Draft | None
-) -> History:
+def curves(plan: Plan, trace: Trace, iterations: int) -> History:
     """The history of a solve of so many `iterations`, by a stop after each of them.
 
     The program of the iterations does not know `trace`: it is that of a solve without curves.
     """
+    how, system, guess, _, draft = plan
     c = start(how, system, guess, None, draft)
     h = _begin(c.x, trace)
     for k in range(1, iterations + 1):

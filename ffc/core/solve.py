@@ -1,7 +1,7 @@
 """solve(): any system by any schedule. It stops by itself, with a certificate (`ffc.core.loop` says what that is)."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,6 @@ import numpy as np
 from ffc.core import arguments, loop, programs, stages
 from ffc.core.chain import check_links, in_links, solve_links
 from ffc.core.compiled import compiled, standard_modes
-from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.history import History, Trace, in_order
 from ffc.core.solution import Solution
@@ -95,7 +94,7 @@ def solve(
         if retire:
             arguments.check_retire(system, plan.guess, trace)
         run = stages.run if retire else programs.whole
-        end = run(plan.how, plan.system, plan.guess, trace, plan.limits, plan.draft, adjoint)
+        end = run(plan, trace, adjoint)
         solution = Solution(
             value=end.x,
             status_codes=end.status,
@@ -134,21 +133,11 @@ def history_of(
         history = cast(History, solve(system, linked, trace=trace, guess=guess).history)
     else:
         plan = _plan(system, arguments.state_of(system), solver, Exact(), trace, guess)
-        history = programs.curves(plan.how, plan.system, plan.guess, trace, iterations, plan.draft)
+        history = programs.curves(plan, trace, iterations)
     cut = {
         name: np.asarray(curve)[: iterations + 1] for name, curve in history._asdict().items() if name != "snapshots"
     }
     return history._replace(**cut)
-
-
-class _Plan(NamedTuple):
-    """What the programs of a solve are given."""
-
-    how: loop.How
-    system: System  # in step where samples keep together
-    guess: State | None
-    limits: loop.Limits
-    draft: Draft | None
 
 
 def _plan(
@@ -158,7 +147,7 @@ def _plan(
     stop: Exact | Tolerance,
     trace: Trace | None,
     guess: State | RowAbove | None,
-) -> _Plan:
+) -> programs.Plan:
     """The arguments of `solve`, checked."""
     schedule = arguments.schedule_of(solver, system.size)
     arguments.check_windows_of(system, schedule, states)
@@ -174,7 +163,7 @@ def _plan(
         tolerant=isinstance(stop, Tolerance),
         row_above=row_above and _moves_by_rows(system, schedule, states),
     )
-    return _Plan(how, system, first, limits, draft)
+    return programs.Plan(how, system, first, limits, draft)
 
 
 @compiled(0, 1)

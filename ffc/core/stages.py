@@ -8,23 +8,14 @@ import jax
 import numpy as np
 
 from ffc.core import loop, programs
-from ffc.core.drafts import Draft
 from ffc.core.history import Trace
 from ffc.core.solution import Status
 from ffc.core.solvers import Solver
-from ffc.core.system import State, System
 
 
-def run(
-    how: loop.How,
-    system: System,
-    guess: State | None,
-    trace: Trace | None,
-    limits: loop.Limits,
-    draft: Draft | None,
-    adjoint: Solver,
-) -> loop.Carry:
+def run(plan: programs.Plan, trace: Trace | None, adjoint: Solver) -> loop.Carry:
     """What `programs.whole` comes to, in stages of halving batches."""
+    how, system, guess, limits, draft = plan
     part = programs.start(how, system, guess, trace, draft)
     first = whole = part._replace(cache=())
     rest, curves, alive = system, trace, np.arange(len(first.status))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ffc.core.errors import FFCError, place_of
-from ffc.models.base import Model, Params, Sampler
+from ffc.models.base import Batch, Model, Params, Sampler
 from ffc.models.tokens import Cheap, Choice, TokenSampling
 
 _KINDS = {
@@ -23,6 +23,7 @@ _KINDS = {
 }
 
 __all__ = [
+    "Batch",
     "Cheap",
     "Choice",
     "Model",

@@ -20,6 +20,30 @@ from ffc.core.system import State, System
 Params = Any
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """What a loss is taken of, and how; `batch[rows]` has some of its images. Arrays of NumPy serve, too.
+
+    With a `key`, dropout and dequantisation are random; without one the loss is deterministic. The network computes in
+    `dtype` (float32 or bfloat16), what becomes of its outputs in float32.
+    """
+
+    images: jax.Array  # [batch, height, width, channels] uint8
+    labels: jax.Array | None = None  # [batch] int32, for classifiers
+    key: jax.Array | None = None
+    dtype: Any = dataclasses.field(default=jnp.float32, metadata={"static": True})
+
+    def __getitem__(self, rows: Any) -> "Batch":
+        labels = None if self.labels is None else self.labels[rows]
+        return dataclasses.replace(self, images=self.images[rows], labels=labels)
+
+    def dequantised(self) -> jax.Array:
+        """Each byte of the images as a number within its level: uniform with a key, the middle without."""
+        noise = 0.5 if self.key is None else jax.random.uniform(self.key, self.images.shape, jnp.float32)
+        return self.images.astype(jnp.float32) + noise
+
+
 class Model:
     """A trainable network. Subclasses are frozen dataclasses whose fields are its sizes."""
 
@@ -37,25 +61,13 @@ class Model:
         """Fresh weights: a pytree of float32 arrays with the layout of the released checkpoints."""
         raise NotImplementedError(f"{type(self).__name__} has no init()")
 
-    def loss(
-        self,
-        params: Params,
-        images: jax.Array,
-        labels: jax.Array | None,
-        key: jax.Array | None = None,
-        dtype: Any = jnp.float32,
-    ) -> jax.Array:
-        """Mean training loss of a batch, a float32 scalar in `unit`.
-
-        `images` [batch, height, width, channels] uint8, `labels` [batch] int32 (used by classifiers
-        only). With a `key`, dropout and dequantisation are random; without one the loss is deterministic.
-        The network computes in `dtype` (float32 or bfloat16), what becomes of its outputs in float32.
-        """
+    def loss(self, params: Params, batch: Batch) -> jax.Array:
+        """Mean training loss of a batch, a float32 scalar in `unit`."""
         raise NotImplementedError(f"{type(self).__name__} has no loss()")
 
-    def test_loss(self, params: Params, images: jax.Array, labels: jax.Array | None) -> jax.Array:
-        """Mean loss of a batch by weights that `finish` returned, deterministic: a scalar in `unit`."""
-        return self.loss(params, images, labels)
+    def test_loss(self, params: Params, batch: Batch) -> jax.Array:
+        """Mean loss of a batch without a key, by weights that `finish` returned: a scalar in `unit`."""
+        return self.loss(params, batch)
 
     def grown(self, smaller: "Model", params: Params, key: jax.Array) -> Params:
         """The weights `params` of a `smaller` model as weights of this one, with the same outputs.

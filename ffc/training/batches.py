@@ -2,9 +2,10 @@
 
 from functools import lru_cache
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+
+from ffc.data import Dataset
+from ffc.models.base import Batch
 
 
 def batch_order(seed: int, images: int, batch: int, first: int, count: int) -> np.ndarray:
@@ -23,5 +24,6 @@ def _epoch_order(seed: int, epoch: int, images: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(images).astype(np.int32)
 
 
-def on_device(images: np.ndarray, labels: np.ndarray | None) -> tuple[jax.Array, jax.Array | None]:
-    return jnp.asarray(images), None if labels is None else jnp.asarray(labels)
+def whole(dataset: Dataset, part: str) -> Batch:
+    """All images and labels of a part, "train" or "test", as they lie in memory."""
+    return Batch(getattr(dataset, part), getattr(dataset, f"{part}_labels"))

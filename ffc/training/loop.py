@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import Any, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of, reproducible
 from ffc.data import Dataset
-from ffc.models.base import Model, Params
+from ffc.models.base import Batch, Model, Params
 from ffc.training import step as steps
-from ffc.training.batches import batch_order, on_device
+from ffc.training.batches import batch_order, whole
 from ffc.training.evaluate import mean_loss
 from ffc.training.settings import TrainSettings
 from ffc.training.store import STATE, Log, Progress, restore, save
@@ -116,10 +117,9 @@ class _Run:
         self.model, self.settings, self.seed, self.compiled = model, settings, seed, compiled
         due = settings.validate_every, settings.save_every, settings.steps
         self.interval = min(_COMPILED, *due) if compiled else _DISPATCHED
-        train, test = (cast(np.ndarray, images) for images in (dataset.train, dataset.test))
-        self.train = on_device(train, dataset.train_labels)
-        self.test = test, dataset.test_labels
-        self.init_key, self.step_key = jax.random.split(key_of(seed))
+        self.init_key, step_key = jax.random.split(key_of(seed))
+        train = dataclasses.replace(whole(dataset, "train"), key=step_key, dtype=settings.dtype)
+        self.train, self.test = jax.tree.map(jnp.asarray, train), whole(dataset, "test")
         chosen = dataclasses.replace(settings, save_every=1, max_minutes=None)  # neither changes the weights
         facts = [type(model).__module__, repr(model), repr(chosen), repr(seed), dataset.sha256()]
         if given is not None:
@@ -136,7 +136,7 @@ class _Run:
         settings, first = self.settings, progress.step
         due = [first - first % every + every for every in (settings.validate_every, settings.save_every)]
         count = min(first + self.interval, *due, settings.steps) - first
-        batches = batch_order(self.seed, len(self.train[0]), settings.batch, first, count)
+        batches = batch_order(self.seed, len(self.train.images), settings.batch, first, count)
         # A shorter stretch goes step by step: an interval of each length would be one more program to compile.
         run = self._as_one if self.compiled and count == self.interval else self._one_by_one
         losses = run(progress, batches)
@@ -150,22 +150,20 @@ class _Run:
         """The losses of the steps that see `batches`; waits for the device once."""
         program = partial(steps.interval, self.model, self.settings)
         first = np.int32(progress.step)
-        progress.state, losses = program(progress.state, self.step_key, first, batches, *self.train)
+        progress.state, losses = program(progress.state, self.train, first, batches)
         return losses.tolist()
 
     def _one_by_one(self, progress: Progress, batches: np.ndarray) -> list[float]:
         program = partial(steps.single_step, self.model, self.settings)
         losses = []
         for step, batch in enumerate(batches, progress.step):
-            progress.state, loss = program(progress.state, self.step_key, np.int32(step), batch, *self.train)
+            progress.state, loss = program(progress.state, self.train, np.int32(step), batch)
             losses.append(loss)
         return [float(loss) for loss in losses]
 
     def validate(self, progress: Progress) -> str:
         """Add a row to the curves and keep the averaged weights if they are the best; what to log."""
-        images, labels = self.test
-        held_out = images[:_VALIDATION_IMAGES], None if labels is None else labels[:_VALIDATION_IMAGES]
-        valid = self._test_loss(self._finished(progress.state["ema"]), *held_out)
+        valid = self._test_loss(self._finished(progress.state["ema"]), self.test[:_VALIDATION_IMAGES])
         self._check_finite(valid, "validation", progress.step)
         if valid < min(progress.curves["valid_loss"], default=math.inf):
             progress.best, progress.best_step = steps.copy(progress.state["ema"]), progress.step
@@ -184,7 +182,7 @@ class _Run:
         best = progress.curves["step"].index(progress.best_step)
         metrics = {
             "unit": self.model.unit,
-            "test_loss": self._test_loss(params, *self.test),
+            "test_loss": self._test_loss(params, self.test),
             "valid_loss": progress.curves["valid_loss"][best],
             "train_loss": progress.curves["train_loss"][-1],
             "steps": progress.step,
@@ -193,10 +191,10 @@ class _Run:
         return TrainResult(params, progress.curves, metrics, progress.seconds)
 
     def _finished(self, params: Params) -> Params:
-        return self.model.finish(params, self.train[0])
+        return self.model.finish(params, self.train.images)
 
-    def _test_loss(self, params: Params, images: np.ndarray, labels: np.ndarray | None) -> float:
-        return mean_loss(self.model, params, images, labels, self.settings.batch)
+    def _test_loss(self, params: Params, data: Batch) -> float:
+        return mean_loss(self.model, params, data, self.settings.batch)
 
     def _check_finite(self, loss: float, what: str, step: int) -> None:
         if not math.isfinite(loss):

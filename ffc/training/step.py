@@ -1,13 +1,14 @@
 """A step of training: defined once, compiled by itself and as an interval of many."""
 
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from ffc.models.base import Model, Params
+from ffc.models.base import Batch, Model, Params
 from ffc.training.settings import TrainSettings
 
 State = dict[str, Any]  # params, optimizer, ema
@@ -20,19 +21,11 @@ def start(model: Model, settings: TrainSettings, key: jax.Array, given: Params |
 
 
 def _step(
-    model: Model,
-    settings: TrainSettings,
-    state: State,
-    step_key: jax.Array,
-    step: jax.Array,
-    batch: jax.Array,
-    images: jax.Array,
-    labels: jax.Array | None,
+    model: Model, settings: TrainSettings, state: State, data: Batch, step: jax.Array, rows: jax.Array
 ) -> tuple[State, jax.Array]:
-    """The state after a step, and the loss before it; `batch` says which of `images` the step sees."""
-    key = jax.random.fold_in(step_key, step)
-    labels = None if labels is None else labels[batch]
-    loss, gradient = jax.value_and_grad(model.loss)(state["params"], images[batch], labels, key, settings.dtype)
+    """The state after a step, and the loss before it; the step sees these `rows` of `data`, with a key of its own."""
+    batch = replace(data[rows], key=jax.random.fold_in(cast(jax.Array, data.key), step))
+    loss, gradient = jax.value_and_grad(model.loss)(state["params"], batch)
     update, optimizer = _optimizer(settings).update(gradient, state["optimizer"])
     params = optax.apply_updates(state["params"], update)
     # The first steps keep less, so that the random start is soon forgotten.
@@ -43,20 +36,12 @@ def _step(
 
 
 def _interval(
-    model: Model,
-    settings: TrainSettings,
-    state: State,
-    step_key: jax.Array,
-    first: jax.Array,
-    batches: jax.Array,
-    images: jax.Array,
-    labels: jax.Array | None,
+    model: Model, settings: TrainSettings, state: State, data: Batch, first: jax.Array, batches: jax.Array
 ) -> tuple[State, jax.Array]:
     """The state after the steps `first …`, one for each row of `batches`, and the losses [count] before them."""
 
     def body(state, given):
-        step, batch = given
-        return _step(model, settings, state, step_key, step, batch, images, labels)
+        return _step(model, settings, state, data, *given)
 
     return jax.lax.scan(body, state, (first + jnp.arange(len(batches)), batches))
 

@@ -5,4 +5,4 @@ import tables
 
 def pytest_terminal_summary(terminalreporter, config):
     if config.getoption("inputs") > 1000:
-        tables.write(terminalreporter, "reader", "inputs", "accepted", "refused", "memory", "slowest")
+        tables.write(terminalreporter, "reader", "inputs", "accepted", "refused", "memory")

@@ -1,155 +1,115 @@
-"""A malformed file is an error that names it, or is read as what it is: no code of it runs, nothing hangs or grows."""
+"""A damaged file is refused by its name, or read as what it is: no code of it runs, and nothing grows or stays."""
 
-import contextlib
 import os
 import random
 import resource
-import signal
 import sys
-import time
 import tracemalloc
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jax
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from mutate import raw
+from readers import CONTENTS, READERS
 
-from . import mutate
-from .readers import READERS, Reader
-
-SECONDS = 20  # of computing, for one small file
+FEW = 20  # damaged files of each reader in the short run
 SMALL = 2**20  # bytes that any reader may take, for buffers and its error
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 #: What a reader has no business with, among the events that Python tells of.
 FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "os.symlink", "os.link", "subprocess.Popen")
 FORBIDDEN += ("pickle.find_class", "socket.connect", "ctypes.dlopen")
+FOLDERS: list[str] = []  # of the reader that is at work
+EVENTS: list[str] = []
 
 
-class Hang(BaseException):
-    """Raised in the middle of a reader that takes too long; no reader catches it."""
+def watch(event: str, arguments: tuple) -> None:
+    path, _, flags = arguments if FOLDERS and event == "open" else (None, None, None)
+    writes = isinstance(path, str) and isinstance(flags, int) and flags & WRITING
+    if FOLDERS and (event in FORBIDDEN or (writes and not path.startswith((*FOLDERS, "/dev/null")))):
+        EVENTS.append(f"{event} {arguments}")
 
 
-class Watch:
-    """What a reader does that it must not."""
+sys.addaudithook(watch)
 
-    def __init__(self):
-        self.folder: Path | None = None
-        self.seen: list[str] = []
-        sys.addaudithook(self._hook)
 
-    def _hook(self, event: str, arguments: tuple) -> None:
-        if self.folder is None:
-            return
-        if event in FORBIDDEN or (event == "open" and self._writes_outside(*arguments)):
-            self.seen.append(f"{event} {arguments}")
+class Trial:
+    """A reader at work in a folder of its own, on one file after the other."""
 
-    def _writes_outside(self, path, mode, flags) -> bool:
-        writing = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        return bool(writing) and isinstance(path, str) and not path.startswith((str(self.folder), "/dev/null"))
+    def __init__(self, name: str, folder: Path):
+        self.name, self.folder, self.reader = name, folder, READERS[name]
+        self.path = folder / self.reader.file
+        self.reader.write(self.path)
+        self.content = self.path.read_bytes()
+        self.value = self.reader.read(self.path)  # also imports and compiles
+        self.files = self._files() | {folder / "out" / name for name in CONTENTS}
 
-    @contextlib.contextmanager
-    def over(self, folder: Path) -> Iterator[None]:
-        self.folder, self.seen = folder, []
-        signal.signal(signal.SIGPROF, _hang)
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    def _files(self) -> set[Path]:
+        return {path for path in self.folder.rglob("*") if not path.is_dir()}
+
+    def read(self, content: bytes, what: object) -> Any:
+        """What is in a file of this `content`; None where it was refused, as it must be."""
+        self.path.write_bytes(content)
+        value, message = None, self.reader.file
+        FOLDERS[:], EVENTS[:] = [str(self.folder)], []
         try:
-            yield
-        except Hang as hang:
-            raise AssertionError(f"hangs: {hang}") from None
+            value = self.reader.read(self.path)
+        except self.reader.error as error:
+            message = str(error)
         finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-            self.folder = None
+            FOLDERS.clear()
+        assert self.path.name in message or str(self.folder) in message, f"{what}: names no file: {message}"
+        assert EVENTS == [], what
+        assert self._files() <= self.files, f"{what}: leaves files"
+        return value
+
+    def peak(self, content: bytes, what: object) -> tuple[bool, int]:
+        """Whether it was accepted, and the most bytes that Python and numpy took at once."""
+        tracemalloc.start()
+        try:
+            return self.read(content, what) is not None, tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
 
 
-def _hang(*_):
-    raise Hang(f"more than {SECONDS} s of computing")
-
-
-WATCH = Watch()
-
-
-def damaged(name: str, reader: Reader, content: bytes, number: int) -> bytes:
-    """Input `number` of a reader: always the same."""
-    draw = random.Random(zlib.crc32(name.encode()) + number)
-    mutation = draw.choice((mutate.raw, *reader.mutations))
-    return mutation(draw, content)
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_a_malformed_file_is_refused_by_name_or_read(name, tmp_path, monkeypatch, pytestconfig, record_property):
-    reader = READERS[name]
+@pytest.fixture
+def trial(request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("time.localtime", lambda *_: time.gmtime(10**9))  # zip files tell the time
-    reader.write(tmp_path)
-    file = tmp_path / reader.file
-    content = file.read_bytes()
-    sound = _sound(name, reader, tmp_path)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    accepted, worst, slowest, inputs = 0, 0.0, 0.0, pytestconfig.getoption("inputs")
-    for number in range(inputs):
-        case, what = damaged(name, reader, content, number), f"{name}, input {number}"
-        file.write_bytes(case)
-        began = time.process_time()
-        with _peak() as peak:
-            accepted += _read(reader, tmp_path, what)
-        slowest = max(slowest, time.process_time() - began)
-        allowed = sound * max(1, len(case) / len(content))
-        if peak[0] > 2 * allowed:  # tables of the interpreter grow now and then, once
-            with _peak() as peak:
-                _read(reader, tmp_path, what)
-        worst = max(worst, peak[0] / allowed)
-        assert peak[0] <= 2 * allowed, f"{what}: {peak[0]:,} bytes where a sound file takes {allowed:,.0f}"
+    return Trial(request.param, tmp_path)
+
+
+@pytest.mark.parametrize("trial", READERS, indirect=True)
+@pytest.mark.parametrize("many", [False, pytest.param(True, marks=pytest.mark.stress)])
+def test_a_damaged_file_is_refused_by_its_name_or_read(trial, many, pytestconfig, record_property):
+    count, accepted, worst = pytestconfig.getoption("inputs") if many else FEW, 0, 0.0
+    sound, before = trial.peak(trial.content, "sound")[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(count):
+        draw = random.Random(zlib.crc32(trial.name.encode()) + number)
+        content = draw.choice((raw, *trial.reader.damages))(draw, trial.content)
+        allowed = 2 * max(SMALL, sound) * max(1, len(content) / len(trial.content))
+        accepts, peak = trial.peak(content, number)
+        if peak > allowed:  # tables of the interpreter grow now and then, once
+            _, peak = trial.peak(content, number)
+        assert peak <= allowed, f"input {number}: {peak:,} bytes, of {allowed:,.0f}"
+        accepted, worst = accepted + accepts, max(worst, 2 * peak / allowed)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before  # libraries in C take memory of their own
-    assert grown < 2**18, f"{name}: the process grew by {grown:,} KiB"
-    record_property("row", (name, inputs, accepted, inputs - accepted, f"{worst:.2f}×", f"{1000 * slowest:.0f} ms"))
+    assert grown < 2**18, f"the process grew by {grown:,} KiB"
+    record_property("row", (trial.name, count, accepted, count - accepted, f"{worst:.2f}×"))
 
 
-@pytest.mark.parametrize("name", READERS)
-@settings(max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-@given(content=st.binary(max_size=200))
-def test_property_any_bytes_are_refused_by_name_or_read(name, tmp_path, content):
-    reader = READERS[name]
-    if not (tmp_path / reader.file).exists():
-        reader.write(tmp_path)
-    (tmp_path / reader.file).write_bytes(content)
-    _read(reader, tmp_path, name)
+def equal(tree: Any, other: Any) -> bool:
+    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=False)
+    return jax.tree.structure(tree) == jax.tree.structure(other) and all(np.array_equal(a, b) for a, b in pairs)
 
 
-def _sound(name: str, reader: Reader, folder: Path) -> int:
-    """The bytes that the sound file takes. It must be read, but for pickles: theirs have checksums that are known."""
-    with contextlib.suppress(reader.error):
-        reader.read(folder)  # imports and compiles
-    with _peak() as peak:
-        try:
-            reader.read(folder)
-        except reader.error:
-            assert name == "CIFAR-10 (pickles)"
-    return max(SMALL, peak[0])
-
-
-def _read(reader: Reader, folder: Path, what: str) -> bool:
-    """Whether the file was accepted."""
-    accepted = True
-    with WATCH.over(folder):
-        try:
-            reader.read(folder)
-        except reader.error as error:
-            accepted = False
-            named = str(error)
-    assert accepted or Path(reader.file).name in named or str(folder) in named, f"{what}: names no file: {named}"
-    assert WATCH.seen == [], f"{what}: {WATCH.seen}"
-    assert not (folder / mutate.CANARY).exists(), f"{what}: ran code"
-    return accepted
-
-
-@contextlib.contextmanager
-def _peak() -> Iterator[list[int]]:
-    """The most bytes that Python and numpy took at once inside."""
-    result = [0]
-    tracemalloc.start()
-    try:
-        yield result
-        result[0] = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+@pytest.mark.parametrize("trial", [name for name, reader in READERS.items() if reader.sealed], indirect=True)
+def test_a_sealed_file_that_is_cut_or_changed_anywhere_is_refused_or_read_as_it_was(trial):
+    content = trial.content
+    for at in range(0, len(content), max(1, len(content) // 150)):
+        for case in (content[:at], content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :]):
+            value = trial.read(case, at)
+            assert value is None or equal(value, trial.value), f"changed at {at}, and accepted"
+            extracted = (path for path in (trial.folder / "out").rglob("*") if path.is_file())
+            assert {path.read_bytes() for path in extracted} <= set(CONTENTS.values()), at

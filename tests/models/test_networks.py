@@ -15,6 +15,7 @@ from samplers import FLOW, IMAGE, SAMPLERS, TEXT, in_order, weights
 
 from ffc import FFCError, GSJacobi, check, solve
 from ffc.core.keys import key_of
+from ffc.models.base import Batch
 from ffc.models.densenet import DenseNet, preprocess
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
@@ -91,31 +92,32 @@ def test_densenet201_takes_the_images_of_cifar10_and_none_that_are_too_small():
 def fresh(request):
     """A small model of each kind, its fresh weights, seven images of noise and their labels; and the loss."""
     model, images = request.param, np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), np.uint8)
-    loss = jax.jit(model.loss, static_argnames="dtype")
-    return model, jax.jit(model.init)(jax.random.key(0)), jnp.asarray(images), jnp.arange(7) % 3, loss
+    batch = Batch(jnp.asarray(images), jnp.arange(7) % 3)
+    return model, jax.jit(model.init)(jax.random.key(0)), batch, jax.jit(model.loss)
 
 
 def test_an_images_loss_is_its_own_whatever_the_batch(fresh):
     """With statistics of the images themselves, it is that of training; of noise no model knows a bit."""
-    model, params, images, labels, loss = fresh
-    trained = float(loss(params, images, labels))
-    params = model.finish(params, images)
-    reported = mean_loss(model, params, np.asarray(images), np.asarray(labels), batch=3)
-    together = float(jax.jit(model.test_loss)(params, images, labels))
+    model, params, batch, loss = fresh
+    trained = float(loss(params, batch))
+    params = model.finish(params, batch.images)
+    reported = mean_loss(model, params, jax.tree.map(np.asarray, batch), 3)
+    together = float(jax.jit(model.test_loss)(params, batch))
     assert reported == pytest.approx(together, rel=1e-5)
     assert together == pytest.approx(trained, rel=1e-4)
     assert model.unit == "nats" or 8 <= together < 20
 
 
 def test_bfloat16_is_for_products_and_changes_the_loss_a_little(fresh):
-    _, params, images, labels, loss = fresh
-    rounded = loss.lower(params, images, labels, dtype=jnp.bfloat16)
+    _, params, batch, loss = fresh
+    coarse = replace(batch, dtype=jnp.bfloat16)
+    rounded = loss.lower(params, coarse)
     products = [line for line in rounded.as_text().splitlines() if re.search("dot_general|convolution", line)]
     assert products
     assert not [line for line in products if "f32>" in line]
-    exact, near = float(loss(params, images, labels)), float(rounded.compile()(params, images, labels))
+    exact, near = float(loss(params, batch)), float(rounded.compile()(params, coarse))
     assert exact != near == pytest.approx(exact, rel=0.03)
-    gradient = jax.eval_shape(jax.grad(lambda params: loss(params, images, labels, dtype=jnp.bfloat16)), params)
+    gradient = jax.eval_shape(jax.grad(lambda params: loss(params, coarse)), params)
     assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype(jnp.float32)}
 
 
@@ -126,7 +128,7 @@ BYTES, TERNARY = MADE((1, 2, 1), hidden=(8, 8)), Transformer((1, 4, 1), levels=3
 def test_the_likelihoods_of_all_images_sum_to_one(model, levels, exact):
     every = np.array(list(itertools.product(range(levels), repeat=model.size)), np.uint8).reshape(-1, 1, *model.shape)
     params = weights(model)
-    bits = jax.jit(jax.vmap(lambda image: model.loss(params, image)))(every)
+    bits = jax.jit(jax.vmap(lambda image: model.loss(params, Batch(image))))(every)
     assert float(jnp.exp2(-model.size * bits).sum()) == pytest.approx(1, abs=exact)
 
 
@@ -136,13 +138,13 @@ def test_an_image_of_few_levels_costs_the_bits_within_them():
     for levels in (2, 16):
         model = replace(IMAGE, levels=levels)
         flat = jax.tree.map(jnp.zeros_like, model.shapes())
-        assert float(jax.jit(model.loss)(flat, images)) == pytest.approx(8, abs=1e-4)
+        assert float(jax.jit(model.loss)(flat, Batch(images))) == pytest.approx(8, abs=1e-4)
 
 
 def test_training_teaches_the_cheap_model_and_tells_of_the_network():
     images, params = np.zeros((2, *TEXT.shape), np.uint8), weights(TEXT)
-    loss, gradient = jax.jit(jax.value_and_grad(TEXT.loss))(params, images, None, key_of(0))
-    assert float(loss) == pytest.approx(float(jax.jit(TEXT.loss)(params, images)))
+    loss, gradient = jax.jit(jax.value_and_grad(TEXT.loss))(params, Batch(images, key=key_of(0)))
+    assert float(loss) == pytest.approx(float(jax.jit(TEXT.loss)(params, Batch(images))))
     assert float(jnp.abs(gradient["cheap"]["out"]).max()) > 0
 
 
@@ -150,7 +152,7 @@ def test_a_fresh_flow_is_a_standard_normal_density():
     images = DRAW.integers(0, 256, (5, 4, 6, 1), np.uint8)
     x = (images + 0.5) / 128 - 1
     density = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
-    loss = jax.jit(lambda images: FLOW.loss(FLOW.init(key_of(0)), images))(images)
+    loss = jax.jit(lambda images: FLOW.loss(FLOW.init(key_of(0)), Batch(images)))(images)
     assert float(loss) == pytest.approx(np.mean(-np.log2(density / 128)), rel=1e-5)
 
 

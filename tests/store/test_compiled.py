@@ -1,5 +1,9 @@
 """Compiled programs are kept where they may be, and nothing fails where they may not."""
 
+import os
+import sys
+from pathlib import Path
+
 import jax
 import pytest
 
@@ -7,42 +11,37 @@ from ffc.store.compiled import cache_folder, keep_compiled, processor
 
 
 @pytest.fixture
-def folder_of_jax(monkeypatch):
-    """As in a process where nobody has named a folder; what JAX is told, by name."""
-    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-    told = {}
-    monkeypatch.setattr(jax.config, "update", told.__setitem__)
-    return told
+def settings(monkeypatch):
+    """What JAX is told in a process whose environment is empty."""
+    settings = {}
+    monkeypatch.setattr("os.environ", {})
+    monkeypatch.setattr(jax.config, "update", settings.__setitem__)
+    return settings
 
 
-def test_programs_are_kept_apart_for_each_processor(folder_of_jax, tmp_path):
+def test_programs_are_kept_apart_for_each_processor_whether_jax_is_imported_or_not(settings, tmp_path, monkeypatch):
     keep_compiled(tmp_path)
-    assert folder_of_jax["jax_compilation_cache_dir"] == str(tmp_path / processor())
+    assert settings["jax_compilation_cache_dir"] == str(tmp_path / processor())
     assert (tmp_path / processor()).is_dir()
+    monkeypatch.delitem(sys.modules, "jax")
+    keep_compiled(tmp_path)
+    assert {name.upper(): str(value) for name, value in settings.items()}.items() <= os.environ.items()
+    name = processor()
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(99)), raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 99)
+    assert processor() != name, "programs for one core are slow on two"
 
 
-def test_a_folder_that_cannot_be_made_is_done_without(folder_of_jax, tmp_path):
+def test_a_folder_that_cannot_be_made_or_is_the_users_choice_stays_as_it_is(settings, tmp_path):
     (tmp_path / "file").write_text("")
     keep_compiled(tmp_path / "file")
-    assert folder_of_jax == {}
-
-
-def test_a_folder_of_the_users_choice_comes_first(folder_of_jax, tmp_path, monkeypatch):
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "own"))
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path / "own")
     keep_compiled(tmp_path / "other")
-    assert folder_of_jax == {}
-    assert not (tmp_path / "other").exists()
+    assert settings == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_the_users_folder_follows_the_base_directories(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_the_users_folder_follows_the_base_directories(settings, tmp_path):
+    assert cache_folder() == Path.home() / ".cache" / "ffc" / "compiled"
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path)
     assert cache_folder() == tmp_path / "ffc" / "compiled"
-
-
-def test_a_process_with_other_cores_has_programs_of_its_own(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0}, raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
-    one = processor()
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
-    assert processor() != one

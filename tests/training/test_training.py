@@ -15,7 +15,7 @@ import pytest
 
 from ffc.core.errors import FFCError
 from ffc.data import Dataset
-from ffc.models.base import Model
+from ffc.models.base import Batch, Model
 from ffc.training import TrainSettings, loop, train
 from ffc.training.batches import batch_order
 from ffc.training.store import STATE
@@ -38,13 +38,13 @@ class Linear(Model):
         weight = 0.1 * jax.random.normal(key, (16, self.classes))
         return {"weight": weight, "bias": jnp.zeros(self.classes), "mask": jnp.float32(jnp.arange(16) % 4 != 3)}
 
-    def loss(self, params, images, labels, key=None, dtype=jnp.float32):
-        x = images.reshape(len(images), -1) / 255
-        if key is not None:
-            x = x * jax.random.bernoulli(key, self.keep, x.shape) / self.keep
+    def loss(self, params, batch):
+        x = batch.images.reshape(len(batch.images), -1) / 255
+        if batch.key is not None:
+            x = x * jax.random.bernoulli(batch.key, self.keep, x.shape) / self.keep
         weight = params["weight"] * jax.lax.stop_gradient(params["mask"])[:, None]
-        logits = (x.astype(dtype) @ weight.astype(dtype)).astype(jnp.float32) + params["bias"]
-        loss = -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1))
+        logits = (x.astype(batch.dtype) @ weight.astype(batch.dtype)).astype(jnp.float32) + params["bias"]
+        loss = -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), batch.labels[:, None], axis=1))
         return loss / jnp.where(jnp.abs(params["bias"]).max() > 0.05, 0.0, 1.0) if self.explode else loss
 
 
@@ -190,7 +190,7 @@ def test_few_images_choose_the_weights_all_measure_them_and_the_model_finishes_t
     assert result.params["images"] == len(dataset.train)
     images, labels = jnp.asarray(dataset.test), jnp.asarray(dataset.test_labels)
     for name, count in (("valid_loss", 20), ("test_loss", 50)):
-        expected = Linear().loss(result.params, images[:count], labels[:count])
+        expected = Linear().loss(result.params, Batch(images[:count], labels[:count]))
         assert result.metrics[name] == pytest.approx(float(expected), rel=1e-5)
 
 
@@ -211,7 +211,7 @@ def test_a_step_is_adam_on_a_clipped_gradient_at_a_decaying_rate_and_weights_are
     first, second = ({name: np.zeros_like(params[name]) for name in names} for _ in range(2))
     average = {name: params[name] for name in names}
     for step, batch in enumerate(batch_order(0, 100, SETTINGS["batch"], 0, steps)):
-        slope = jax.device_get(gradient(params, dataset.train[batch], dataset.train_labels[batch]))
+        slope = jax.device_get(gradient(params, Batch(dataset.train[batch], dataset.train_labels[batch])))
         norm = np.sqrt(sum(np.sum(slope[name] ** 2) for name in names))
         assert norm > clip
         rate = SETTINGS["learning_rate"] * (1 + np.cos(np.pi * step / steps)) / 2

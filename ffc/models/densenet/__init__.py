@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.core.errors import FFCError
-from ffc.models.base import Model, Normal, Params, cast, draw
+from ffc.models.base import Batch, Model, Normal, Params, cast, draw
 from ffc.models.densenet.layers import (
     LAST_NORM,
     Norm,
@@ -112,21 +112,14 @@ class DenseNet(Model):
         }
         return draw(key, {"features": features, "classifier": classifier})
 
-    def loss(
-        self,
-        params: Params,
-        images: jax.Array,
-        labels: jax.Array | None = None,
-        key: jax.Array | None = None,
-        dtype: Any = jnp.float32,
-    ) -> jax.Array:
+    def loss(self, params: Params, batch: Batch) -> jax.Array:
         """Cross entropy, normalised by the statistics of the batch (`finish` sets the running ones)."""
-        layers, x = cast((prepare_kernels(params), preprocess(images)), dtype)
-        return _cross_entropy(self._network(layers, x, by_batch).astype(jnp.float32), labels)
+        layers, x = cast((prepare_kernels(params), preprocess(batch.images)), batch.dtype)
+        return _cross_entropy(self._network(layers, x, by_batch).astype(jnp.float32), batch.labels)
 
-    def test_loss(self, params: Params, images: jax.Array, labels: jax.Array | None) -> jax.Array:
+    def test_loss(self, params: Params, batch: Batch) -> jax.Array:
         """Cross entropy, normalised by the running statistics, as in inference."""
-        return _cross_entropy(self.logits(params, preprocess(images)), labels)
+        return _cross_entropy(self.logits(params, preprocess(batch.images)), batch.labels)
 
     def finish(self, params: Params, images: jax.Array) -> Params:
         """The weights with running statistics measured in one pass over (at most 512 of) `images`."""

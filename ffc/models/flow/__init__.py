@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 from ffc.core.errors import FFCError
 from ffc.core.keys import reproducible
 from ffc.core.system import State
-from ffc.models.base import Params, Sampler, cast, draw
+from ffc.models.base import Batch, Params, Sampler, cast, draw
 from ffc.models.flow import network
 from ffc.models.flow.network import Sizes
 from ffc.models.flow.system import FlowSampling, Inverse
@@ -90,20 +90,12 @@ class Flow(Sampler):
             x = x[:, ::-1] if k else x  # row k of the sampler goes on from its row k − 1, reversed
         return x, log_scale
 
-    def loss(
-        self,
-        params: Params,
-        images: jax.Array,
-        labels: jax.Array | None = None,
-        key: jax.Array | None = None,
-        dtype: Any = jnp.float32,
-    ) -> jax.Array:
-        """Negative log-likelihood in bits for each 8-bit entry of `images` [batch, height, width, channels] uint8.
+    def loss(self, params: Params, batch: Batch) -> jax.Array:
+        """Negative log-likelihood in bits for each 8-bit entry.
 
         Entries are dequantised uniformly with a `key`, and at the middle of their level without.
         """
-        noise = 0.5 if key is None else jax.random.uniform(key, images.shape, jnp.float32)
-        u, log_scale = self.forward(params, self._patches((images.astype(jnp.float32) + noise) / 128 - 1), dtype)
+        u, log_scale = self.forward(params, self._patches(batch.dequantised() / 128 - 1), batch.dtype)
         nats = jnp.mean(0.5 * (u**2 + math.log(2 * math.pi))) + jnp.mean(log_scale) / math.prod(self.shape)
         return 7 + nats / math.log(2)  # a level is 1/128 wide
 

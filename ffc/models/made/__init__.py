@@ -18,7 +18,7 @@ from jax.typing import ArrayLike
 from ffc.core.errors import FFCError
 from ffc.core.keys import reproducible
 from ffc.core.system import State
-from ffc.models.base import Params, Sampler, cast
+from ffc.models.base import Batch, Params, Sampler, cast
 from ffc.models.made.system import MADESampling, output
 
 __all__ = ["MADE", "MADESampling"]
@@ -160,25 +160,17 @@ class MADE(Sampler):
         """
         return output(*cast((_prepare(params), x), dtype)).astype(jnp.float32)
 
-    def loss(
-        self,
-        params: Params,
-        images: jax.Array,
-        labels: jax.Array | None = None,
-        key: jax.Array | None = None,
-        dtype: Any = jnp.float32,
-    ) -> jax.Array:
-        """Negative log-likelihood in bits for each 8-bit entry of `images` [batch, height, width, channels] uint8.
+    def loss(self, params: Params, batch: Batch) -> jax.Array:
+        """Negative log-likelihood in bits for each 8-bit entry.
 
         Entries are dequantised to p in (0, 1), uniformly with a `key` and at their middle without; the density
         of p is the network's in logit space times the Jacobian of the logit.
         """
-        noise = 0.5 if key is None else jax.random.uniform(key, images.shape, jnp.float32)
-        pixels = jnp.moveaxis((images.astype(jnp.float32) + noise) / 256, -1, 1).reshape(len(images), -1)
+        pixels = jnp.moveaxis(batch.dequantised() / 256, -1, 1).reshape(len(batch.images), -1)
         scale = 1 - 2 * self.trunc_lambda
         log_p, log_q = (jnp.log(self.trunc_lambda + scale * side) for side in (pixels, 1 - pixels))
         x = log_p - log_q
-        mean, log_scale = jnp.split(self.mean_and_log_scale(params, x, dtype), 2, axis=1)
+        mean, log_scale = jnp.split(self.mean_and_log_scale(params, x, batch.dtype), 2, axis=1)
         z = (x - mean) * jnp.exp(-log_scale)
         log_density = -z - log_scale - 2 * jax.nn.softplus(-z)
         log_jacobian = jnp.log(scale) - log_p - log_q

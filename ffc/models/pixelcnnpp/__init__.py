@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 from ffc.core.errors import FFCError
 from ffc.core.keys import reproducible
 from ffc.core.system import State
-from ffc.models.base import Model, Params, Sampler, cast
+from ffc.models.base import Batch, Model, Params, Sampler, cast
 from ffc.models.pixelcnnpp import mixture, network, weights
 from ffc.models.pixelcnnpp.coupling import COUPLINGS
 from ffc.models.pixelcnnpp.layers import Training, Whole
@@ -88,17 +88,10 @@ class PixelCNNPP(Sampler):
         ops = Whole(*self.shape[:2]) if key is None else Training(*self.shape[:2], key, self.dropout)
         return network.outputs(ops, *cast((weights.prepare(params), images), dtype)).astype(jnp.float32)
 
-    def loss(
-        self,
-        params: Params,
-        images: jax.Array,
-        labels: jax.Array | None = None,
-        key: jax.Array | None = None,
-        dtype: Any = jnp.float32,
-    ) -> jax.Array:
+    def loss(self, params: Params, batch: Batch) -> jax.Array:
         """Mean negative log2-likelihood for each 8-bit entry."""
-        x = images.astype(jnp.float32) / 127.5 - 1
-        outputs = self.logits(params, x, key, dtype)
+        x = batch.images.astype(jnp.float32) / 127.5 - 1
+        outputs = self.logits(params, x, batch.key, batch.dtype)
         return -jnp.mean(mixture.log_likelihood(outputs, x)) / (self.channels * jnp.log(2.0))
 
     @reproducible

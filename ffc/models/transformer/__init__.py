@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from ffc.core.errors import FFCError
 from ffc.core.keys import reproducible
 from ffc.core.system import State
-from ffc.models.base import Normal, Number, Params, Sampler, Text, cast, draw
+from ffc.models.base import Batch, Normal, Number, Params, Sampler, Text, cast, draw
 from ffc.models.tokens import Cheap, TokenSampling
 from ffc.models.tokens.system import checked_tokens
 from ffc.models.transformer.network import Decoder, fresh
@@ -119,23 +119,16 @@ class Transformer(Sampler):
         levels = images.astype(jnp.int32)
         return (levels if self.is_text else levels * self.levels // 256).reshape(-1, self.size)
 
-    def loss(
-        self,
-        params: Params,
-        images: jax.Array,
-        labels: jax.Array | None = None,
-        key: jax.Array | None = None,
-        dtype: Any = jnp.float32,
-    ) -> jax.Array:
+    def loss(self, params: Params, batch: Batch) -> jax.Array:
         """Bits for each byte of a text, or for each 8-bit entry of an image, which is uniform within its level.
 
         With a `key`, as in training, the gradient is also that of the cheap model's loss, which adds nothing.
         """
-        tokens = self.tokens(images)
-        logits = self._network(cast(params, dtype))(tokens).astype(jnp.float32)
+        tokens = self.tokens(batch.images)
+        logits = self._network(cast(params, batch.dtype))(tokens).astype(jnp.float32)
         within = 0.0 if self.is_text else 8 - math.log2(self.levels)
         loss = _bits(logits, tokens) + within
-        if key is None:
+        if batch.key is None:
             return loss
         beside = _bits(self._cheap(params).everywhere(tokens), tokens)
         return loss + beside - jax.lax.stop_gradient(beside)

@@ -1,1 +1,0 @@
-"""Every reader of files against malformed ones: `pytest tests/fuzz --inputs 10000`."""
