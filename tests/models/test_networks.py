@@ -171,7 +171,7 @@ def test_training_lowers_a_flows_loss_at_a_high_rate():
     images = jnp.broadcast_to(jnp.asarray(DRAW.integers(0, 256, (16, 1, 1, 3), np.uint8)), (16, 4, 4, 3))
 
     def step(params, key):
-        loss, gradient = jax.value_and_grad(model.loss)(params, images, None, key)
+        loss, gradient = jax.value_and_grad(model.loss)(params, Batch(images, key=key))
         return jax.tree.map(lambda p, g: p - 1e-3 * jnp.sign(g), params, gradient), loss
 
     _, losses = jax.jit(lambda params, keys: jax.lax.scan(step, params, keys))(
