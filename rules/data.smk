@@ -1,6 +1,10 @@
 """Data sets, as the records that training and solving read."""
 
 
+def data_settings(wildcards):
+    return task_of(wildcards)["train_data" if wildcards.trained else "data"]
+
+
 rule data:
     input:
         code=code("data"),
@@ -19,7 +23,8 @@ rule data:
         mem_mb=4000,
         runtime=60,
     params:
-        data=lambda wildcards: task_of(wildcards)["train_data" if wildcards.trained else "data"],
+        data=data_settings,
+        pictures=lambda wildcards: own.state_of_pictures(data_settings(wildcards), own.data_folder(config)),
     message:
         "Data of {wildcards.task}: {params.data[name]}"
     script:

@@ -5,6 +5,7 @@ Nothing here imports `ffc`, as in `presets.py`, nor runs a line of the user's.
 
 import ast
 import difflib
+import hashlib
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ from typing import Any
 def problem_of(name: str, preset: Mapping[str, Any], workflow: Any, config: Mapping[str, Any]) -> str | None:
     """What is not there of all that a preset names, beginning with its file and the key; None where nothing lacks."""
     root, storage, deployment = Path(workflow.basedir), workflow.storage_settings, workflow.deployment_settings
-    data = Path(os.path.expanduser(config["data"]["folder"] or os.environ.get("FFC_DATA") or "data"))
+    data = data_folder(config)
     afar = storage and storage.default_storage_provider  # pods see another disk
     elsewhere = bool(deployment and deployment.deployment_method)  # jobs may have packages that are not here
     for task, settings in preset["tasks"].items():
@@ -25,6 +26,28 @@ def problem_of(name: str, preset: Mapping[str, Any], workflow: Any, config: Mapp
         if problem:
             return f"config/presets/{name}.yaml: tasks.{task}.{problem}"
     return None
+
+
+def data_folder(config: Mapping[str, Any]) -> Path:
+    """Return the folder of data sets: as configured, or `FFC_DATA`, or `data`."""
+    return Path(os.path.expanduser(config["data"]["folder"] or os.environ.get("FFC_DATA") or "data"))
+
+
+def state_of_pictures(settings: Mapping[str, Any], data: Path) -> str:
+    """Return what changes with a picture of the folder that a preset's `data:` names: a digest of names, sizes, times.
+
+    A job of the data runs again where it changes. Empty where no folder is named.
+    """
+    path = settings.get("path", "imagenet" if settings["name"] == "imagenet" else None)
+    if path is None:
+        return ""
+    digest = hashlib.sha256()
+    for place, folders, files in os.walk(data / os.path.expanduser(path), followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for file in (Path(place, name) for name in sorted(files) if not name.startswith(".")):
+            if file.exists():
+                digest.update(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def problem_of_pictures(settings: Mapping[str, Any], data: Path) -> str | None:

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 import yaml
-from own import problem_of_model, problem_of_pictures
+from own import problem_of_model, problem_of_pictures, state_of_pictures
 from places import ROOT
 from presets import ConfigError, load_preset
 from tiny import TINY, copy_to, snakemake
@@ -88,3 +88,23 @@ def test_a_dry_run_says_so_of_the_preset_that_was_asked_for(tmp_path):
 def test_every_data_set_stands_in_the_configurations_page():
     page = (ROOT / "config" / "README.md").read_text()
     assert [name for name in DATASETS if f"| `{name}` |" not in page] == []
+
+
+def test_a_picture_that_is_added_changed_or_removed_makes_the_data_anew(tmp_path):
+    """The state is a parameter of the job, so that Snakemake runs it again where it changes."""
+    folder, settings = tmp_path / "mine", {"name": "image_folder", "path": "mine", "size": 8}
+    folder.mkdir()
+    states = [state_of_pictures(settings, tmp_path)]
+    for change in (
+        lambda: (folder / "a.png").write_bytes(b"1"),
+        lambda: (folder / "b.png").write_bytes(b"1"),
+        lambda: (folder / "a.png").write_bytes(b"12"),
+        lambda: (folder / "b.png").rename(folder / "c.png"),
+        lambda: (folder / "a.png").unlink(),
+    ):
+        change()
+        states.append(state_of_pictures(settings, tmp_path))
+    assert len({*states}) == 6
+    (folder / ".hidden.png").write_bytes(b"1")
+    assert state_of_pictures(settings, tmp_path) == states[-1]
+    assert state_of_pictures({"name": "digits"}, tmp_path) == ""
