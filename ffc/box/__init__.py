@@ -9,11 +9,12 @@ import difflib
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ffc.core.errors import FFCError, need
-from ffc.store.checkpoints import Checkpoint
-from ffc.store.checkpoints import load as load_checkpoint
+
+if TYPE_CHECKING:
+    from ffc.store.checkpoints import Checkpoint
 
 __all__ = ["about", "load", "names", "weights"]
 
@@ -46,7 +47,9 @@ def weights(name: str) -> Path:
     return path
 
 
-def load(name: str) -> Checkpoint:
+def load(name: str) -> "Checkpoint":
     """The model `name`, with its weights. Raises `FFCError` as `weights` does."""
     need("flax", extra="checkpoints")
-    return load_checkpoint(weights(name))
+    from ffc.store import checkpoints  # which JAX comes with
+
+    return checkpoints.load(weights(name))

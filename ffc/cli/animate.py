@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from ffc.cli import options
 from ffc.core.errors import FFCError
-from ffc.core.named import entry_of, solver_by_name
 from ffc.store.paths import expanded
 
 if TYPE_CHECKING:
@@ -77,6 +76,7 @@ def check_model(arguments: argparse.Namespace, model: "Sampler", params: Any, ba
 
 def write(arguments: argparse.Namespace, model: "Sampler", system: "System", solver: "Solver", guess: Any) -> None:
     """Time both solvers, and write what they did."""
+    from ffc.core.named import entry_of, solver_by_name
     from ffc.paper import animation
     from ffc.store.records import write_bytes
 

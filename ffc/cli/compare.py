@@ -8,12 +8,12 @@ import numpy as np
 from ffc.cli import given, options
 from ffc.cli.codes import DONE, NOT_EXACT
 from ffc.core.errors import FFCError
-from ffc.core.named import fitting, sizes_of, solver_by_name
 
 
 def compare(arguments: argparse.Namespace) -> int:
     """`ffc compare`: every solver on the same noise, one table."""
     from ffc.core.measure import timed_repeats
+    from ffc.core.named import fitting, sizes_of, solver_by_name
     from ffc.core.solve import solve
     from ffc.core.system import batch_size, count_ties
     from ffc.core.verify import CONTRADICTION, contradictions, facts, largest_difference, verified

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ffc.cli import animate, options
 from ffc.core.errors import FFCError
-from ffc.core.named import AUTO
-from ffc.store.paths import expanded
+from ffc.core.names import AUTO
+from ffc.store.paths import check_checkpoint, expanded
 
 if TYPE_CHECKING:
     from ffc.core.system import System
@@ -26,6 +26,16 @@ def checkpoint(arguments: argparse.Namespace) -> "Checkpoint":
         own, asked = ("×".join(map(str, sides)) for sides in (shape, arguments.size))
         raise FFCError(f"--size {asked}: {arguments.checkpoint} says that its samples are of {own}; leave --size out")
     return found
+
+
+def check_there(path: Path) -> None:
+    """`FFCError` where there is no checkpoint `path`, and no model of that name in the box: found out in a moment."""
+    from ffc import box
+
+    if _is_name(path):
+        box.about(str(path))
+    else:
+        check_checkpoint(path)
 
 
 def file_or_box(path: Path, size: Any = None, trunc_lambda: float | None = None) -> "Checkpoint":

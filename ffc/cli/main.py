@@ -19,7 +19,7 @@ from ffc.cli.compare import compare
 from ffc.cli.terminal import empty_buffer, make_tolerant, problem_of_output, readable
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need, place_of
-from ffc.core.named import NAMES, solver_by_name, told
+from ffc.core.names import NAMES
 from ffc.store.compiled import cache_folder, keep_compiled
 from ffc.store.paths import expanded
 
@@ -37,6 +37,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         need("flax", "PIL", "shtab", "tqdm", extra="cli")
         arguments = _parser().parse([word for word in argv if word != "--debug"])
+        if "checkpoint" in arguments:
+            given.check_there(arguments.checkpoint)
         keep_compiled(cache_folder())
         code = arguments.run(arguments)
         sys.stdout.flush()
@@ -71,6 +73,7 @@ def sample(arguments: argparse.Namespace) -> int:
     kept = check_outputs(outputs, given.files(arguments))
     from ffc.cli.stream import fetch, outcome
     from ffc.core.measure import repeated, timed
+    from ffc.core.named import solver_by_name, told
     from ffc.core.solve import solve
     from ffc.core.verify import verified
     from ffc.store.records import Record, provenance

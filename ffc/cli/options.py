@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ffc.core.errors import FFCError
-from ffc.core.keys import SEEDS
-from ffc.core.named import AUTO, BLOCKS, CHAINED, DRAFTED
+from ffc.core.names import AUTO, BLOCKS, CHAINED, DRAFTED, SEEDS
 from ffc.store.paths import expanded
 
 #: Samples that are drawn unless told, and where iterations begin.

@@ -9,12 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from ffc.core.errors import FFCError
+from ffc.core.names import SEEDS
 
 Given = ParamSpec("Given")
 Drawn = TypeVar("Drawn")
-
-#: Seeds are 0 … SEEDS − 1.
-SEEDS = 2**64
 
 
 def key_of(seed: int) -> jax.Array:

@@ -1,6 +1,5 @@
 """Solvers by the names that presets and the command line use."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,21 +7,10 @@ from typing import Any
 from ffc.core import tune
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
+from ffc.core.names import AUTO, BLOCKS, CHAINED, DRAFTED, FIXED, NAMES
 from ffc.core.solve import RowAbove
 from ffc.core.solvers import Chained, GSJacobi, Jacobi, JacobiGS, Sequential, Solver
 from ffc.core.system import State, System
-
-#: Solvers that a name, a window and a block decide.
-FIXED = ("sequential", "cached", "jacobi", "gs_jacobi", "jacobi_gs")
-#: Those, and the one that a short race on the system decides.
-AUTO = "auto"
-#: And the one for a system that is a chain of links.
-CHAINED = "chained"
-NAMES = (*FIXED, CHAINED, AUTO)
-#: Those that take a draft.
-DRAFTED = ("jacobi", "gs_jacobi")
-#: A window that is given in blocks, not in rows.
-BLOCKS = re.compile(r"([1-9][0-9]*) blocks")
 
 
 def solver_by_name(

@@ -18,6 +18,7 @@ import numpy as np
 
 from ffc.core.errors import FFCError, need
 from ffc.models import Model, is_known, kind_of, model_class
+from ffc.store.paths import check_checkpoint
 from ffc.store.pytorch import DEPTH, read_tensors, unwrapped
 from ffc.store.records import write_bytes
 
@@ -79,8 +80,9 @@ def load(path: str | Path, shape: tuple[int, ...] | None = None, trunc_lambda: f
     Raises `FFCError`, naming the file, on anything but finite weights of a known model.
     """
     path = Path(path)
+    check_checkpoint(path)
     try:
-        content = _content(path)
+        content = path.read_bytes()
         given = _READERS[path.suffix](content)
         digest = hashlib.sha256(content).hexdigest()
         sidecar = _sidecar(path, digest)
@@ -94,18 +96,6 @@ def load(path: str | Path, shape: tuple[int, ...] | None = None, trunc_lambda: f
     except FFCError as error:
         raise FFCError(f"{path}: {error}") from None
     return Checkpoint(model, tree, {"origin": "given", **sidecar, "sha256": digest, "file": path.name})
-
-
-def _content(path: Path) -> bytes:
-    if path.suffix not in _READERS:
-        raise FFCError(f"expected the name of a checkpoint to end in {' or '.join(_READERS)}")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FFCError(f"cannot be read ({error.strerror}); give the path of a checkpoint") from None
-    if not content:
-        raise FFCError("the file is empty; download or copy it again")
-    return content
 
 
 def _read_flax(content: bytes) -> Tree:

@@ -23,3 +23,16 @@ def same_file(one: Path, other: Path) -> bool:
         return os.path.samefile(one, other)
     except OSError:
         return os.path.realpath(one) == os.path.realpath(other)
+
+
+def check_checkpoint(path: Path) -> None:
+    """Raise `FFCError` where `path` is no file of weights by its name, cannot be read, or is empty. Without JAX."""
+    if path.suffix not in (".flax", ".pth"):
+        raise FFCError(f"{path}: expected the name of a checkpoint to end in .flax or .pth")
+    try:
+        with path.open("rb") as file:
+            content = file.read(1)
+    except OSError as error:
+        raise FFCError(f"{path}: cannot be read ({error.strerror}); give the path of a checkpoint") from None
+    if not content:
+        raise FFCError(f"{path}: the file is empty; download or copy it again")

@@ -2,6 +2,8 @@
 
 import pickle
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -81,8 +83,8 @@ PLACES = [  # where the results go
     ("train made digits --out a.pth", "a.pth", ".flax"),
     ("sample @made --batches 2", "2 batches are a file each", "--out FOLDER"),
     (SAMPLE + "jacobi --batches 2", "a.npz: 2 batches are a file each", "name a folder"),
-    ("sample none.flax --solver jacobi --out .", ".: ", "is a folder"),
-    ("sample none.flax --solver jacobi --out @made/a.npz", "made.flax/a.npz: cannot be written", "another folder"),
+    ("sample @made --solver jacobi --out .", ".: ", "is a folder"),
+    ("sample @made --solver jacobi --out @made/a.npz", "made.flax/a.npz: cannot be written", "another folder"),
 ]
 
 
@@ -124,3 +126,24 @@ def test_unfit_noise_is_named(made, tmp_path, complaint, content, expected):
     assert str(noise) in line
     assert expected in line
     assert not out.exists()
+
+
+def test_help_the_box_and_mistakes_answer_without_jax():
+    """It takes seconds to import."""
+    lines = [
+        "--help",
+        "models",
+        "sample none.flax --out a.npz",
+        "inspect none",
+        "sample mnist --image a.jpg",
+        "compare -x",
+    ]
+    program = f"""
+import contextlib, sys
+from ffc.cli.main import main
+for line in {lines}:
+    with contextlib.suppress(SystemExit):
+        main(line.split())
+    assert "jax" not in sys.modules, line
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

@@ -16,7 +16,7 @@ from places import GOLDEN
 from ffc.cli import options
 from ffc.cli.codes import DONE, ERROR, INTERRUPTED
 from ffc.cli.terminal import readable
-from ffc.core.named import CHAINED, FIXED
+from ffc.core.names import CHAINED, FIXED
 from ffc.store import checkpoints
 from ffc.store.records import Record
 

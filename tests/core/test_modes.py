@@ -16,7 +16,8 @@ from jax.sharding import PartitionSpec
 from places import ROOT
 
 from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, Trace, solve
-from ffc.core.named import AUTO, FIXED, solver_by_name
+from ffc.core.named import solver_by_name
+from ffc.core.names import AUTO, FIXED
 from ffc.core.system import block_agreement
 from ffc.core.verify import verified
 

@@ -6,7 +6,8 @@ import zoo
 from ffc import Exact, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.core import measure, tune
 from ffc.core.arguments import schedule_of
-from ffc.core.named import FIXED, entry_of, is_chosen, solver_by_name, told
+from ffc.core.named import entry_of, is_chosen, solver_by_name, told
+from ffc.core.names import FIXED
 
 N = 12
 SYSTEM = zoo.whole_numbers(1, density=0.15, row_length=3)

@@ -10,7 +10,7 @@ import yaml
 from places import ROOT
 from presets import NATIVE_ROWS, SCHEMAS, SOLVERS, check_config, load_preset, load_presets
 
-from ffc.core.named import NAMES
+from ffc.core.names import NAMES
 from ffc.data import DATASETS
 from ffc.models import guess, model_class
 from ffc.training import TrainSettings
