@@ -42,10 +42,17 @@ def second(**fields) -> bytes:
     return tar(member("a"), member("mnist.flax", **fields))
 
 
+def unsealed(content: bytes) -> bytes:
+    """Packed by gzip, whose checksum, behind all that tarfile reads, is that of something else."""
+    packed = gzip.compress(content)
+    return changed(packed, len(packed) - 8, bytes([packed[-8] ^ 1]))
+
+
 ARCHIVES = {
     "nothing": (b"", "neither a zip nor a tar archive"),
     "a page": (b"<html>quota exceeded</html>", "neither a zip nor a tar archive"),
     "damage that bz2 calls a fault of the disk": (bzipped(), "not a whole archive"),
+    "a file that is not the one of its checksum": (unsealed(tar(member("mnist.flax", b"x"))), "not a whole archive"),
     "packing by LZMA": (zipped({"mnist.flax": b"x"}, zipfile.ZIP_LZMA), "packed by LZMA"),
     "a damaged header": (changed(second(), 512, b"n"), "damaged header"),
     "a name of gigabytes": (second(type=tarfile.GNUTYPE_LONGNAME, size=2**32), "claims 4,294,967,296 bytes"),
@@ -163,7 +170,8 @@ FILES = {
             "a sparse picture of terabytes": (
                 lzma.compress(tar(member("train/a/0.jpg", size=2**42))),
                 "claims 4,398,046",
-            )
+            ),
+            "nothing that its checksum seals": (unsealed(tar()), "not a whole archive"),
         },
     ),
     "x.ppm": (
