@@ -84,7 +84,7 @@ PLACES = [  # where the results go
     ("sample @made --batches 2", "2 batches are a file each", "--out FOLDER"),
     (SAMPLE + "jacobi --batches 2", "a.npz: 2 batches are a file each", "name a folder"),
     ("sample @made --solver jacobi --out .", ".: ", "is a folder"),
-    ("sample @made --solver jacobi --out @made/a.npz", "made.flax/a.npz: cannot be written", "another folder"),
+    (f"sample @made --solver jacobi --out {ROOT}/LICENSE/a.npz", "LICENSE/a.npz: cannot be written", "another folder"),
 ]
 
 
