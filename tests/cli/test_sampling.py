@@ -185,10 +185,8 @@ def test_compare_has_a_row_for_a_chain_and_for_drafted_windows(paths, ffc, name,
     assert re.search(rf"; {last}: window .+", printed)
 
 
-def test_inspect_says_what_a_checkpoint_is(paths, ffc):
-    for name, facts in {
-        "made": {"model": "made", "shape": str(MODEL.shape), "sha256": checkpoints.load(paths["made"]).meta["sha256"]},
-        "pixelcnnpp_gray28": {"model": "pixelcnnpp", "shape": "(28, 28, 1)", "filters": "16", "mixtures": "10"},
-    }.items():
-        lines = dict(line.split(maxsplit=1) for line in ffc("inspect", paths[name]).out.splitlines())
-        assert facts.items() <= lines.items()
+def test_inspect_says_what_the_weights_of_others_are(paths, ffc):
+    facts = {"model": "pixelcnnpp", "shape": "(28, 28, 1)", "filters": "16", "mixtures": "10"}
+    facts["sha256"] = checkpoints.load(paths["pixelcnnpp_gray28"]).meta["sha256"]
+    lines = dict(line.split(maxsplit=1) for line in ffc("inspect", paths["pixelcnnpp_gray28"]).out.splitlines())
+    assert facts.items() <= lines.items()

@@ -10,7 +10,7 @@ import pytest
 from ffc import data
 from ffc.core.errors import FFCError
 from ffc.store.compiled import cache_folder, keep_compiled, processor
-from ffc.store.paths import expanded, same_file
+from ffc.store.paths import expanded
 from ffc.store.released import collect
 
 
@@ -41,17 +41,6 @@ def test_where_there_is_no_home_a_tilde_is_refused_and_programs_are_not_kept(mon
     before = dict(os.environ)
     keep_compiled(cache_folder())
     assert os.environ == before
-
-
-def test_a_file_is_the_same_by_every_spelling_and_link(tmp_path):
-    file, link = tmp_path / "file", tmp_path / "link"
-    link.symlink_to("file")
-    assert same_file(file, tmp_path / "nowhere" / ".." / "file")
-    assert same_file(file, link)
-    assert not same_file(file, tmp_path / "other")
-    file.write_text("")
-    (tmp_path / "hard").hardlink_to(file)
-    assert same_file(tmp_path / "hard", link)
 
 
 @pytest.fixture
