@@ -37,7 +37,7 @@ for name, value in {
 
 
 def pytest_addoption(parser):
-    parser.addoption("--inputs", type=int, default=100, help="malformed files for each reader (tests/fuzz)")
+    parser.addoption("--inputs", type=int, help="malformed files for each reader (tests/fuzz); few unless given")
     parser.addoption("--kills", type=int, default=2, help="kills of one run (tests/faults)")
     parser.addoption("--preset", default="tiny", help="the preset whose run is killed (tests/faults)")
     parser.addoption("--strict-skips", action="store_true", help="fail where a test is skipped that may not be")

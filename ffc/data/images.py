@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import tarfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ffc.core.errors import FFCError
-from ffc.store.archives import Plain, plain_files
+from ffc.store.archives import open_tar, plain_files
 from ffc.store.npz import DENSEST
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".pgm")
@@ -55,7 +54,7 @@ def archive_pictures(archive: Path) -> Iterator[tuple[str, bytes]]:
     Raises `FFCError` where the archive is broken or cut short.
     """
     try:
-        with tarfile.open(archive, "r|*", tarinfo=Plain) as tar:
+        with open_tar(archive) as tar:
             for member, stream in plain_files(tar):
                 name = re.sub(r"^(\./)+", "", member.name)
                 if name.lower().endswith(_SUFFIXES) and not re.search(r"(^|/)\.", name):

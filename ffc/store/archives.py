@@ -2,10 +2,12 @@
 
 import tarfile
 from collections.abc import Iterator
-from typing import IO, Self
+from pathlib import Path
+from typing import IO, Literal, Self
 
 _AUXILIARY = b"LKxgX"  # long names and PAX headers, which are read into memory whole
 _LONGEST = 2**16  # bytes of one of them
+_CHUNK = 2**16  # bytes read at once
 
 
 class Plain(tarfile.TarInfo):
@@ -28,9 +30,31 @@ class Plain(tarfile.TarInfo):
         return header
 
 
+def open_tar(path: Path) -> tarfile.TarFile:
+    """A tar archive, plain or packed; `tarfile.TarError` where it is none."""
+    with open(path, "rb") as file:
+        begin = file.read(6)
+    return tarfile.open(path, _packing(begin), tarinfo=Plain)
+
+
+def _packing(begin: bytes) -> Literal["r:", "r:gz", "r:bz2", "r:xz"]:
+    """How to open a tar archive that begins so. tarfile would try, and take what memory bytes happen to ask for."""
+    if begin.startswith(b"\x1f\x8b"):
+        return "r:gz"
+    if begin.startswith(b"BZh"):
+        return "r:bz2"
+    return "r:xz" if begin == b"\xfd7zXZ\0" else "r:"
+
+
 def plain_files(tar: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-    """(header, stream) of each plain file; links and other things are passed over."""
+    """(header, stream) of each plain file; links and other things are passed over.
+
+    Only after the last one is it known whether all were whole: the checksum of a packed archive lies at its end, behind
+    the mark where tarfile stops.
+    """
     for member in tar:
         tar.members = []  # type: ignore[attr-defined]  # a packed archive can have any number of them
         if member.isreg() and (stream := tar.extractfile(member)):
             yield member, stream
+    while tar.fileobj.read(_CHUNK):
+        pass

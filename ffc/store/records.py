@@ -117,7 +117,7 @@ def is_stream(path: Path) -> bool:
     """Whether `path` is a device or a pipe, which takes what it is given; `FFCError` where nothing can be written."""
     try:
         mode = path.stat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     if stat.S_ISDIR(mode):
         raise FFCError(f"{path}: is a folder; name a file")

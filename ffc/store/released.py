@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from ffc.core.errors import FFCError, need
-from ffc.store.archives import Plain, plain_files
+from ffc.store.archives import open_tar, plain_files
 from ffc.store.paths import expanded
 from ffc.store.records import write_whole
 
@@ -113,15 +113,20 @@ def extract(archive: Path, wanted: list[str], folder: Path) -> dict[str, Path]:
     """Copy the members whose paths end in a name of `wanted`, from a zip or tar archive, into `folder`.
 
     They are written under that name: a member's own path is never used, and only plain files are read, in
-    pieces. Raises `FFCError` on a broken archive.
+    pieces. Raises `FFCError` on a broken archive, and leaves nothing of it.
     """
     paths: dict[str, Path] = {}
-    with _whole(archive):
-        for path, stream in _members(archive):
-            name = _asked(path, wanted)
-            if name and name not in paths:
-                write_whole(folder / name, partial(_copy, archive, stream))
-                paths[name] = folder / name
+    try:
+        with _whole(archive):
+            for path, stream in _members(archive):
+                name = _asked(path, wanted)
+                if name and name not in paths:
+                    write_whole(folder / name, partial(_copy, archive, stream))
+                    paths[name] = folder / name
+    except BaseException:  # what is broken may show at its end alone
+        for path in paths.values():
+            path.unlink()
+        raise
     return paths
 
 
@@ -168,20 +173,9 @@ def _members(archive: Path) -> Iterator[tuple[PurePath, IO[bytes]]]:
             yield PurePosixPath(member.name), stream
 
 
-def _packing(begin: bytes) -> Literal["r:", "r:gz", "r:bz2", "r:xz"]:
-    """How to open a tar archive that begins so. tarfile would try, and take what memory bytes happen to ask for."""
-    if begin.startswith(b"\x1f\x8b"):
-        return "r:gz"
-    if begin.startswith(b"BZh"):
-        return "r:bz2"
-    return "r:xz" if begin == b"\xfd7zXZ\0" else "r:"
-
-
 def _tar(archive: Path) -> tarfile.TarFile:
-    with open(archive, "rb") as file:
-        begin = file.read(6)
     try:
-        return tarfile.open(archive, _packing(begin), tarinfo=Plain)
+        return open_tar(archive)
     except tarfile.TarError:
         raise FFCError(f"{archive}: neither a zip nor a tar archive; fetch it again") from None
 

@@ -1,12 +1,11 @@
 """Commands that are called in this process, and the tiny models that they are called on."""
 
+from functools import partial
 from typing import Any
 
-import jax
-import numpy as np
+import sound
 
 from ffc.cli import main as cli
-from ffc.models.base import Model
 from ffc.models.flow import Flow
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
@@ -24,12 +23,7 @@ MODELS: dict[str, Any] = {
 #: Blocks of `made`, and samples of a batch: all tests have the same, so that they share what is compiled.
 BLOCKS, BATCH = 12, 3
 
-
-def weights(model: Model, seed: int = 0, scale: float = 0.3) -> Any:
-    """Random weights, drawn by NumPy: nothing is compiled for them."""
-    draw = np.random.default_rng(seed)
-    drawn = jax.tree.map(lambda leaf: np.float32(scale * draw.normal(size=leaf.shape)), model.shapes())
-    return model.complete(model.bare(drawn))
+weights = partial(sound.weights, scale=0.3)
 
 
 def run(*words: Any) -> int:

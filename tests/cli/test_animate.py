@@ -11,10 +11,10 @@ from ffc.core.named import solver_by_name
 from ffc.paper import animation
 
 
-@pytest.fixture(scope="module", params=["rgb", pytest.param("pixelcnnpp", marks=pytest.mark.stress)])
-def raced(request):
+@pytest.fixture(scope="module")
+def raced():
     """A race of two solvers, of one second and of half a second; the system's size, and the model."""
-    model = MODELS[request.param]
+    model = MODELS["rgb"]
     system = model.system(weights(model), model.noise(jax.random.key(1), BATCH))
     solvers = {name: solver_by_name(name, system) for name in ("cached", "jacobi")}
     with pytest.MonkeyPatch.context() as patch:  # no test depends on measured time
@@ -57,7 +57,7 @@ def test_a_veil_lies_over_what_is_not_certified_and_over_nothing_else(raced):
 
 @pytest.mark.parametrize(
     ("longest", "slower", "pace"),
-    [(0.0052, 1000, "1,000x slower"), (0.9, 5, "5x slower"), (6.0, 1, "as it was"), (40.0, 0.1, "10x faster")],
+    [(0.0052, 1000, "1,000x slower"), (6.0, 1, "as it was"), (40.0, 0.1, "10x faster")],
 )
 def test_the_clock_is_stretched_by_a_round_number_and_shows_the_end(longest, slower, pace):
     clock = animation.Clock.of(longest)
@@ -70,9 +70,7 @@ def test_the_clock_is_stretched_by_a_round_number_and_shows_the_end(longest, slo
 CHAIN = pytest.param("flow", ("chained", "--window", "4,2"), None, marks=pytest.mark.stress)
 
 
-@pytest.mark.parametrize(
-    ("name", "solver", "against"), [("rgb", ("jacobi",), None), ("rgb", ("jacobi",), "sequential"), CHAIN]
-)
+@pytest.mark.parametrize(("name", "solver", "against"), [("rgb", ("jacobi",), "sequential"), CHAIN])
 def test_the_animation_ends_with_a_pause_on_what_the_picture_shows(paths, ffc, tmp_path, name, solver, against):
     words = ("--solver", *solver, "--batch", BATCH, "--animate", tmp_path / "a.gif")
     told = ffc("sample", paths[name], *words, *(("--against", against) if against else ())).out

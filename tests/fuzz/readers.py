@@ -1,5 +1,6 @@
 """Every reader of files of ours: a small sound file, how it is read, and how it is damaged."""
 
+import gzip
 import lzma
 import shutil
 from collections.abc import Callable
@@ -107,6 +108,9 @@ READERS: dict[str, Reader] = {
         sealed=True,
     ),
     "released archive (zip)": Reader("archive", _of(zipped(CONTENTS)), _extracted, (in_zip,), True),
+    "released archive (tar.gz)": Reader(
+        "archive", _of(gzip.compress(TAR, mtime=0)), _extracted, (packed(raw, gzip),), True
+    ),
     "released archive (tar.xz)": Reader(
         "archive", _of(lzma.compress(TAR)), _extracted, (packed(as_tar, lzma), packed(raw, lzma)), True
     ),

@@ -21,10 +21,10 @@ MODELS = {
 
 
 @functools.cache
-def weights(model):
-    """Any numbers in the model's shapes, with the masks of a MADE; nothing is compiled."""
-    draw = np.random.default_rng(0)
-    numbers = jax.tree.map(lambda leaf: draw.normal(size=leaf.shape).astype(np.float32), model.shapes())
+def weights(model, seed=0, scale=1.0):
+    """Random numbers in the model's shapes, with the masks of a MADE; nothing is compiled."""
+    draw = np.random.default_rng(seed)
+    numbers = jax.tree.map(lambda leaf: np.float32(scale * draw.normal(size=leaf.shape)), model.shapes())
     return model.complete(model.bare(numbers))
 
 

@@ -16,6 +16,7 @@ from sound import MODELS, state_dict, weights
 from ffc import FFCError
 from ffc.models.made import MADE
 from ffc.store import checkpoints
+from ffc.store.pytorch import read_tensors
 
 MADES = MODELS["made"]
 
@@ -24,9 +25,9 @@ def assert_same(tree, other):
     jax.tree.map(np.testing.assert_array_equal, tree, other)
 
 
-@pytest.fixture(params=MODELS)
+@pytest.fixture(params=MODELS.values(), ids=MODELS)
 def model(request):
-    return MODELS[request.param]
+    return request.param
 
 
 @pytest.fixture
@@ -112,8 +113,10 @@ def test_foreign_flax_weights_in_bfloat16_are_read_however_they_are_wrapped(path
     assert_same(checkpoint.params, jax.tree.map(lambda leaf: leaf.astype(np.float32), tree))
 
 
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
-@pytest.mark.parametrize("wrapper", [None, "state_dict", "model_state_dict"])
+@pytest.mark.parametrize(
+    ("prefix", "wrapper"),
+    [("module.", None), ("_orig_mod.", "state_dict"), ("module._orig_mod.", "model_state_dict")],
+)
 def test_foreign_pth_weights_are_read_however_they_are_wrapped(tmp_path, prefix, wrapper):
     state = {prefix + name: value.double() for name, value in state_dict(MADES).items()}
     torch.save({"epoch": 3, wrapper: state, "optimizer": {"lr": [0.1]}} if wrapper else state, tmp_path / "model.pth")
@@ -131,3 +134,10 @@ def test_names_in_a_pth_may_be_old_ones_or_of_wrapped_modules_and_counters_are_n
     checkpoint = checkpoints.load(path)
     assert checkpoint.model == model
     assert_same(checkpoint.params, weights(model))
+
+
+def test_tensors_of_a_pth_may_share_what_they_hold(path):
+    weight = torch.arange(4096.0).reshape(64, 64)
+    shared = {"a": weight, "b": weight, "turned": weight.t(), "part": weight[3:5]}
+    torch.save(shared, path)
+    assert_same(read_tensors(path.read_bytes()), {name: tensor.numpy() for name, tensor in shared.items()})

@@ -1,63 +1,80 @@
-"""Paths as users write them: `~` is their home wherever a path is asked for, and one file has many names."""
+"""Paths as users write them, and where compiled programs are kept; nothing fails where they cannot be."""
 
 import os
+import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from ffc import data
 from ffc.core.errors import FFCError
-from ffc.store import compiled
-from ffc.store.paths import expanded, same_file
+from ffc.store.compiled import cache_folder, keep_compiled, processor
+from ffc.store.paths import expanded
 from ffc.store.released import collect
 
 
-def unknown(*_):
-    raise RuntimeError("Could not determine home directory.")
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
+def test_a_tilde_is_the_home_folder_of_data_and_of_released_files(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
-
-
-def test_a_tilde_is_the_home_folder(home):
-    assert expanded("~/a") == home / "a"
+    monkeypatch.setenv("FFC_DATA", "~/here")
+    assert expanded("~/a") == tmp_path / "a"
     assert expanded("a~/~") == Path("a~/~")
+    for name, root, options in (
+        ("mnist", None, {}),
+        ("mnist", "~/here", {}),
+        ("imagenet", None, {"path": "~/here/mnist"}),
+    ):
+        with pytest.raises(FFCError, match=str(tmp_path / "here" / "mnist")):
+            data.load(name, root, **options)
+    (tmp_path / "mnist.flax").touch()
+    assert collect(["mnist.flax"], tmp_path / "out", "~/")["files"] == {"mnist.flax": str(tmp_path / "mnist.flax")}
 
 
 def test_where_there_is_no_home_a_tilde_is_refused_and_programs_are_not_kept(monkeypatch):
+    def unknown(*_):
+        raise RuntimeError("Could not determine home directory.")
+
     monkeypatch.setattr(Path, "expanduser", unknown)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     with pytest.raises(FFCError, match="~/a: which folder ~ stands for is not known here; write it out"):
         expanded("~/a")
     before = dict(os.environ)
-    compiled.keep_compiled(compiled.cache_folder())
+    keep_compiled(cache_folder())
     assert os.environ == before
 
 
-@pytest.mark.parametrize("root", ["~/here", None])
-def test_data_lie_in_the_home_folder_if_a_path_says_so(home, monkeypatch, root):
-    monkeypatch.setenv("FFC_DATA", "~/here")
-    for name, options in {"mnist": {}, "imagenet": {"path": "~/here/mnist"}}.items():
-        with pytest.raises(FFCError, match=str(home / "here" / "mnist")):
-            data.load(name, root, **options)
+@pytest.fixture
+def settings(monkeypatch):
+    """What JAX is told in a process whose environment is empty."""
+    settings = {}
+    monkeypatch.setattr("os.environ", {})
+    monkeypatch.setattr(jax.config, "update", settings.__setitem__)
+    return settings
 
 
-def test_released_files_lie_in_the_home_folder_if_the_source_says_so(home):
-    (home / "released").mkdir()
-    (home / "released" / "mnist.flax").write_bytes(b"weights")
-    found = collect(["mnist.flax"], home / "out", "~/released", insist=True)
-    assert found["files"] == {"mnist.flax": str(home / "released" / "mnist.flax")}
+def test_programs_are_kept_apart_for_each_processor_whether_jax_is_imported_or_not(settings, tmp_path, monkeypatch):
+    keep_compiled(tmp_path)
+    assert settings["jax_compilation_cache_dir"] == str(tmp_path / processor())
+    assert (tmp_path / processor()).is_dir()
+    monkeypatch.delitem(sys.modules, "jax")
+    keep_compiled(tmp_path)
+    assert {name.upper(): str(value) for name, value in settings.items()}.items() <= os.environ.items()
+    name = processor()
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(99)), raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 99)
+    assert processor() != name, "programs for one core are slow on two"
 
 
-def test_a_file_is_the_same_by_every_spelling_and_link(tmp_path):
-    file, link = tmp_path / "file", tmp_path / "link"
-    link.symlink_to("file")
-    assert same_file(file, tmp_path / "nowhere" / ".." / "file")
-    assert same_file(file, link)
-    assert not same_file(file, tmp_path / "other")
-    file.write_text("")
-    (tmp_path / "hard").hardlink_to(file)
-    assert same_file(tmp_path / "hard", link)
+def test_a_folder_that_cannot_be_made_or_is_the_users_choice_stays_as_it_is(settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    keep_compiled(tmp_path / "file")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path / "own")
+    keep_compiled(tmp_path / "other")
+    assert settings == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_users_folder_follows_the_base_directories(settings, tmp_path):
+    assert cache_folder() == Path.home() / ".cache" / "ffc" / "compiled"
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path)
+    assert cache_folder() == tmp_path / "ffc" / "compiled"

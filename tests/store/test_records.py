@@ -49,11 +49,7 @@ def test_the_name_of_the_provenance_is_taken(tmp_path):
 
 @pytest.mark.parametrize(
     ("error", "raised"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), FFCError),
-        (KeyboardInterrupt(), KeyboardInterrupt),
-        (ValueError("a bug"), ValueError),
-    ],
+    [(OSError(errno.ENOSPC, "No space left on device"), FFCError), (KeyboardInterrupt(), KeyboardInterrupt)],
 )
 def test_whatever_interrupts_a_write_the_old_file_stays(tmp_path, error, raised):
     path = tmp_path / "file"
@@ -76,9 +72,8 @@ def test_what_is_written_has_reached_the_disk_before_it_has_its_name(tmp_path, m
     assert names == [False]
 
 
-@pytest.mark.parametrize("umask", [0o077, 0o002])
-def test_a_new_file_has_the_permissions_of_the_umask_and_an_old_one_keeps_its_own(tmp_path, umask):
-    old, before = tmp_path / "old", os.umask(umask)
+def test_a_new_file_has_the_permissions_of_the_umask_and_an_old_one_keeps_its_own(tmp_path):
+    old, before = tmp_path / "old", os.umask(0o002)
     try:
         old.touch()
         old.chmod(0o640)
@@ -87,20 +82,18 @@ def test_a_new_file_has_the_permissions_of_the_umask_and_an_old_one_keeps_its_ow
     finally:
         os.umask(before)
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new", old)]
-    assert modes == [0o666 & ~umask, 0o640]
+    assert modes == [0o664, 0o640]
 
 
-@pytest.mark.parametrize("exists", [True, False])
-def test_a_link_stays_one_and_its_file_is_written(tmp_path, exists):
+def test_a_link_stays_one_and_its_file_is_written(tmp_path):
     file, link, again = tmp_path / "far" / "file", tmp_path / "link", tmp_path / "again"
-    if exists:
-        write_bytes(file, b"old")
     link.symlink_to(file)
     again.symlink_to("link")
-    write_bytes(again, b"new")
-    assert again.is_symlink()
-    assert link.is_symlink()
-    assert file.read_bytes() == b"new"
+    for content in (b"first", b"second"):
+        write_bytes(again, content)
+        assert again.is_symlink()
+        assert link.is_symlink()
+        assert file.read_bytes() == content
     assert [path.name for path in file.parent.iterdir()] == ["file"]
 
 

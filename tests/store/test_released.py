@@ -94,7 +94,7 @@ def network(monkeypatch):
     return answers, requests
 
 
-@pytest.mark.parametrize("source", [None, "https://mirror/archive", "http://mirror/archive"])
+@pytest.mark.parametrize("source", [None, "https://mirror/archive"])
 @pytest.mark.parametrize(
     ("responses", "reason"),
     [

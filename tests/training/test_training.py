@@ -152,16 +152,15 @@ def test_a_state_belongs_to_all_that_decides_its_bits(dataset):
     assert {fingerprint(), fingerprint(save_every=9), fingerprint(max_minutes=1.0)} == {prints[0]}
 
 
-@pytest.mark.parametrize("harm", ["truncated", "empty", "flipped", "another seed's"])
+@pytest.mark.parametrize("harm", ["flipped", "another seed's"])
 def test_a_state_that_is_broken_or_of_another_run_is_left_aside(dataset, whole, finished, tmp_path, harm):
-    data, path = (finished / STATE).read_bytes(), tmp_path / STATE
-    if harm == "another seed's":
-        run(dataset, tmp_path, seed=1)
+    data, path, lines = (finished / STATE).read_bytes(), tmp_path / STATE, []
+    if harm == "flipped":
+        path.write_bytes(data[:-200] + b"x" + data[-199:])
     else:
-        path.write_bytes({"truncated": data[:-9], "empty": b"", "flipped": data[:-200] + b"x" + data[-199:]}[harm])
-    lines = []
+        run(dataset, tmp_path, seed=1)
     assert_same(run(dataset, tmp_path, log=lines.append), whole)
-    told = "another model, data set, seed or other settings" if harm == "another seed's" else "cannot go on from this"
+    told = "cannot go on from this" if harm == "flipped" else "another model, data set, seed or other settings"
     assert told in lines[0]
     assert str(path) in lines[0]
 
@@ -227,10 +226,9 @@ def test_a_step_is_adam_on_a_clipped_gradient_at_a_decaying_rate_and_weights_are
         np.testing.assert_allclose(result.params[name], average[name], rtol=1e-3, atol=1e-5)
 
 
-def test_the_learning_rate_decays():
-    for decay, rates in (("cosine", [1, 0.5, 0]), (0.99, [1, 0.99**50, 0.99**100]), (1.0, [1, 1, 1])):
-        settings = TrainSettings(steps=100, learning_rate=1.0, decay=decay)
-        assert [float(settings.rate(step)) for step in (0, 50, 100)] == pytest.approx(rates, abs=1e-6)
+def test_the_learning_rate_may_decay_by_a_factor():
+    settings = TrainSettings(steps=100, learning_rate=2.0, decay=0.99)
+    assert [float(settings.rate(step)) for step in (0, 50)] == pytest.approx([2, 2 * 0.99**50])
 
 
 def test_batches_run_through_every_image_once_an_epoch():
@@ -248,31 +246,21 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_when(dataset, tmp_path
         run(dataset, tmp_path, model=Linear(explode=True))
 
 
-REFUSED = [("steps", 0), ("steps", 1.5), ("batch", True), ("learning_rate", "1e-3"), ("learning_rate", float("nan"))]
-REFUSED += [("learning_rate", 0), ("decay", 1.1), ("decay", 0), ("decay", "linear"), ("ema", 1), ("ema", -0.1)]
-REFUSED += [("precision", "float16"), ("clip", 0), ("validate_every", -1), ("save_every", 0), ("max_minutes", 0)]
+NONSENSE = [("steps", 1.5), ("batch", True), ("validate_every", 0), ("save_every", 0), ("learning_rate", "1e-3")]
+NONSENSE += [("learning_rate", float("nan")), ("learning_rate", 0), ("decay", 1.1), ("decay", 0), ("ema", 1)]
+NONSENSE += [("ema", -1), ("precision", "float16"), ("clip", 0), ("max_minutes", 0)]
+REFUSED = [({"steps": 3, name: value}, f"{name} is {value!r}; expected ") for name, value in NONSENSE]
+REFUSED += [({"steps": 3, "step": 3}, "unknown key step; expected steps, batch"), ({}, "steps is missing")]
 
 
-@pytest.mark.parametrize(("name", "value"), REFUSED)
-def test_settings_that_make_no_sense_are_named(name, value):
-    with pytest.raises(FFCError, match=re.escape(f"train: {name} is {value!r}; expected ")):
-        TrainSettings.of(SETTINGS | {name: value})
+@pytest.mark.parametrize(("section", "message"), REFUSED)
+def test_settings_that_make_no_sense_are_named(section, message):
+    with pytest.raises(FFCError, match=re.escape(f"train: {message}")):
+        TrainSettings.of(section)
 
 
-def test_a_setting_that_is_unknown_or_missing_is_named():
-    with pytest.raises(FFCError, match="train: unknown key step; expected steps, batch"):
-        TrainSettings.of(SETTINGS | {"step": 3})
-    with pytest.raises(FFCError, match="train: steps is missing"):
-        TrainSettings.of({"batch": 3})
-
-
-NONE, UNEQUAL = np.zeros((0, 4, 4, 1), np.uint8), (np.zeros((4, 5, 1), np.uint8),)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [({"train": NONE}, "no train images"), ({"test": NONE}, "no test images"), ({"test": UNEQUAL}, "differ in size")],
-)
-def test_data_that_cannot_be_trained_on_are_named(dataset, changes, message, tmp_path):
-    with pytest.raises(FFCError, match=f"'toy'.*{message}"):
-        run(replace(dataset, **changes), tmp_path)
+def test_data_that_cannot_be_trained_on_are_named(dataset, tmp_path):
+    none, unequal = np.zeros((0, 4, 4, 1), np.uint8), (np.zeros((4, 5, 1), np.uint8),)
+    for part, images, words in (("train", none, "no train"), ("test", none, "no test"), ("test", unequal, "differ in")):
+        with pytest.raises(FFCError, match=f"'toy'.*{words}"):
+            run(replace(dataset, **{part: images}), tmp_path)
