@@ -13,7 +13,7 @@ from ffc.paper import figures
 from ffc.paper.figures import sampling, style, training
 
 WAYS = {
-    "sequential": [{}, {}],
+    "sequential": [{}],
     "jacobi": [{}, {}],
     "gs_jacobi": [{"window": window} for window in range(2, 9)],
     "ahead": [{"guess": "row_above"}, {"guess": "row_above", "window": "9 blocks"}],
