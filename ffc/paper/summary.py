@@ -13,7 +13,7 @@ from ffc.paper.figures.files import from_root, load_records
 from ffc.paper.figures.style import in_order, look, of_one_system, sources, theirs
 from ffc.paper.tables import markdown
 from ffc.paper.tasks import experiment_of, paper_of, tasks_in
-from ffc.paper.verdict import Row, conclusion, essentials_table, times
+from ffc.paper.verdict import Row, Spread, conclusion, essentials_table, times
 from ffc.store.records import Record, write_bytes
 
 #: Song et al., ICML 2021: iterations and seconds by oracle stopping (for DenseNet: estimated), as the outputs
@@ -78,7 +78,8 @@ NOTES = """\
   0.01), which needs the answer beforehand.
 - *× plain*, *× best sequential*: how many times faster than plain sequential evaluation, and than the fastest
   sequential one, cached or not, of the same system: 8-bit images are compared with 8-bit images. *oracle × plain*
-  compares as the paper does.
+  compares as the paper does. The verdict says the range over the repeats: from the fastest sequential run over the
+  solver's slowest to the reverse.
 - *max difference*: the largest to the sequential answer of the same system. *certified*: every sample is proven to be
   the solution.
 - *residual*: how far a plain sweep moves the samples at most, measured apart from the times; 8-bit samples are led on
@@ -108,8 +109,8 @@ def load(folder: str | Path) -> Records:
 
 
 def table(records: Records) -> list[Row]:
-    """A row for each task and solver, with the keys of `COLUMNS` and the `experiment`; None where a number has no
-    meaning."""
+    """A row for each task and solver, with the keys of `COLUMNS`, the `experiment`, and the `spread` of × best
+    sequential; None where a number has no meaning."""
     return [row for task, runs in records.items() for row in _rows(task, runs)]
 
 
@@ -161,13 +162,15 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
     chosen = in_order(record for name, record in runs.items() if not name.startswith("gradients_"))
     about = chosen[0].meta
     experiment, counterpart = experiment_of(task, about["settings"]), paper_of(about)
-    seconds = {record.meta["solver"]: _seconds(record, experiment) for record in chosen}
+    spent = {record.meta["solver"]: _seconds(record, experiment) for record in chosen}
+    seconds = {solver: None if every is None else _median(every) for solver, every in spent.items()}
     outcomes = {record.meta["solver"]: _OUTCOMES[experiment](record) for record in chosen}
     paper = {name: value for (of, name), (_, value) in PAPER.items() if of == counterpart}
     rows = []
     for record in chosen:
         name = record.meta["solver"]
         peers = [other for other in chosen if of_one_system(record, other)]
+        baselines = [other for other in peers if other.meta["kind"] in _BASELINES]
         certified = {other.meta["kind"]: seconds[other.meta["solver"]] for other in peers}
         oracle = {other.meta["kind"]: outcomes[other.meta["solver"]]["oracle_seconds"] for other in peers}
         mine = outcomes[name]["oracle_seconds"]
@@ -177,6 +180,7 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
             "solver": look(record).label,
             "certified_seconds": seconds[name],
             **_ratios(certified, seconds[name], "over_plain", "over_best"),
+            "spread": _spread(spent[name], [spent[other.meta["solver"]] for other in baselines]),
             "oracle_over_plain": _ratio(_first(oracle, _PLAIN), mine),
             "peak_memory": _gib(record.meta.get("peak_memory_bytes")),
             "residual": _largest(record, "residual"),
@@ -188,12 +192,28 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
     return rows
 
 
-def _seconds(record: Record, experiment: str) -> float | None:
-    """Median over repeats: of a batch, of a whole training run, or of an image (then the mean over images)."""
+def _seconds(record: Record, experiment: str) -> np.ndarray | None:
+    """[images, repeats], where an image was timed alone; [1, repeats] of a batch, or of a whole training run."""
     if "seconds" not in record.arrays:  # the authors' runs did not stop by themselves
         return None
-    seconds = record["seconds"][:, -1] if experiment == "backpropagation" else record["seconds"]
-    return float(np.median(seconds, axis=-1).mean())
+    return np.atleast_2d(record["seconds"][:, -1] if experiment == "backpropagation" else record["seconds"])
+
+
+def _median(seconds: np.ndarray) -> float:
+    """Over the repeats; then the mean over images."""
+    return float(np.median(seconds, axis=1).mean())
+
+
+def _spread(mine: np.ndarray | None, baselines: list[np.ndarray | None]) -> Spread | None:
+    """Of × best sequential over the repeats, each a mean over images; never without the ratio of the medians."""
+    timed = [seconds for seconds in baselines if seconds is not None]
+    if mine is None or not timed:
+        return None
+    base = min(timed, key=_median)
+    (fast, slow), (least, most) = (
+        (min(runs), max(runs)) for runs in ([_median(seconds), *seconds.mean(axis=0)] for seconds in (mine, base))
+    )
+    return Spread(float(least / slow), float(most / fast), min(mine.shape[1], base.shape[1]))
 
 
 def _rnn(record: Record) -> Row:

@@ -1,12 +1,14 @@
 """What the table of results comes to: for each task, its fastest parallel solver against sequential evaluation."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ffc.paper.tables import markdown
 
 Row = dict[str, Any]
 
 _SEQUENTIAL = ("Sequential", "Feedforward")
+#: A ratio of fewer repeats, or whose range has ends that are further apart by a factor, is said to be rough.
+_ENOUGH, _WIDE = 5, 1.5
 
 #: The columns of `essentials`, and what each is called.
 ESSENTIALS = {
@@ -22,13 +24,22 @@ ESSENTIALS = {
 }
 
 
+class Spread(NamedTuple):
+    """Of × best sequential over the repeats: from the slowest solver and fastest baseline to the reverse."""
+
+    least: float
+    most: float
+    repeats: int  # of that of both which has fewer
+
+
 def times(ratio: float | None) -> str:
     """A ratio of three digits, never in powers of ten."""
     return "–" if ratio is None else f"{float(f'{ratio:.3g}'):g}×"
 
 
 def essentials(rows: list[Row]) -> list[Row]:
-    """For each task of the table `rows` that has a parallel solver, a row with the keys of `ESSENTIALS`."""
+    """For each task of the table `rows` that has a parallel solver, a row with the keys of `ESSENTIALS`, and what the
+    verdict needs besides."""
     found = []
     for task in dict.fromkeys(row["task"] for row in rows):
         ours = [row for row in rows if row["task"] == task]
@@ -45,6 +56,7 @@ def essentials(rows: list[Row]) -> list[Row]:
                 "best_seconds": mine and best["over_best"] and mine * best["over_best"],  # of the same system
                 "paper_over_plain": max((row["paper_over_plain"] or 0 for row in parallel), default=0) or None,
                 "oracle_over_plain": best["oracle_over_plain"],
+                "spread": best["spread"],
             }
         )
     return found
@@ -77,14 +89,21 @@ def _verdict(task: str, best: Row | None) -> str:
     if best is None:
         return f"{task}: only sequential solvers were run."
     clauses = (
-        (best["over_best"], "the fastest sequential evaluation"),
         (best["over_plain"], "plain"),
         (None if best["over_plain"] else best["oracle_over_plain"], "plain by the oracle clock"),
     )
-    ratios = [f"{times(ratio)} as fast as {what}" for ratio, what in clauses if ratio]
+    ratios = [_over_best(best["over_best"], best["spread"])] if best["over_best"] else []
+    ratios += [f"{times(ratio)} as fast as {what}" for ratio, what in clauses if ratio]
     theirs = best["paper_over_plain"]
     paper = f" The paper: at best {times(theirs)} as fast as plain." if theirs else ""
     return f"{task}, {best['solver']}: {', '.join(ratios) or 'no sequential evaluation to compare it with'}.{paper}"
+
+
+def _over_best(ratio: float, spread: Spread) -> str:
+    """The ratio and its range; `about` where few repeats, or a wide range, say that it is rough."""
+    rough = spread.repeats < _ENOUGH or spread.most > _WIDE * spread.least
+    between = f"{times(spread.least)} to {times(spread.most)}" if spread.repeats > 1 else "timed once"
+    return f"{'about ' if rough else ''}{times(ratio)} as fast as the fastest sequential evaluation ({between})"
 
 
 def _certified(rows: list[Row]) -> str:

@@ -85,24 +85,20 @@ def test_training_is_gradient_descent_and_errors_are_those_of_truncated_gradient
             assert np.abs(np.array(off) - error).min() < 1e-5
 
 
-@pytest.mark.parametrize("solver", ["feedforward", "jacobi"])
-def test_gradient_errors_fall_to_nothing(errors, solver):
-    record = errors[solver]
-    for stage in ("begin", "end"):
-        assert record[stage].shape == (4, 17)
-        assert (record[stage][:, 0] > 1e-3).all()
-        np.testing.assert_allclose(record[stage][:, -1], 0, atol=1e-6)
-        np.testing.assert_allclose(record[stage][:, 0], errors["jacobi"][stage][:, 0], rtol=1e-5)  # none has begun
-    assert np.abs(record["begin"] - record["end"]).max() > 1e-3
-    assert record.meta["kind"] == solver
+def test_gradient_errors_fall_to_nothing(errors):
+    for solver, record in errors.items():
+        for stage in ("begin", "end"):
+            assert record[stage].shape == (4, 17)
+            assert (record[stage][:, 0] > 1e-3).all()
+            np.testing.assert_allclose(record[stage][:, -1], 0, atol=1e-6)
+            np.testing.assert_allclose(record[stage][:, 0], errors["jacobi"][stage][:, 0], rtol=1e-5)  # none has begun
+        assert np.abs(record["begin"] - record["end"]).max() > 1e-3
+        assert record.meta["kind"] == solver
 
 
 def test_rnn_knows_two_solvers(folder):
-    for entry in (
-        {"solver": "jacobi"},
-        {"solver": "gs_jacobi", "iterations": 3},
-        {"solver": "feedforward", "iterations": 3},
-    ):
+    counted = {"iterations": 3}
+    for entry in ({"solver": "jacobi"}, {"solver": "gs_jacobi", **counted}, {"solver": "feedforward", **counted}):
         settings = SETTINGS | {"solvers": {"mine": entry}}
         with pytest.raises(FFCError, match=r"tasks\.rnn\.solvers\.mine: expected feedforward, or solver: jacobi"):
             experiments.run("rnn", settings, "mine", data=folder / "small.npz", seed=0, repeats=1)

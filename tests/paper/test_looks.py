@@ -12,6 +12,21 @@ from test_figures import CACHED, assert_lines
 from ffc.paper import figures
 from ffc.paper.figures import sampling, style, training
 
+WAYS = {
+    "sequential": [{}],
+    "jacobi": [{}, {}],
+    "gs_jacobi": [{"window": window} for window in range(2, 9)],
+    "ahead": [{"guess": "row_above"}, {"guess": "row_above", "window": "9 blocks"}],
+}
+#: More solvers of a kind than there are dashes.
+CROWD = [
+    synthetic.sampling(
+        "pixelcnnpp_mnist", f"{kind}_{i}", 4, 0.1, options={"solver": kind.replace("ahead", "gs_jacobi"), **options}
+    )
+    for kind, several in WAYS.items()
+    for i, options in enumerate(several)
+]
+
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
@@ -32,15 +47,19 @@ def test_strips_show_sequential_above_and_jacobi_below(drawn, name, shape):
 
 
 def test_lines_are_told_apart_with_and_without_colour(drawn):
-    """Each solver has one colour in all figures; in gray, lines differ in dash or in lightness."""
+    """Each kind of solver has one colour in all figures; in gray, any two lines differ in dash or in lightness."""
     for name in ("made_mnist_time_nolog", "pixelcnnpp_mnist"):
         colors = {line.get_label(): line.get_color() for line in drawn[name].axes[0].lines}
         assert colors.items() >= {(style.LOOKS[kind].label, style.LOOKS[kind].color) for kind in ("cached", "jacobi")}
     assert len({look.color for look in style.LOOKS.values()}) == len(style.LOOKS) - 1  # feedforward is sequential
-    looks = [look.line for kind, look in style.LOOKS.items() if kind != "feedforward"]
-    for family in (looks, style.shades(5)):
+    kinds = [look for kind, look in style.LOOKS.items() if kind != "feedforward"]
+    several = style.looks(style.in_order(CROWD))
+    for family in ([look.line for look in kinds], [look.line for look in several], style.shades(5)):
         for one, other in itertools.combinations(family, 2):
             assert one["linestyle"] != other["linestyle"] or apart(one["color"], other["color"]) > 0.1
+    windows = [look for look in several if look.label.startswith("GS-Jacobi (window")]
+    assert len({look.dash for look in windows}) == len(windows) == 8
+    assert min(apart(windows[0].color, other.color) for other in windows[1:]) > 0.1
 
 
 def apart(*colors) -> float:
@@ -49,22 +68,14 @@ def apart(*colors) -> float:
     return abs(float(one - other))
 
 
-def test_two_solvers_of_a_kind_are_told_apart_and_a_long_name_leaves_room_for_the_curves():
-    ahead = {"solver": "gs_jacobi", "window": "7 blocks", "guess": "row_above"}
+def test_a_long_name_leaves_room_for_the_curves():
     records = {
-        "sequential": synthetic.sampling("pixelcnnpp_mnist", "sequential", 16, 0.8),
-        "gs_jacobi": synthetic.sampling("pixelcnnpp_mnist", "gs_jacobi", 8, 0.2, options={"window": 2}),
-        "wider": synthetic.sampling("pixelcnnpp_mnist", "wider", 8, 0.2, options={"solver": "gs_jacobi", "window": 4}),
-        "ahead": synthetic.sampling("pixelcnnpp_mnist", "ahead", 6, 0.1, options=ahead),
+        record.meta["solver"]: record for record in CROWD if record.meta["solver"] in ("sequential_0", "ahead_1")
     }
     figure = sampling.pixelcnnpp(records, by="seconds")
     figure.draw_without_rendering()
-    lines = {line.get_label(): line for line in figure.axes[0].lines}
-    first = lines["GS-Jacobi (window 2)"]
-    for other in (lines["GS-Jacobi (window 4)"], lines["GS-Jacobi (window 7 blocks, guess row_above)"]):
-        assert apart(first.get_color(), other.get_color()) > 0.1
-        assert first._dash_pattern != other._dash_pattern
-    assert figure.axes[0].get_position().width > 0.7
+    assert [line.get_label() for line in figure.axes[0].lines][-3] == "GS-Jacobi (window 9 blocks, guess row_above)"
+    assert figure.axes[0].get_position().width > 0.6
 
 
 def test_what_a_race_chose_is_named():

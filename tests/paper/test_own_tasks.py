@@ -11,7 +11,6 @@ import tasks
 from places import ROOT
 from test_figures import contents
 
-from ffc.core.errors import FFCError
 from ffc.paper import figures, reference, summary, verdict
 from ffc.paper.tasks import PAPER
 from ffc.store.records import Record
@@ -145,10 +144,3 @@ def test_only_what_stands_for_the_papers_task_has_the_papers_numbers(folder):
         text = summary.to_markdown(summary.table({task: records[task]}), [])
         assert f"| {task} | Sequential |" in text
         assert ("paper: " in text) == ("*paper*" in text) == heading
-
-
-def test_an_experiment_is_named_where_the_tasks_name_says_none(tmp_path):
-    renamed(RECORDS["made_mnist"]["jacobi"], "nameless").save(tmp_path / "nameless" / "jacobi.npz")
-    problem = r"task 'nameless': expected one of rnn.*, or settings that say which experiment"
-    with pytest.raises(FFCError, match=problem):
-        summary.table(summary.load(tmp_path))

@@ -65,14 +65,16 @@ def test_keeping_again_replaces_what_was_there_and_the_command_line_says_what(re
     }
 
 
-def test_one_device_makes_a_reference(tmp_path):
-    (tmp_path / "quick").mkdir()
+def test_one_device_makes_a_reference_beside_what_it_is_made_of(tmp_path):
+    results = tmp_path / "abacus-10-rows" / "quick"
     with pytest.raises(FFCError, match="no records there; run the preset first: snakemake quick"):
-        reference.keep(tmp_path / "quick", tmp_path)
-    record = synthetic.training("feedforward", 1.0)
-    for name, meta in (("one", {}), ("other", {"device": {"platform": "gpu", "name": "Comet"}})):
-        dataclasses.replace(record, meta=record.meta | meta).save(
-            tmp_path / "quick" / "records" / "rnn" / f"{name}.npz"
-        )
+        reference.keep(results, tmp_path)
+    record, folder = synthetic.training("feedforward", 1.0), results / "records" / "rnn"
+    record.save(folder / "one.npz")
+    with pytest.raises(FFCError, match=r"holds the records that are to be copied.*name another folder"):
+        reference.keep(results, tmp_path)
+    assert (folder / "one.npz").exists()
+    other = {"device": {"platform": "gpu", "name": "Comet"}}
+    dataclasses.replace(record, meta=record.meta | other).save(folder / "other.npz")
     with pytest.raises(FFCError, match=r"different devices \(Abacus, 10 rows; Comet\)"):
-        reference.keep(tmp_path / "quick", tmp_path)
+        reference.keep(results, tmp_path)

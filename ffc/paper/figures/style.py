@@ -1,7 +1,6 @@
 """How every figure looks: one name, colour and dash for each solver, small type, and what to say of its records."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -159,18 +158,30 @@ def _is_8bit(record: Record) -> bool:
 
 
 def looks(records: Iterable[Record]) -> list[Look]:
-    """The look of each record; of several of one kind, the later ones are darker, and each has a dash of its own."""
-    seen: Counter = Counter()
-    found = []
+    """The look of each record, no two alike: of several of one kind, the later ones are darker, and each has a dash
+    of its own."""
+    styles: list[tuple[Look, bool]] = []
+    seen: set[tuple[str, bool]] = set()
     for record in records:
-        style, among = look(record), (kind_of(record), is_beside(record))
-        if number := seen[among]:
-            red, green, blue = mpl.colors.to_rgb(style.color)
-            color = mpl.colors.to_hex((0.55 * red, 0.55 * green, 0.55 * blue))
-            style = dataclasses.replace(style, color=color, dash=_DASHES[-number % len(_DASHES)])
-        seen[among] += 1
-        found.append(style)
-    return found
+        among = (kind_of(record), is_beside(record))
+        styles.append((look(record), among in seen))
+        seen.add(among)
+    taken = {style.dash for style, again in styles if not again}
+    free = (dash for dash in (*reversed(_DASHES), *map(_dots, range(2, len(styles) + 2))) if dash not in taken)
+    return [
+        dataclasses.replace(style, color=_darker(style.color), dash=next(free)) if again else style
+        for style, again in styles
+    ]
+
+
+def _dots(count: int) -> tuple:
+    """A dash and so many dots."""
+    return 0, (5, 1.5, *(1.5, 1.5) * count)
+
+
+def _darker(color: str) -> str:
+    red, green, blue = mpl.colors.to_rgb(color)
+    return mpl.colors.to_hex((0.55 * red, 0.55 * green, 0.55 * blue))
 
 
 def shades(count: int) -> list[dict]:
