@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from places import GOLDEN
 
-from ffc import Exact, GSJacobi, Jacobi, JacobiGS, Sequential, Trace, solve
+from ffc import GSJacobi, Jacobi, JacobiGS, Sequential, Trace, solve
 from ffc.models import rnn
 from ffc.models.made import MADE
 from ffc.store import checkpoints
@@ -100,17 +100,12 @@ def test_mades_solvers_give_their_sequential_sample(name, solver):
     np.testing.assert_allclose(solution.value, data["sequential_final"], atol=1e-4, rtol=0)
 
 
-def test_mades_error_curve_equals_theirs_and_stopping_early_certifies_the_prefix():
+def test_mades_error_curve_equals_theirs():
     (model, params), data = made("made_gray28"), golden("made_gray28")
-    system, answer = model.system(params, jnp.asarray(data["u"])), jnp.asarray(data["sequential_final"])
-    solution = solve(system, Jacobi(), trace=Trace(answer, 20))
+    system = model.system(params, jnp.asarray(data["u"]))
+    solution = solve(system, Jacobi(), trace=Trace(jnp.asarray(data["sequential_final"]), 20))
     theirs = data["jacobi_l2"][:21]  # the mean over the batch
     np.testing.assert_allclose(np.mean(solution.history.l2, axis=1), theirs, rtol=1e-3, atol=1e-4)
-    solution = solve(system, Jacobi(), Exact(max_iterations=5), trace=Trace(answer, 20))
-    assert not solution.exact
-    for row, theirs, certified in zip(solution.value, answer, solution.certified, strict=True):
-        assert certified >= 5
-        np.testing.assert_allclose(row[:certified], theirs[:certified], atol=1e-4)
 
 
 evaluate = jax.jit(lambda system, state: (system.logits(state), system.sweep(state)))

@@ -159,17 +159,9 @@ def test_rounded_images_have_a_draft_and_no_derivative_and_others_have_not():
         jax.jvp(lambda system: solve(system, Jacobi()).value, (rounded,), (rounded,))
 
 
-#: A system, a solver that takes no draft of it, and what the error says.
-UNDRAFTED = [
-    (small, {"name": "cached", "draft": True}, "draft: cached takes none; it belongs to jacobi and gs_jacobi"),
-    (small, {"name": "auto", "draft": True}, "draft: auto takes none"),
-    (zoo.chain, {"name": "gs_jacobi", "draft": True}, "draft: this system offers none"),
-]
-
-
-@pytest.mark.parametrize(("system", "options", "message"), UNDRAFTED)
-def test_solvers_and_systems_without_a_draft_are_named(draft, system, options, message):
-    with pytest.raises(FFCError, match=message):
-        solver_by_name(system=system(), **options)
+def test_solvers_and_systems_without_a_draft_are_named(draft):
+    for system, name, place in ((small, "cached", "cached takes none"), (zoo.chain, "jacobi", "this system offers")):
+        with pytest.raises(FFCError, match=f"draft: {place}"):
+            solver_by_name(name, system(), draft=True)
     with pytest.raises(FFCError, match=r"draft: LinearOutputs is one for PixelCNN\+\+, not for WholeNumbers"):
         solve(zoo.chain(), GSJacobi(4, draft=draft))

@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-from ffc import Jacobi, solve
 from ffc.core.errors import FFCError
 from ffc.core.solution import Status
 from ffc.data import Dataset
@@ -83,13 +82,6 @@ def test_a_wrong_guess_costs_runs_through_the_chunks_and_one_chunk_is_certified(
     alone = adjoint_by_chunks(params, run, 60, 1)
     assert set(alone.status) == {Status.CERTIFIED}
     assert (np.asarray(alone.residual) == 0).all()
-
-
-def test_the_states_are_a_system():
-    params, x = network()
-    states = solve(rnn.hidden_states(params, x), Jacobi())
-    assert states.exact
-    np.testing.assert_allclose(states.value[:, :-1], forward(params, x).hidden[:, 1:], atol=1e-6)
 
 
 def test_both_passes_are_timed_in_every_way_and_agree(tmp_path):
