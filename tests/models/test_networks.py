@@ -131,7 +131,7 @@ def test_training_teaches_the_cheap_model_and_tells_of_the_network():
 
 
 def test_a_fresh_flow_is_a_standard_normal_density():
-    images = DRAW.integers(0, 256, (5, 4, 6, 1), np.uint8)
+    images = DRAW.integers(0, 256, (5, 4, 6, 3), np.uint8)
     x = (images + 0.5) / 128 - 1
     density = np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
     loss = jax.jit(lambda images: FLOW.loss(FLOW.init(key_of(0)), Batch(images)))(images)
@@ -149,7 +149,7 @@ def test_a_flows_log_scale_is_the_determinant_of_its_jacobian():
 
 def test_a_flows_inverse_and_forward_agree():
     """Fixed-point numbers change a sample by little; and where blocks change nothing, the first row is the noise."""
-    small, count = SAMPLERS["flow gray"], FLOW.sizes.patches
+    small, count = SAMPLERS["flow"], FLOW.sizes.patches
     system = small.system()
     x = in_order(system)
     again, _ = jax.jit(FLOW.forward)(weights(FLOW), x[:, -count:])

@@ -22,6 +22,10 @@ CACHED = Sequential(cached=True)
 SMALL = PixelCNNPP((4, 4, 3), filters=4, resnets=0, mixtures=3)
 
 
+def small(coupling="gumbel", quantize="8bit", batch=2):
+    return SMALL.system(weights(SMALL), SMALL.noise(jax.random.key(1), batch), quantize, coupling)
+
+
 def natural(name, coupling, batch, extent, seed=0):
     """A system of golden weights, of images of 8 bits as large or smaller than those that they were trained on."""
     checkpoint = checkpoints.load(GOLDEN / f"pixelcnnpp_{name}.flax", shape=extent)
@@ -48,7 +52,7 @@ def assert_corrected(system, solution, plain):
 
 def test_what_a_tie_makes_of_an_image_is_corrected():
     """A tie that fell otherwise, with all that followed it; and what a window's sums make of one, if any."""
-    system = natural("rgb32", "gumbel", 20, (4, 8))
+    system = small(batch=20)
     plain = in_order(system)
     np.testing.assert_array_equal(plain, mixture.level(jnp.round((plain + 1) * 127.5), mixture.EIGHT_BIT))
     solution = solve(system, GSJacobi(3))
@@ -84,10 +88,6 @@ def test_a_thousand_images_and_large_ones_are_the_plain_sequential_ones_by_every
         assert solution.exact
         assert_equal_up_to_a_tie(system, solution.value, plain)
         assert_corrected(system, solution, plain)
-
-
-def small(coupling="gumbel", quantize="8bit", batch=2):
-    return SMALL.system(weights(SMALL), SMALL.noise(jax.random.key(1), batch), quantize, coupling)
 
 
 @pytest.fixture(scope="module")

@@ -48,15 +48,15 @@ SOLVED = [
     ("made colour", [GSJacobi(2), GSJacobi(11)], {}),
     ("tokens of a text", [CACHED, Jacobi(), GSJacobi(5)], PROMPTED),
     ("tokens of an image", [GSJacobi(5)], {"top_p": 0.8, "prompt": [[1], [3], [0]]}),
-    ("flow gray", [CACHED, Chained((Jacobi(), GSJacobi(2)))], {"quantize": "12bit"}),
-    ("flow colour", [GSJacobi(4)], {"quantize": "none"}),
+    ("flow", [CACHED, Chained((Jacobi(), GSJacobi(2)))], {"quantize": "12bit"}),
+    ("flow", [GSJacobi(4)], {"quantize": "none"}),
     *(
         pytest.param(*case, marks=pytest.mark.stress)
         for case in (
             ("tokens of a text", TEXT_SOLVERS, {"batch": 100}),
             ("tokens of a text", TEXT_SOLVERS, {"batch": 100, "cheap": False, "top_p": 0.6}),
             ("tokens of an image", TEXT_SOLVERS, {"batch": 100, "temperature": 0}),
-            ("flow gray", [GSJacobi(6), JacobiGS(6)], {"quantize": "12bit"}),
+            ("flow", [GSJacobi(6), JacobiGS(6)], {"quantize": "12bit"}),
         )
     ),
 ]
