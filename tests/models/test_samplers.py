@@ -54,7 +54,7 @@ SOLVED = [
         pytest.param(*case, marks=pytest.mark.stress)
         for case in (
             ("tokens of a text", TEXT_SOLVERS, {"batch": 100}),
-            ("tokens of a text", TEXT_SOLVERS, {"batch": 100, "cheap": False, "top_p": 0.6}),
+            ("tokens of a text", TEXT_SOLVERS, {"batch": 100, "top_p": 0.6}),
             ("tokens of an image", TEXT_SOLVERS, {"batch": 100, "temperature": 0}),
             ("flow", [GSJacobi(6), JacobiGS(6)], {"quantize": "12bit"}),
         )
@@ -65,12 +65,10 @@ SOLVED = [
 @pytest.mark.parametrize(("name", "solvers", "options"), SOLVED)
 def test_every_solver_gives_the_answer_in_order(name, solvers, options):
     """Discrete values to the bit, proven by plain sweeps; others to the last digits, as the plain sweep measures."""
-    drafted, options = options.get("cheap", True), {key: value for key, value in options.items() if key != "cheap"}
     system = SAMPLERS[name].system(**options)
-    answer, draft = in_order(system), system.draft() if drafted else None
+    answer, draft = in_order(system), system.draft()
     for solver in solvers:
-        solver = replace(solver, draft=draft) if hasattr(solver, "draft") else solver
-        solution = solve(system, solver, verify=True)
+        solution = solve(system, replace(solver, draft=draft) if hasattr(solver, "draft") else solver, verify=True)
         assert solution.exact
         if system.discrete:
             assert solution.verification.proven.all()
