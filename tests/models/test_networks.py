@@ -17,6 +17,7 @@ from ffc import FFCError, GSJacobi, solve
 from ffc.core.keys import key_of
 from ffc.models.base import Batch
 from ffc.models.densenet import DenseNet, preprocess
+from ffc.models.flow.network import LIMIT
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.models.transformer import Transformer
@@ -138,9 +139,10 @@ def test_a_fresh_flow_is_a_standard_normal_density():
     assert float(loss) == pytest.approx(np.mean(-np.log2(density / 128)), rel=1e-5)
 
 
-def test_a_flows_log_scale_is_the_determinant_of_its_jacobian():
-    params, x = weights(FLOW), jax.random.normal(key_of(2), (1, *FLOW.sizes[:2]))
-    log_scale = jax.jit(FLOW.forward)(params, x)[1]
+def test_a_flows_log_scale_is_the_determinant_of_its_jacobian_and_bounded():
+    params, x, forward = weights(FLOW), jax.random.normal(key_of(2), (1, *FLOW.sizes[:2])), jax.jit(FLOW.forward)
+    assert abs(float(forward(jax.tree.map(lambda leaf: 100 * leaf, params), x)[1][0])) <= FLOW.blocks * LIMIT * x.size
+    log_scale = forward(params, x)[1]
     jacobian = jax.jit(jax.jacobian(lambda x: FLOW.forward(params, x)[0]))(x).reshape(x.size, x.size)
     sign, logarithm = np.linalg.slogdet(np.asarray(jacobian, np.float64))
     assert abs(sign) == 1
