@@ -34,13 +34,16 @@ class Belief(Sampler):
         return {"weights": 3 * jax.random.normal(key, (20, 20))}
 
     def noise(self, key, batch):
-        return jax.random.logistic(key, (batch, 20))
+        return -jax.random.logistic(key, (batch, 20))
 
     def system(self, params, u):
-        return zoo.Windowed(jnp.tril(params["weights"], self.diagonal), u, function=positive)
+        return Pixels(jnp.tril(params["weights"], self.diagonal), u, function=positive)
 
     def samples(self, x):
         return x
+
+
+Pixels = zoo.variant(zoo.Windowed, discrete=False)  # of which plain sweeps do not refute an answer
 
 
 def positive(total):
