@@ -36,8 +36,8 @@ def test_no_block_depends_on_itself_or_a_later_one(small):
 def test_a_window_is_a_part_of_a_sweep(small):
     """Also one that meets a cache of blocks which have changed since, where each sample stands at its own block."""
     system = small.system()
-    examples = Examples(system, seed=0)
-    check_windows(system, functools.partial(sweep, system), examples, system.initial(), small.windows, seed=0)
+    swept = functools.partial(sweep, system)
+    check_windows(system, swept, Examples(system, 0, swept), system.initial(), small.windows, seed=0)
 
 
 #: How each sampler is solved here, drafted where it offers a draft, and the options of its system.
