@@ -13,7 +13,7 @@ from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.models.transformer import Transformer
 
-FLOW = Flow((4, 6, 1), patch=2, blocks=2, width=8, layers=2, heads=2)
+FLOW = Flow((4, 6, 3), patch=2, blocks=2, width=8, layers=2, heads=2)
 GRAY = PixelCNNPP((8, 8, 1), filters=4, resnets=1, mixtures=3)
 TEXT = Transformer((1, 12, 1), levels=5, width=16, depth=1, heads=2, cheap=8)
 IMAGE = Transformer((3, 4, 1), levels=4, width=8, depth=2, heads=1, positions="learned", cheap=8)
@@ -54,8 +54,7 @@ SAMPLERS = {
     ),
     "tokens of a text": Small(TEXT, ((5, 1),)),
     "tokens of an image": Small(IMAGE, ((1, 1),)),
-    "flow gray": Small(FLOW, ((2, 1), (6, 1)), {"quantize": "none"}),
-    "flow colour": Small(Flow((4, 4, 3), patch=2, blocks=2, width=8, layers=1, heads=1), ((3, 1),)),
+    "flow": Small(FLOW, ((2, 1), (6, 1)), {"quantize": "none"}),
 }
 
 sweep = jax.jit(lambda system, x: system.sweep(x))

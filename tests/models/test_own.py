@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import zoo
 
-from ffc import FFCError, Jacobi, Sequential, System, check, solve
+from ffc import FFCError, Jacobi, Sequential, solve
 from ffc.core.errors import place_of
 from ffc.core.verify import contradictions, facts
 from ffc.data import load
@@ -16,30 +17,11 @@ from ffc.models import Sampler, model_class
 from ffc.models.own import check_own
 from ffc.training import train_checkpoint
 
-SIZE = 20
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Pixels(System):
-    """Black or white: thresholds of what a pixel sees."""
-
-    weights: jax.Array
-    u: jax.Array
-
-    @property
-    def size(self):
-        return self.u.shape[1]
-
-    def initial(self):
-        return jnp.zeros_like(self.u)
-
-    def sweep(self, x):
-        return jnp.float32(self.u < jax.nn.sigmoid(x @ self.weights.T))
-
 
 @dataclass(frozen=True)
 class Belief(Sampler):
+    """Pixels that are black or white: thresholds of what a pixel sees."""
+
     shape: tuple[int, int, int] = (4, 5, 1)
     diagonal: int = -1
     kind, unit = "test_own:Belief", "nats"
@@ -49,16 +31,23 @@ class Belief(Sampler):
         return cls(shape, **sizes)
 
     def init(self, key):
-        return {"weights": 3 * jax.random.normal(key, (SIZE, SIZE))}
+        return {"weights": 3 * jax.random.normal(key, (20, 20))}
 
     def noise(self, key, batch):
-        return jax.random.uniform(key, (batch, SIZE))
+        return -jax.random.logistic(key, (batch, 20))
 
     def system(self, params, u):
-        return Pixels(jnp.tril(params["weights"], self.diagonal), u)
+        return Pixels(jnp.tril(params["weights"], self.diagonal), u, function=positive)
 
     def samples(self, x):
         return x
+
+
+Pixels = zoo.variant(zoo.Windowed, discrete=False)  # of which plain sweeps do not refute an answer
+
+
+def positive(total):
+    return jnp.float32(total > 0)
 
 
 class Silent(Belief):
@@ -70,19 +59,11 @@ def test_a_block_that_sees_itself_is_found_in_a_model_of_ones_own():
     check_own(Belief(), params)
     with pytest.raises(FFCError, match=r"^Belief: block \d+ of sample \d: it changes .* no certificate would hold$"):
         check_own(Belief(diagonal=0), params)
-    weights = jnp.tril(Belief().init(jax.random.key(1))["weights"], -1).at[7, 12].set(6.0)
-    system = Pixels(weights, jax.random.uniform(jax.random.key(0), (4, SIZE)))
-    with pytest.raises(FFCError, match="block 7 of sample"):  # a small entry behind thresholds takes more states
-        check(system, draws=30)
-    with pytest.raises(FFCError, match="draws: expected a whole number of at least 1, not 0"):
-        check(system, draws=0)
 
 
 def test_a_method_that_lacks_is_named_before_the_training(tmp_path):
     settings = {"kind": f"{__name__}:Silent"}, load("digits"), {"steps": 1, "batch": 2}
     with pytest.raises(FFCError, match=r"^Silent has no noise\(\); a sampler needs noise, system, samples"):
-        check_own(Silent(), {})
-    with pytest.raises(FFCError, match=r"Silent has no noise"):
         train_checkpoint(tmp_path / "a.flax", *settings, 0, tmp_path / "state")
     assert list(tmp_path.iterdir()) == []
 
@@ -115,14 +96,14 @@ NOWHERE = [
 
 @pytest.mark.parametrize(("text", "kind", "expected"), NOWHERE)
 def test_a_kind_that_leads_nowhere_says_why(tmp_path, monkeypatch, text, kind, expected):
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])  # as a command that is installed has it
     name = kind.partition(":")[0]
     if text is not None:
         (tmp_path / f"{name}.py").write_text(text)
     with pytest.raises(FFCError) as caught:
         model_class(kind)
     assert expected in str(caught.value)
-    sys.modules.pop(name, None)
 
 
 def test_the_place_of_an_error_is_the_users_line_and_no_library_s():

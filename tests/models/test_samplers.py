@@ -36,41 +36,39 @@ def test_no_block_depends_on_itself_or_a_later_one(small):
 def test_a_window_is_a_part_of_a_sweep(small):
     """Also one that meets a cache of blocks which have changed since, where each sample stands at its own block."""
     system = small.system()
-    examples = Examples(system, seed=0)
-    check_windows(system, functools.partial(sweep, system), examples, system.initial(), small.windows, seed=0)
+    swept = functools.partial(sweep, system)
+    check_windows(system, swept, Examples(system, 0, swept), system.initial(), small.windows, seed=0)
 
 
 #: How each sampler is solved here, drafted where it offers a draft, and the options of its system.
-TEXT_SOLVERS = [CACHED, Jacobi(), JacobiGS(3), JacobiGS(4), *map(GSJacobi, (1, 2, 5, 8, 11))]
+TEXT_SOLVERS = [CACHED, Jacobi(), JacobiGS(3), *map(GSJacobi, (1, 2, 8, 11))]
 PROMPTED = {"temperature": 0.7, "top_k": 4, "prompt": [1, 4, 0]}
 SOLVED = [
     ("made gray", [CACHED, GSJacobi(5), GSJacobi(7)], {}),
     ("made colour", [GSJacobi(2), GSJacobi(11)], {}),
     ("tokens of a text", [CACHED, Jacobi(), GSJacobi(5)], PROMPTED),
     ("tokens of an image", [GSJacobi(5)], {"top_p": 0.8, "prompt": [[1], [3], [0]]}),
-    ("flow gray", [CACHED, Chained((Jacobi(), GSJacobi(2)))], {"quantize": "12bit"}),
-    ("flow colour", [GSJacobi(4)], {"quantize": "none"}),
+    ("flow", [CACHED, Chained((Jacobi(), GSJacobi(2)))], {"quantize": "12bit"}),
+    ("flow", [GSJacobi(4)], {"quantize": "none"}),
     *(
-        pytest.param(
-            "tokens of a text", TEXT_SOLVERS, {"batch": 100, "cheap": cheap, **options}, marks=pytest.mark.stress
+        pytest.param(*case, marks=pytest.mark.stress)
+        for case in (
+            ("tokens of a text", TEXT_SOLVERS, {"batch": 100}),
+            ("tokens of a text", TEXT_SOLVERS, {"batch": 100, "top_p": 0.6}),
+            ("tokens of an image", TEXT_SOLVERS, {"batch": 100, "temperature": 0}),
+            ("flow", [GSJacobi(6), JacobiGS(6)], {"quantize": "12bit"}),
         )
-        for cheap in (True, False)
-        for options in ({}, PROMPTED, {"temperature": 0}, {"top_p": 0.6})
     ),
-    pytest.param("tokens of an image", TEXT_SOLVERS, {"batch": 100, "temperature": 0.5}, marks=pytest.mark.stress),
-    pytest.param("flow gray", [GSJacobi(2), GSJacobi(6), JacobiGS(6)], {"quantize": "12bit"}, marks=pytest.mark.stress),
 ]
 
 
 @pytest.mark.parametrize(("name", "solvers", "options"), SOLVED)
 def test_every_solver_gives_the_answer_in_order(name, solvers, options):
     """Discrete values to the bit, proven by plain sweeps; others to the last digits, as the plain sweep measures."""
-    drafted, options = options.get("cheap", True), {key: value for key, value in options.items() if key != "cheap"}
     system = SAMPLERS[name].system(**options)
-    answer, draft = in_order(system), system.draft() if drafted else None
+    answer, draft = in_order(system), system.draft()
     for solver in solvers:
-        solver = replace(solver, draft=draft) if hasattr(solver, "draft") else solver
-        solution = solve(system, solver, verify=True)
+        solution = solve(system, replace(solver, draft=draft) if hasattr(solver, "draft") else solver, verify=True)
         assert solution.exact
         if system.discrete:
             assert solution.verification.proven.all()
@@ -119,9 +117,8 @@ def test_samples_have_a_state_and_pictures_of_which_black_is_zero(small):
 def test_noise_that_does_not_fit_is_refused(small):
     u = np.asarray(small.model.noise(key_of(0), 2))
     np.testing.assert_array_equal(small.model.check_noise(np.float64(u)), u)
-    shape = ", ".join(map(str, u.shape[1:]))
-    for mistake, message in ((u[:, 1:], rf"takes \(batch, {shape}\)"), (u * np.nan, "must"), (np.int32(u), "must")):
-        with pytest.raises(FFCError, match=f"noise u .*{message}"):
+    for mistake in (u[:, 1:], u * np.nan, np.int32(u)):
+        with pytest.raises(FFCError, match="noise u "):
             small.model.check_noise(mistake)
 
 
@@ -151,10 +148,8 @@ def test_sizes_that_do_not_fit_are_refused(model, sizes, named):
 
 #: Options that a sampler does not take, and what the error says of them.
 OPTIONS = [
-    (MADE_GRAY, {"quantize": "8bit"}, "quantize: made has none of that name; leave it out"),
     (GRAY, {"quantize": "4bit"}, "quantize: '4bit' is unknown; pixelcnnpp takes none, 8bit"),
     (GRAY, {"noise": "none"}, "noise: pixelcnnpp has none of that name; it has quantize"),
-    (TEXT, {"top_k": "many"}, "top_k: expected a whole number, not 'many'"),
     (TEXT, {"top_k": 2.5}, "top_k: expected a whole number, not 2.5"),
     (TEXT, {"temperature": True}, "temperature: expected a number, not True"),
     (TEXT, {"prompt": 3}, "prompt: expected a text, not 3"),
@@ -170,7 +165,5 @@ def test_options_that_a_sampler_does_not_take_are_refused(model, options, messag
 def test_options_of_the_command_line_are_those_of_the_system_and_the_papers_are_the_default():
     system = TEXT.system_with({"temperature": "0.5", "top_k": 4, "top_p": 1}, weights(TEXT), TEXT.noise(key_of(1), 1))
     assert (float(system.choice.temperature), int(system.choice.top_k), system.choice.top_p) == (0.5, 4, None)
-    u, papers = GRAY.noise(key_of(1), 1), {"quantize": "none", "coupling": "gumbel"}
-    same = GRAY.system_with(papers, weights(GRAY), u)
-    assert jax.tree.structure(same) == jax.tree.structure(GRAY.system(weights(GRAY), u))
-    assert (type(same.coupling).__name__, same.coupling.steps) == ("Gumbel", None)
+    papers = GRAY.system_with({}, weights(GRAY), GRAY.noise(key_of(1), 1)).coupling
+    assert (type(papers).__name__, papers.steps) == ("Gumbel", None)

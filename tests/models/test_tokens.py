@@ -1,4 +1,4 @@
-"""Tokens: how one is chosen and when it is a tie, drafts by a cheap model, and what cannot be sampled."""
+"""Tokens: networks of one's own, how a token is chosen and when it is a tie, drafts, and what cannot be sampled."""
 
 from dataclasses import replace
 
@@ -8,11 +8,41 @@ import numpy as np
 import pytest
 from samplers import IMAGE, SAMPLERS, TEXT, weights
 
-from ffc import FFCError, GSJacobi, Jacobi, Sequential, check, solve
+from ffc import FFCError, GSJacobi, Jacobi, Sequential, Status, solve
 from ffc.core.keys import key_of
 from ffc.core.named import entry_of, solver_by_name
 from ffc.core.tune import candidates
 from ffc.models.tokens import Cheap, Choice, TokenSampling
+
+TABLE, NOISE = jax.random.normal(key_of(0), (5, 5)), jax.random.gumbel(key_of(1), (2, 20, 5))
+
+
+def next_token(tokens):
+    """Logits of token i + 1 in row i, from all tokens up to i, as language models have it."""
+    age = jnp.arange(20)[:, None] - jnp.arange(20)
+    return jnp.where(age >= 0, 0.7**age, 0) @ TABLE[tokens]
+
+
+def test_a_network_that_predicts_the_next_token_is_refused_without_bos_and_exact_with_it():
+    with pytest.raises(FFCError, match=r"network: .* give bos"):
+        TokenSampling.of(next_token, NOISE)
+    system = TokenSampling.of(next_token, NOISE, bos=2, temperature=0.7)
+    answers = [solve(system, solver, verify=True) for solver in (Jacobi(), Sequential(cached=True))]
+    assert answers[0].exact
+    for noise, *rows in zip(NOISE, *(np.asarray(answer.value) for answer in answers), strict=True):
+        tokens = [2]
+        for i in range(20):
+            known = jnp.asarray(tokens + [0] * (20 - len(tokens)))
+            tokens.append(int(jnp.argmax(next_token(known)[i] + 0.7 * noise[i])))
+        assert [row.tolist() for row in rows] == [tokens[1:]] * 2
+
+
+def test_logits_that_are_not_numbers_choose_no_token():
+    system = TokenSampling.of(lambda tokens: next_token(tokens).at[1, 12, 3].set(jnp.nan), NOISE, bos=0)
+    solution = solve(system, GSJacobi(6), verify=True)
+    assert solution.status == [Status.CERTIFIED, Status.NOT_FINITE]
+    assert solution.certified[1] <= 12
+    assert (solution.value >= 0).all()
 
 
 def cheap_of(vocabulary, places=(1, 2), hidden=8):
@@ -36,14 +66,10 @@ def test_a_draft_by_the_network_itself_needs_no_second_look():
     assert drafted.iterations.max() <= 2 < plain.iterations.max()
 
 
-def test_the_cheap_model_is_the_same_at_one_block_and_everywhere():
-    cheap, x = cheap_of(5, places=(1, 3)), jax.random.randint(key_of(4), (4, 7), 0, 5)
-    at = jax.jit(lambda i: (cheap.at(x, jnp.full(4, i)), cheap.same(x, x.at[:, 2].add(1), jnp.full(4, i))))
-    everywhere = cheap.everywhere(x)
-    for i in range(7):
-        logits, same = at(i)
-        np.testing.assert_allclose(logits, everywhere[:, i], atol=1e-5)
-        np.testing.assert_array_equal(same, [i not in (3, 5)] * 4)
+def test_a_draft_keeps_a_token_where_the_cheap_model_looks_at_the_same():
+    cheap, x = cheap_of(5, places=(1, 3)), jnp.zeros((2, 7), jnp.int32)
+    same = jax.vmap(lambda i: cheap.same(x, x.at[:, 2].add(1), jnp.full(2, i)))(jnp.arange(7))
+    assert same.tolist() == [[i not in (3, 5)] * 2 for i in range(7)]
 
 
 def test_tokens_are_chosen_as_the_definition_says():
@@ -91,20 +117,6 @@ def test_names_and_races_know_drafts():
     assert entry_of(solver, system) == {"solver": "gs_jacobi", "window": 8, "draft": True}
 
 
-def test_any_function_of_tokens_is_a_network():
-    """Without a cache windows are parts of sweeps."""
-    table = 3 * jax.random.normal(key_of(5), (4, 4))
-    network = jax.tree_util.Partial(lambda table, x: table[jnp.pad(x, ((0, 0), (1, 0)))[:, :-1]], table)
-    system = TokenSampling.of(network, gumbel(2, 30, 4), temperature=0.7)
-    check(system, blocks=range(0, 30, 7))
-    x, expected = [0, 0], []
-    for noise in np.moveaxis(np.asarray(system.noise), 1, 0):
-        x = [int(np.argmax(np.float32(table[a]) + np.float32(0.7) * u)) for a, u in zip(x, noise, strict=True)]
-        expected.append(x)
-    for solver in (Sequential(cached=True), GSJacobi(8)):
-        np.testing.assert_array_equal(solve(system, solver).value.T, expected)
-
-
 #: Options that cannot be sampled by, and what the error says of them.
 MISTAKES = [
     ({"prompt": [0] * 13}, "prompt: 13 tokens are more than the context of 12; give 12 at most"),
@@ -112,7 +124,8 @@ MISTAKES = [
     ({"prompt": [0.5]}, "prompt: it holds float64; give tokens"),
     ({"prompt": [[0]] * 2}, "prompt: it has the shape (2, 1); give [length], or [3, length]"),
     ({"prompt": "a"}, "prompt: 'a' has bytes that are none of the 5 tokens"),
-    ({"temperature": -1}, "temperature: -1; give a finite number"),
+    ({"temperature": -1}, "temperature: -1; give 0"),
+    ({"temperature": 1e39}, "temperature: 1e+39"),  # more than float32 holds
     ({"top_p": 0}, "top_p: 0; give a probability above 0, at most 1"),
     ({"top_k": 0}, "top_k: 0 of 5 tokens cannot be left; give 1 … 5"),
     ({"top_k": 6}, "top_k: 6 of 5 tokens cannot be left"),
