@@ -115,8 +115,9 @@ def advance(
         if draft is not None:
             after = _redraft(system, how.schedule, draft, c, seen, after)
         if c.history is not None and trace is not None:
-            k = jnp.max(after.iterations, initial=0)
-            after = after._replace(history=history.extend(c.history, k, c.x, after.x, after.certified, trace))
+            counted = after.iterations > c.iterations
+            curves = history.extend(c.history, after.iterations, c.x, after.x, after.certified, trace, counted)
+            after = after._replace(history=curves)
         return after
 
     return jax.lax.while_loop(running, body, c)

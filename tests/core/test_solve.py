@@ -18,6 +18,8 @@ N = 12
 ROWS, IN_STEP = zoo.crowd(row_length=4), zoo.crowd(lockstep=True)
 ANSWER = zoo.in_order(ROWS)
 WILD = np.random.default_rng(1).integers(0, 7, ANSWER.shape).astype(np.float32)
+#: What makes every other system overflow, and is the answer elsewhere.
+LARGE = np.where(np.arange(24)[:, None] % 2, np.float32(1e30), ANSWER)
 #: A system, and a solver of it: each is a way of its own through the loop.
 WAYS = {
     "in order": (ROWS, Sequential()),
@@ -110,7 +112,7 @@ def test_a_draft_decides_how_many_iterations_and_no_bit_of_what_is_certified(way
 @pytest.mark.parametrize("way", ["everything", "across rows", "rows by sweeps"])
 def test_a_draft_that_is_wrong_everywhere_changes_no_answer_and_one_that_overflows_is_dropped(way):
     system, solver = WAYS[way]
-    for values in (ANSWER + 1, 3.0, np.nan, -np.inf, 3e38, np.where(np.arange(24)[:, None] % 2, 1e30, ANSWER)):
+    for values in (ANSWER + 1, 3.0, np.nan, -np.inf, 3e38, LARGE):
         told = np.broadcast_to(np.float32(values), ANSWER.shape)
         runs, drafted = (
             plain.run(system, solver, draft=plain_told(told)),
@@ -184,6 +186,29 @@ def test_curves_of_a_solve_in_order_follow_from_its_answer():
         solution = solve(system, Sequential(cached), guess=WILD[:18])
         history = history_of(system, Sequential(cached), solution, named, WILD[:18])
         assert_curves(history, runs, ANSWER[:18], named)
+
+
+@pytest.mark.parametrize(
+    ("way", "draft"),
+    [("in order", None), ("rows", None), ("rows", Told(jnp.asarray(LARGE))), ("together", Told(jnp.asarray(LARGE)))],
+)
+def test_after_the_end_of_a_sample_its_curves_are_level_and_nothing_changes(way, draft):
+    """However they are had; also where it broke, or began anew without its draft."""
+    system, solver = WAYS[way]
+    solver = replace(solver, draft=draft) if draft else solver
+    plainly = solve(system, solver, trace=Trace(ANSWER, N))
+    histories = [plainly.history, history_of(system, solver, plainly)]
+    if draft is None:
+        histories.append(solve(system, solver, trace=Trace(ANSWER, N), retire=True).history)
+    for history in histories:
+        last = np.asarray(plainly.iterations)
+        after = np.arange(len(history.change))[:, None] > last
+        assert not np.any(np.where(after, history.change, 0))
+        for curve in (history.l2, history.largest, history.certified):
+            curve = np.asarray(curve)
+            np.testing.assert_array_equal(curve, np.where(after, curve[last, np.arange(24)], curve))
+        np.testing.assert_array_equal(history.certified[-1], plainly.certified)
+        np.testing.assert_array_equal(history.largest[-1][:18], 0)
 
 
 # Samples that leave
