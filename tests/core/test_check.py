@@ -1,6 +1,7 @@
 """`check`: sound systems of every kind pass, and each fault of a sweep, a window or a cache is found by every seed."""
 
 import itertools
+from contextlib import nullcontext
 from dataclasses import replace
 
 import jax
@@ -10,9 +11,9 @@ import pytest
 import recurrences
 import zoo
 
-from ffc import FFCError, GSJacobi, Jacobi, check, solve
+from ffc import FFCError, Jacobi, check, solve
 from ffc.core.check_windows import MOST, pairs_of, pairs_to_try
-from ffc.models import build, rnn
+from ffc.models import rnn
 from ffc.models.densenet import DenseNet
 from ffc.models.pixelcnnpp import PixelCNNPP
 
@@ -34,11 +35,6 @@ SOUND = {
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_system_passes(name):
     check(SOUND[name])
-
-
-@pytest.mark.parametrize("dtype", [jnp.int32, jnp.float32])
-def test_sound_windows_that_keep_a_cache_pass(dtype):
-    check(windowed(dtype, 0), blocks=(), windows=[(1, 1), (2, 1)])
 
 
 # Sweeps that are not what the certificate takes them for
@@ -76,7 +72,7 @@ def test_a_sweep_with_a_fault_is_named_by_its_first_block(message):
         check(faulty(FAULTS[message], zoo.whole_numbers(2, size=8)))
 
 
-def test_the_certificate_alone_believes_a_system_that_peeks_or_whose_windows_are_wrong():
+def test_the_certificate_alone_believes_a_system_that_peeks():
     """Why there is `check`: iterates of such a system settle too, at a fixed point that no order of blocks gives."""
     peeking = faulty(lambda x: block(5, 1e-3 * x), zoo.unconnected(size=8))
     solution, in_order = solve(peeking, Jacobi()), peeking.initial()
@@ -84,10 +80,18 @@ def test_the_certificate_alone_believes_a_system_that_peeks_or_whose_windows_are
     for i in range(peeking.size):
         in_order = in_order.at[:, i].set(peeking.sweep(in_order)[:, i])
     assert not np.array_equal(solution.value, in_order)
-    wrong = windowed(jnp.float32, 0, "a shifted cache")
-    solution = solve(wrong, GSJacobi(3))
-    assert solution.exact
-    assert not np.allclose(solution.value, solve(wrong, Jacobi()).value, atol=1e-3)
+
+
+def test_values_that_the_system_gives_are_tried_too():
+    """Whole numbers near `initial()` would not show what happens to larger ones."""
+    for blind, mistake in ((100, None), (40, "it changes with blocks from")):
+
+        def sweep(self, x, blind=blind):
+            return (3 * zoo.Line.sweep(self, x) + jnp.where(x > blind, x, 0)) % 100
+
+        system = zoo.variant(zoo.Line, sweep=sweep)(jax.random.randint(jax.random.key(0), (2, 12), 0, 100), zoo.add)
+        with pytest.raises(FFCError, match=mistake) if mistake else nullcontext():
+            check(system)
 
 
 def seeing_itself(self, x):
@@ -96,7 +100,7 @@ def seeing_itself(self, x):
 
 
 @each_seed
-@pytest.mark.parametrize("dtype", [jnp.int32, jnp.uint8, jnp.int8, jnp.bool_, jnp.bfloat16, jnp.complex64])
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.int32, jnp.bool_, jnp.bfloat16, jnp.complex64])
 def test_a_fault_is_found_in_states_of_every_dtype(dtype, seeds):
     u = jnp.arange(6).reshape(1, 6) % 3 > 0 if dtype == jnp.bool_ else jnp.arange(6).reshape(1, 6).astype(dtype)
     step = jnp.logical_xor if dtype == jnp.bool_ else zoo.add
@@ -160,10 +164,9 @@ def test_of_many_windows_some_are_tried_and_the_seed_decides_which():
     assert {(1, 1), (6, 1), (60, 1)} <= {*one} & {*two} <= {*pairs_of(many)}
 
 
-def every_model():
+def models():
+    """Those that `tests/models` do not check; in 8 bits a threshold hides rounding."""
     key = jax.random.key(1)
-    model = build({"kind": "made", "hidden": [16, 16]}, (3, 4, 1))
-    yield model.system(model.init(jax.random.key(0)), model.noise(key, 2))
     for coupling, quantize in itertools.product(("gumbel", "inverse_cdf"), ("none", "8bit")):
         model = PixelCNNPP((4, 8, 3), filters=4, resnets=1, mixtures=3)
         params = model.init(jax.random.key(0))
@@ -175,11 +178,7 @@ def every_model():
     yield rnn.adjoint_system(params, rnn.forward(params, x))
 
 
-def test_windows_of_a_model_pass():
-    check(next(every_model()), blocks=(0, 11), windows=[(1, 1), (5, 1)])
-
-
 @pytest.mark.stress
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(7))
 def test_every_model_passes_with_all_its_windows(number):
-    check(next(itertools.islice(every_model(), number, None)))
+    check(next(itertools.islice(models(), number, None)))

@@ -30,7 +30,7 @@ def test_results_of_calls_side_by_side_are_in_their_order_and_a_single_call_stay
     assert measure.side_by_side([threading.get_ident]) == [threading.get_ident()]
 
 
-@pytest.mark.parametrize("failing", range(4))
+@pytest.mark.parametrize("failing", [0, 3])
 def test_after_an_error_nothing_new_is_begun(failing):
     begun = []
 

@@ -1,0 +1,52 @@
+"""First guesses by name: the answer is the same to the bit, and `mean` is what the model expects."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ffc import FFCError, GSJacobi, solve
+from ffc.core.keys import key_of
+from ffc.models.guess import NAMES, guess_by_name
+from ffc.models.made import MADE
+from ffc.models.pixelcnnpp import PixelCNNPP
+
+MADE_GRAY, PIXELS = MADE((3, 4, 1), hidden=(16, 16)), PixelCNNPP((8, 4, 1), filters=4, resnets=0, mixtures=3)
+
+
+def system_of(model, params, seed=1, **options):
+    return model.system(params, model.noise(key_of(seed), 2), **options)
+
+
+@pytest.mark.parametrize(("model", "options"), [(MADE_GRAY, {}), (PIXELS, {"quantize": "8bit"})])
+def test_the_answer_is_the_same_from_every_named_guess(model, options):
+    """In 8 bits: the last bits of a real number may depend on where a window begins, and so on the guess."""
+    system = system_of(model, jax.jit(model.init)(key_of(0)), **options)
+    guesses = [guess_by_name(name, model, system) for name in NAMES]
+    answer, *others = (solve(system, GSJacobi(8), guess=guess) for guess in guesses)
+    for solution in others:
+        assert solution.exact
+        np.testing.assert_array_equal(solution.value, answer.value)
+    samples = model.state(model.samples(answer.value))
+    np.testing.assert_array_equal(solve(system, GSJacobi(8), guess=samples).value, answer.value)
+    with pytest.raises(FFCError, match="guess 'white': expected one of zeros, black, mean, row_above"):
+        guess_by_name("white", model, system)
+
+
+@pytest.mark.parametrize("coupling", ["gumbel", "inverse_cdf"])
+def test_the_mean_is_what_the_model_expects_whatever_the_noise(coupling):
+    params = PIXELS.init(jax.random.key(0))
+    # the first component has the weight
+    params["nin_0"]["WNDense_0"]["bias"] = jnp.array([9.0, 0, 0] + [0.25, -0.5, 0.5] + [-3.0] * 3)
+    params["nin_0"]["WNDense_0"]["weight_g"] *= 0
+    for seed in range(2):
+        system = system_of(PIXELS, params, seed, coupling=coupling)
+        np.testing.assert_allclose(guess_by_name("mean", PIXELS, system), 0.25, atol=1e-3)
+
+
+def test_the_mean_of_made_is_the_one_that_its_network_says():
+    params = MADE_GRAY.init(jax.random.key(0))
+    outputs = MADE_GRAY.mean_and_log_scale(params, jnp.zeros((2, 12)))  # means, then log-scales
+    np.testing.assert_allclose(
+        guess_by_name("mean", MADE_GRAY, system_of(MADE_GRAY, params)), outputs[:, :12], atol=1e-6
+    )
