@@ -10,7 +10,7 @@ import zoo
 from jax.sharding import PartitionSpec
 from recurrences import cells
 
-from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, solve
+from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, solve
 
 SYSTEMS = {
     "cells": cells(),
@@ -114,23 +114,10 @@ def test_nothing_but_the_system_has_a_derivative():
     _, change = jax.jvp(run, (u, u, 1e-3, u), (jnp.zeros_like(u), u, 1.0, u))
     assert not np.any(change.value)
     _, change = jax.jvp(run, (u, u, 1e-3, u), (u, jnp.zeros_like(u), 0.0, u))
+    assert np.isfinite(change.value).all()
     assert np.any(change.value)
     assert not any(np.any(curve) for curve in change.history)
     assert change.iterations.dtype == change.certified.dtype == change.status_codes.dtype == jax.dtypes.float0
-
-
-def test_a_derivative_is_as_exact_as_the_state_it_is_taken_at():
-    u, ones = zoo.line().u, jnp.ones((2, 10))
-
-    def change(way):
-        return jax.jvp(of_u(way), (u,), (ones,))[1]
-
-    answer = change(by_sweeps)
-    early = change(lambda system: solve(system, Jacobi(), Exact(max_iterations=4)).value)
-    near = change(lambda system: solve(system, Jacobi(), Tolerance(1e-4)).value)
-    np.testing.assert_allclose(early[:, :4], answer[:, :4], rtol=1e-6)
-    assert 1e-4 < np.abs(early - answer).max() < 1
-    assert np.abs(near - answer).max() < 1e-3
 
 
 def broken(u, before):

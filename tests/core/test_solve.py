@@ -20,6 +20,7 @@ ANSWER = zoo.in_order(ROWS)
 WILD = np.random.default_rng(1).integers(0, 7, ANSWER.shape).astype(np.float32)
 #: What makes every other system overflow, and is the answer elsewhere.
 LARGE = np.where(np.arange(24)[:, None] % 2, np.float32(1e30), ANSWER)
+DROPPED = Told(jnp.asarray(LARGE))
 #: A system, and a solver of it: each is a way of its own through the loop.
 WAYS = {
     "in order": (ROWS, Sequential()),
@@ -168,19 +169,13 @@ def test_curves_of_a_solve_in_order_follow_from_its_answer():
     assert_curves(history, plain.run(system, Sequential(), WILD[:18]), ANSWER[:18], named)
 
 
-@pytest.mark.parametrize(
-    ("way", "draft"),
-    [("in order", None), ("rows", None), ("rows", Told(jnp.asarray(LARGE))), ("together", Told(jnp.asarray(LARGE)))],
-)
+@pytest.mark.parametrize(("way", "draft"), [("in order", None), ("rows", DROPPED), ("together", DROPPED)])
 def test_after_the_end_of_a_sample_its_curves_are_level_and_nothing_changes(way, draft):
     """However they are had; also where it broke, or began anew without its draft."""
     system, solver = WAYS[way]
     solver = replace(solver, draft=draft) if draft else solver
     plainly = solve(system, solver, trace=Trace(ANSWER, N))
-    histories = [plainly.history, history_of(system, solver, plainly)]
-    if draft is None:
-        histories.append(solve(system, solver, trace=Trace(ANSWER, N), retire=True).history)
-    for history in histories:
+    for history in (plainly.history, history_of(system, solver, plainly)):
         last = np.asarray(plainly.iterations)
         after = np.arange(len(history.change))[:, None] > last
         assert not np.any(np.where(after, history.change, 0))
@@ -194,21 +189,16 @@ def test_after_the_end_of_a_sample_its_curves_are_level_and_nothing_changes(way,
 # Samples that leave
 
 
-@pytest.mark.parametrize(
-    ("way", "first", "options"),
-    [
-        ("rows", 13, {"guess": RowAbove(), "trace": Trace(ANSWER[13:18], N + 2, (0, 2, N))}),
-        ("everything", 15, {"stop": Tolerance(1.0, 6), "guess": WILD[15:20]}),
-    ],
-)
-def test_samples_that_leave_the_batch_change_nothing_but_the_work(way, first, options, monkeypatch):
-    system, solver = WAYS[way]
-    some = system.select_samples(jnp.arange(first, first + 5))
-    sizes, select = [], zoo.Fragile.select_samples
+def test_samples_that_leave_the_batch_change_nothing_but_the_work(monkeypatch):
+    """One comes to the limit, and one breaks."""
+    some = np.array([0, 1, 14, 19])
+    options = {"stop": Exact(9), "guess": RowAbove(), "trace": Trace(ANSWER[some], N, (0, 2, N))}
+    system, sizes, select = ROWS.select_samples(some), [], zoo.Fragile.select_samples
     monkeypatch.setattr(zoo.Fragile, "select_samples", lambda self, at: [sizes.append(len(at)), select(self, at)][1])
-    retired, plainly = solve(some, solver, retire=True, **options), solve(some, solver, **options)
+    retired, plainly = (solve(system, GSJacobi(8), retire=retire, **options) for retire in (True, False))
     jax.tree.map(np.testing.assert_array_equal, retired, plainly)
-    assert sizes in ([3, 2, 1], [3, 2], [3, 1], [2, 1], [2], [1]), "halves, of which some may be passed over"
+    assert {Status.ITERATION_LIMIT, Status.CERTIFIED, Status.NOT_FINITE} == set(plainly.status)
+    assert sizes in ([2, 1], [2], [1])
 
 
 def test_the_batch_is_the_smallest_by_halving_that_holds_all_running_samples():

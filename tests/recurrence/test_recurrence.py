@@ -97,11 +97,3 @@ def test_relative_tolerance_is_of_the_largest_entry_of_a_state():
     solution = solve_recurrence(recurrence, Jacobi(), Tolerance(0.0, relative=0.2))
     assert solution.status == [Status.WITHIN_TOLERANCE]
     assert 0 < float(solution.residual[0]) <= 0.2 * 1.1e6
-
-
-def test_a_length_of_one_is_a_step():
-    recurrence = replace(gated(), inputs={"x": gated().inputs["x"][:, :1]})
-    for method in (Chunks(5), Newton()):
-        solution = solve_recurrence(recurrence, method, Tolerance(1e-6))
-        assert solution.exact
-        np.testing.assert_allclose(solution.value, in_order(recurrence), atol=1e-6)
