@@ -13,6 +13,7 @@ from ffc import FFCError, check
 from ffc.core.check_windows import MOST, pairs_of, pairs_to_try
 from ffc.models import rnn
 from ffc.models.densenet import DenseNet
+from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
 
 each_seed = pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 20), marks=pytest.mark.stress)])
@@ -154,6 +155,8 @@ def models():
     params = model.init(jax.random.key(0))
     for coupling, quantize in itertools.product(("gumbel", "inverse_cdf"), ("none", "8bit")):
         yield model.system(params, model.noise(key, 2), quantize=quantize, coupling=coupling)
+    model = MADE((3, 4, 1), hidden=(16, 16))
+    yield model.system(model.init(jax.random.key(0)), model.noise(key, 2))
     model = DenseNet(classes=3, growth=2, blocks=(2, 3), features=4)
     yield model.system(model.init(jax.random.key(0)), jax.random.normal(key, (2, 16, 16, 3)))
     params, x = rnn.init(jax.random.key(0), 5, 0.3), jax.random.normal(key, (2, 12))
@@ -162,6 +165,6 @@ def models():
 
 
 @pytest.mark.stress
-@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("number", range(8))
 def test_every_model_passes_with_all_its_windows(number):
     check(next(itertools.islice(models(), number, None)))

@@ -154,13 +154,6 @@ def test_strict_modes_of_jax_change_nothing():
         np.testing.assert_allclose(near.value, zoo.in_order(smooth), atol=1e-2)
 
 
-def test_tolerances_and_limits_may_be_traced():
-    system = zoo.tanh(0)
-    run = jax.jit(lambda tolerance, most: solve(system, Jacobi(), Tolerance(tolerance, most)).iterations)
-    np.testing.assert_array_equal(run(1e-3, N), solve(system, Jacobi(), Tolerance(1e-3)).iterations)
-    assert run(1e-3, 2).max() == 2
-
-
 @pytest.mark.parametrize("shape", [(2, 0), (0, 5)], ids=["no blocks", "no samples"])
 def test_nothing_to_solve_is_solved_by_any_solver_of_any_name(shape):
     batch, size = shape

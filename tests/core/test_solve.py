@@ -150,23 +150,16 @@ def test_a_trace_keeps_the_curves_of_all_iterates_and_changes_nothing(way, guess
     assert_curves(early.history, runs, ANSWER[:18], ())
 
 
-@pytest.mark.parametrize("way", ["rows", "in order"])
-def test_curves_are_had_of_a_solve_without_them_by_its_own_programs(way):
+@pytest.mark.parametrize(("way", "guess"), [("rows", RowAbove()), ("in order", RowAbove()), ("in order", WILD[:18])])
+def test_curves_are_had_of_a_solve_without_them_by_its_own_programs(way, guess):
     system, solver = WAYS[way]
     system = system.select_samples(jnp.arange(18))
-    solution = solve(system, solver, guess=RowAbove())
+    solution = solve(system, solver, guess=guess)
     before = programs.advance.programs()
-    history = history_of(system, solver, solution, (0, 2, N), RowAbove())
+    history = history_of(system, solver, solution, (0, 2, N), guess)
     assert programs.advance.programs() == before
     assert len(history.l2) == max(solution.iterations) + 1
-    assert_curves(history, plain.run(system, solver, RowAbove()), ANSWER[:18], (0, 2, N))
-
-
-def test_curves_of_a_solve_in_order_follow_from_its_answer():
-    system, named = ROWS.select_samples(jnp.arange(18)), (0, 1, 5, N)
-    solution = solve(system, Sequential(), guess=WILD[:18])
-    history = history_of(system, Sequential(), solution, named, WILD[:18])
-    assert_curves(history, plain.run(system, Sequential(), WILD[:18]), ANSWER[:18], named)
+    assert_curves(history, plain.run(system, solver, guess), ANSWER[:18], (0, 2, N))
 
 
 @pytest.mark.parametrize(("way", "draft"), [("in order", None), ("rows", DROPPED), ("together", DROPPED)])
