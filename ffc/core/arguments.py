@@ -128,7 +128,7 @@ def check_limit(name: str, value: Any, whole: bool = False) -> None:
 
 def _kind_of(system: Any, leaf: Any) -> tuple[tuple[int, ...], Any]:
     """Shape and dtype of a leaf of `system`."""
-    if isinstance(leaf, jax.Array | np.ndarray | np.generic) and leaf.dtype.kind not in "OSU":
+    if isinstance(leaf, jax.Array) or (isinstance(leaf, np.ndarray | np.generic) and leaf.dtype.kind not in "OSU"):
         return np.shape(leaf), leaf.dtype
     if isinstance(leaf, int | float | complex):
         return (), jnp.result_type(leaf)

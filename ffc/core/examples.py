@@ -9,7 +9,7 @@ import numpy as np
 from ffc.core.compiled import compiled
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
-from ffc.core.system import State, System, block_agreement, select_blocks
+from ffc.core.system import State, System, block_agreement, block_finite, select_blocks
 
 #: Draws in which a block should come to another value: of two that are as likely, all but one block in 65,536 does.
 _TRIES = 16
@@ -36,7 +36,10 @@ class Examples:
     def draw(self) -> State:
         x = _draw(self._system, key_of(int(self._seeds.integers(2**63))))
         self._swept = not self._swept
-        return x if self._swept else self._sweep(x)
+        if self._swept:
+            return x
+        y = self._sweep(x)
+        return _select(_finite(y), y, x)  # what is no number may spoil any block, as 0 · NaN does
 
     def unlike(self, x: State) -> State:
         """A state of which every block differs from that of `x`, where the block has more than one value.
@@ -55,7 +58,7 @@ class Examples:
         return y
 
 
-_agreement, _select = jax.jit(block_agreement), jax.jit(select_blocks)
+_agreement, _select, _finite = jax.jit(block_agreement), jax.jit(select_blocks), jax.jit(block_finite)
 
 
 @compiled()

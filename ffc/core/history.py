@@ -33,7 +33,10 @@ class Trace:
 
 
 class History(NamedTuple):
-    """Error curves of a solve; row k is after k iterations, row 0 the first guess."""
+    """Error curves of a solve; row k is after k iterations of the sample, row 0 the first guess.
+
+    After a sample's last iteration its curves stay level, and its change is 0.
+    """
 
     l2: jax.Array  # [length + 1, batch] Euclidean distance to the reference
     largest: jax.Array  # [length + 1, batch] largest absolute difference to the reference
@@ -56,15 +59,27 @@ def start(x: State, trace: Trace) -> History:
     )
 
 
-def extend(h: History, k: jax.Array, before: State, x: State, certified: jax.Array | int, trace: Trace) -> History:
-    """Add row `k`: the state `x` after iteration k, `before` it, and its `certified` blocks [batch]."""
+def extend(
+    h: History,
+    k: jax.Array | int,
+    before: State,
+    x: State,
+    certified: jax.Array | int,
+    trace: Trace,
+    counted: jax.Array | bool = True,
+) -> History:
+    """Add row `k` [batch or ()] of the samples for which the iteration `counted` [batch or ()].
+
+    It has the state `x` after iteration k, `before` it, and its `certified` blocks [batch or ()].
+    """
     l2, largest = _errors(x, trace)
+    row, sample = jnp.where(counted, k, trace.length + 1), indices(batch_size(x))
     return History(
-        l2=h.l2.at[k].set(l2, mode="drop"),
-        largest=h.largest.at[k].set(largest, mode="drop"),
-        change=h.change.at[k].set(l2_distance(x, before), mode="drop"),
-        certified=h.certified.at[k].set(certified, mode="drop"),
-        snapshots=_snap(h.snapshots, trace.named == k, x),
+        l2=h.l2.at[row, sample].set(l2, mode="drop"),
+        largest=h.largest.at[row, sample].set(largest, mode="drop"),
+        change=h.change.at[row, sample].set(l2_distance(x, before), mode="drop"),
+        certified=h.certified.at[row, sample].set(certified, mode="drop"),
+        snapshots=_snap(h.snapshots, (trace.named == k) & counted, x),
     )
 
 

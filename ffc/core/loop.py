@@ -12,7 +12,7 @@ last bits, and so may their solutions.
 
 **Drafts** (`ffc.core.drafts`) replace blocks behind the certified prefix between two iterations. The certificate
 holds for any values there. If a draft makes the system overflow, the sample begins anew behind its prefix, and
-goes on without drafts.
+goes on without drafts. That iteration does not count: neither for the sample, nor for others whose windows wait for it.
 """
 
 import functools
@@ -115,8 +115,9 @@ def advance(
         if draft is not None:
             after = _redraft(system, how.schedule, draft, c, seen, after)
         if c.history is not None and trace is not None:
-            k = jnp.max(after.iterations, initial=0)
-            after = after._replace(history=history.extend(c.history, k, c.x, after.x, after.certified, trace))
+            counted = after.iterations > c.iterations
+            curves = history.extend(c.history, after.iterations, c.x, after.x, after.certified, trace, counted)
+            after = after._replace(history=curves)
         return after
 
     return jax.lax.while_loop(running, body, c)
@@ -286,6 +287,7 @@ def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, seen: _
     values = drafts.values(draft, system, evaluated, behind & drafting[:, None])
     x = jax.tree.map(lambda leaf, new: put_blocks(leaf, new, begin), after.x, values)
     spoiled = drafting & (after.status == Status.NOT_FINITE)
+    uncounted = jnp.any(spoiled) if schedule.together or system.lockstep else spoiled
 
     def anew(x):
         return select_blocks(spoiled[:, None] & (indices(system.size) >= after.prefix[:, None]), system.initial(), x)
@@ -293,6 +295,6 @@ def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, seen: _
     return after._replace(
         x=jax.lax.cond(jnp.any(spoiled), anew, lambda x: x, x),
         status=jnp.where(spoiled, Status.RUNNING, after.status).astype(after.status.dtype),
-        iterations=jnp.where(spoiled, c.iterations, after.iterations),
+        iterations=jnp.where(uncounted, c.iterations, after.iterations),
         drafting=jnp.asarray(c.drafting) & ~spoiled,
     )

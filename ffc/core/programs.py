@@ -8,11 +8,13 @@ answer are no matter of iterations (`ffc.core.gradients`).
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from ffc.core import gradients, history, loop
 from ffc.core.compiled import compiled
 from ffc.core.drafts import Draft
 from ffc.core.history import History, Trace
+from ffc.core.solution import Status
 from ffc.core.solvers import Solver
 from ffc.core.system import State, System
 
@@ -73,9 +75,12 @@ def curves(plan: Plan, trace: Trace, iterations: int) -> History:
     how, system, guess, _, draft = plan
     c = start(how, system, guess, None, draft)
     h = _begin(c.x, trace)
-    for k in range(1, iterations + 1):
-        before, c = c.x, advance(how, system, c, None, loop.Limits(k), draft)
-        h = _extend(h, k, before, c.x, c.certified, trace)
+    while (running := np.asarray(c.status) == Status.RUNNING).any():
+        done = int(np.asarray(c.iterations)[running].max())
+        if done >= iterations:
+            break
+        before, c = c, advance(how, system, c, None, loop.Limits(done + 1), draft)
+        h = _extend(h, c.iterations, before.x, c.x, c.certified, trace, c.iterations > before.iterations)
     return _end(h, c.iterations, c.x, trace)
 
 

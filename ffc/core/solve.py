@@ -137,6 +137,7 @@ def history_of(
     cut = {
         name: np.asarray(curve)[: iterations + 1] for name, curve in history._asdict().items() if name != "snapshots"
     }
+    cut["certified"] = np.minimum(cut["certified"], solution.certified)  # none beyond a value that is not finite
     return history._replace(**cut)
 
 

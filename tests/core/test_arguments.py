@@ -16,6 +16,7 @@ from ffc.core.named import solver_by_name
 
 U = jnp.ones((2, 4))
 LINE, ROWS, CHAIN = zoo.Line(U, zoo.add), zoo.whole_numbers(0, row_length=3), zoo.Links((zoo.chain(2, 6),) * 3)
+SHORT = zoo.variant(Draft, redraft=lambda self, system, seen: seen.after[:, 1:])
 SEVERAL = zoo.variant(zoo.Leaves, supports_window=lambda *_: True)(U[:, 0])
 
 
@@ -30,22 +31,11 @@ class UnknownDraft(Draft):
 
 
 def odd(**members):
-    """`LINE`, but for some members."""
     return lambda: solve(zoo.variant(zoo.Line, **members)(U, zoo.add), GSJacobi(2))
 
 
 def windowed(window):
-    """`LINE` whose windows are what the function `window` makes of the cache and of values."""
-    looks = {"supports_window": lambda *_: True, "window": lambda self, cache, x, *_: window(cache, x[:, :2])}
-    return odd(**looks)
-
-
-def drafted(draft):
-    return lambda: solve(LINE, Jacobi(draft=draft))
-
-
-def drafting(redraft):
-    return drafted(zoo.variant(Draft, redraft=lambda self, system, seen: redraft(seen.after))())
+    return odd(supports_window=lambda *_: True, window=lambda self, cache, x, *_: window(cache, x[:, :2]))
 
 
 def solved(solver=Jacobi(), system=LINE, **options):  # noqa: B008 - a frozen object
@@ -60,58 +50,42 @@ def retired(u, guess):
     return solve(replace(ROWS, u=u), Jacobi(), guess=guess, retire=True)
 
 
-def checked(**options):
-    return lambda: check(LINE, **options)
-
-
 def examples(example):
     return lambda: check(zoo.variant(zoo.WholeNumbers, example=example)(ROWS.weights, ROWS.u, False))
 
 
-EMPTY = (zoo.unconnected(batch=0), zoo.unconnected(size=0))
 #: A call, and what its sentence says: the argument first, then the place, what it is, and what it should be.
 MISTAKES = [
     # what is solved
     (solved(system=U), "system: .* is no System; give an object of a subclass of ffc.System"),
-    (solved(system=zoo.Line), "system: .*Line.* is no System"),
     (solved(system=UnknownLine(U, zoo.add)), "system: JAX does not know the class UnknownLine; write @jax"),
     (odd(size=60), "system: the size of Variant is 60, but initial returns 4 blocks"),
-    (odd(size=4.0), "system: the size of Variant is 4.0, but"),
     (odd(initial=lambda self: jnp.zeros(4)), r"system: initial of Variant has the shape \(4,\)"),
-    (
-        odd(sweep=lambda self, x: jnp.float16(x)),
-        r"system: sweep of Variant returns float16\[2, 4\]; in.* float32",
-    ),
+    (odd(sweep=lambda self, x: jnp.float16(x)), r"system: sweep of Variant returns float16\[2, 4\]; in.* float32"),
     (odd(sweep=lambda self, x: x if x.sum() > 0 else -x), r"system: sweep of Variant fails \(Attempted boolean conv"),
-    (
-        windowed(lambda cache, x: (x[:, :1], cache)),
-        r"system: window of Variant returns float32\[2, 1\] for 2",
-    ),
+    (windowed(lambda cache, x: (x[:, :1], cache)), r"system: window of Variant returns float32\[2, 1\] for 2"),
     (windowed(lambda cache, x: x), r"system: window of Variant returns \w+; let it return \(values, cache\)"),
     (windowed(lambda cache, x: (x, jnp.int32(0))), r"system: window of Variant makes int32\[\] of the cache \(\)"),
     (windowed(lambda cache, x: {}["fails"]), "system: window of Variant fails"),
     (solved(GSJacobi(2), SEVERAL), "system: Variant supports windows, and its state is {'a': .*; let it be one array"),
     # how
     (solved(Jacobi), r"solver: .* is no solver; give Jacobi\(\)"),
-    (solved("jacobi"), "solver: 'jacobi' is no solver"),
     (solved(adjoint="jacobi"), "solver: 'jacobi' is no solver"),
-    (solved(adjoint=JacobiGS(3)), "JacobiGS: block is 3; it must be a divisor of 4"),
     *((solved(GSJacobi(width)), f"GSJacobi: window is {width} blocks; .* 1 … 4") for width in (0, 5, 2.5)),
-    *((solved(JacobiGS(block)), f"JacobiGS: block is {block}; .*divisor of 4") for block in (0, 3, 8, 2.0)),
+    *((solved(JacobiGS(block)), f"JacobiGS: block is {block}; .*divisor of 4") for block in (0, 3, 2.0)),
     (lambda: JacobiGS(draft=Picard()), "JacobiGS: draft is no option of it; it takes block and cached; give the dr"),
     (lambda: Sequential(draft=Picard()), "Sequential: draft is no option of it; it takes cached; give the draft to"),
     (lambda: GSJacobi(rows=4), "GSJacobi: rows is no option of it; it takes window, cached, draft and together"),
-    (drafting(lambda x: x[:, 1:]), r"draft: redraft of Variant returns float32\[2, 3\]; the window is float32\[2, 4\]"),
-    (drafting(jnp.int32), r"draft: redraft of Variant returns int32\[2, 4\]"),
-    (drafted(UnknownDraft()), "draft: JAX does not know the class UnknownDraft"),
-    (drafted(Picard), "draft: <class .*Picard'> is no Draft; give an object"),
-    (drafted(0.5), "draft: 0.5 is no Draft"),
+    (
+        solved(Jacobi(draft=SHORT())),
+        r"draft: redraft of Variant returns float32\[2, 3\]; the window is float32\[2, 4\]",
+    ),
+    (solved(Jacobi(draft=UnknownDraft())), "draft: JAX does not know the class UnknownDraft"),
+    (solved(Jacobi(draft=Picard)), "draft: <class .*Picard'> is no Draft; give an object"),
     # until when, and from where
     (solved(stop=0.1), r"stop: 0.1 is no stopping rule; give Exact\(max_iterations\) or Tolerance"),
-    (solved(stop=Exact), "stop: .* is no stopping rule"),
     *((solved(stop=Exact(n)), f"stop: max_iterations is {n!r}; give a whole number") for n in ("all", 2.5, -1)),
     *((solved(stop=Tolerance(t)), f"stop: tolerance is {t}; give a number from 0") for t in (None, float("nan"), -1)),
-    (solved(stop=Tolerance(U[0])), "stop: tolerance is Array"),
     (solved(stop=Tolerance(0.0, relative=-1)), "stop: relative is -1; give a number"),
     (solved(system=zoo.Line(U > 0, jnp.logical_xor), stop=Tolerance(1.0)), "stop: .* nothing for truth values"),
     (solved(trace="all"), "trace: 'all' is no Trace"),
@@ -119,7 +93,6 @@ MISTAKES = [
     (solved(trace=Trace(U, 2.5)), "trace: its length is 2.5; give the number of iterations"),
     (solved(guess=[1.0, 2.0]), "guess: it is a list"),
     (solved(guess=U[:, :3]), r"guess: it has the shape \(2, 3\); a state of this system has \(2, 4\)"),
-    (solved(system=SEVERAL, guess=U), "guess: it has the shape"),
     (solved(retire=True), r"retire: Line has no select_samples\(index\); write it, or leave retire out"),
     (lambda: jax.jit(lambda u: retired(u, None))(ROWS.u), "retire: not inside jit"),
     (lambda: jax.jit(lambda u: retired(ROWS.u, u))(ROWS.u), "retire: not inside jit"),
@@ -130,7 +103,6 @@ MISTAKES = [
     (lambda: Chained((Jacobi(), Jacobi()), (True,)), "Chained: above has 1 entries for 2 solvers"),
     (solved(Chained((Jacobi(),) * 2)), "solver: Chained has 2 solvers; Line is no chain"),
     (solved(Chained((Jacobi(),) * 2), CHAIN), "solver: Chained has 2 .*a chain of 3 links"),
-    (solved(Chained((GSJacobi(7),) * 3), CHAIN), "GSJacobi: window is 7 .* 1 … 6"),
     (solved(Chained((Jacobi(),) * 3), CHAIN, retire=True), "retire: a chain keeps its samples"),
     (named("chained", system=LINE), "solver chained: Line is no chain"),
     (named("chained", system=CHAIN, window=[1, 7, 2]), "window: .*chain of 3 links"),
@@ -139,17 +111,17 @@ MISTAKES = [
     (named("newton"), "solver 'newton': expected one of sequential"),
     *((named("gs_jacobi", window=w), f"window: {w}; .*4 rows of 3 blocks: give 1 … 4") for w in (5, 0, "13 blocks")),
     (named("gs_jacobi", window="2 rows"), "window: 2 rows; .*'N blocks', or auto"),
-    *((named("jacobi_gs", block=b), f"block: {b} does not divide the system's 12 blocks") for b in (5, 0)),
+    (named("jacobi_gs", block=5), "block: 5 does not divide the system's 12 blocks"),
     (named("jacobi", together=True), "together: jacobi has no windows that move"),
     (lambda: tune.race(ROWS, [Jacobi(), "jacobi"]), "solver: 'jacobi' is no solver"),
     (lambda: tune.race(ROWS, []), "race: no candidates"),
-    *((lambda none=none: tune.race(none, [Jacobi()]), "race: the system has no blocks or no") for none in EMPTY),
+    (lambda: tune.race(zoo.unconnected(batch=0), [Jacobi()]), "race: the system has no blocks or no"),
     # check
     (lambda: check(U), "system: .* is no System"),
-    (checked(blocks=[4]), "blocks: 4 is no block of this system; give numbers from 0 to 3"),
-    (checked(windows=[(4, 1)]), r"windows: \(4, 1\) is no window of this system"),
-    (checked(draws=0), "draws: expected a whole number of at least 1, not 0"),
-    (examples(lambda self, key: self.initial()), "system: example of Variant gives one state alone"),
+    (lambda: check(LINE, blocks=[4]), "blocks: 4 is no block of this system; give numbers from 0 to 3"),
+    (lambda: check(LINE, windows=[(4, 1)]), r"windows: \(4, 1\) is no window of this system"),
+    (lambda: check(LINE, draws=0), "draws: expected a whole number of at least 1, not 0"),
+    (examples(lambda self, key: jnp.asarray(zoo.in_order(ROWS))), "system: example of Variant gives one state alone"),
     (
         examples(lambda self, key: jnp.zeros(3)),
         r"system: example of Variant gives float32\[3\]; a state has float32\[3,",

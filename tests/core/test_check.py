@@ -7,17 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import recurrences
 import zoo
 
-from ffc import FFCError, GSJacobi, Jacobi, check, solve
+from ffc import FFCError, check
 from ffc.core.check_windows import MOST, pairs_of, pairs_to_try
-from ffc.models import build, rnn
+from ffc.models import rnn
 from ffc.models.densenet import DenseNet
+from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
 
-SEEDS = [pytest.param(range(1), id="a seed"), pytest.param(range(1, 20), id="19 seeds", marks=pytest.mark.stress)]
-each_seed = pytest.mark.parametrize("seeds", SEEDS)
+each_seed = pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 20), marks=pytest.mark.stress)])
 SHORT = zoo.whole_numbers(1, size=4, density=1.0)
 SOUND = {
     "whole numbers": SHORT,
@@ -25,7 +24,6 @@ SOUND = {
     "several arrays": zoo.Leaves(jnp.array([1.0, 2.0])),
     "not finite": zoo.Fragile(SHORT.weights, SHORT.u, breaks=jnp.array([2, -1, 3]), bad=jnp.array([jnp.nan] * 3)),
     "in step": replace(SHORT, lockstep=True, row_length=2),
-    "recurrence": replace(recurrences.gated(), inputs={"x": recurrences.gated().inputs["x"][:, :4]}),
     "no samples": zoo.unconnected(batch=0),
     "no blocks": zoo.unconnected(size=0),
 }
@@ -36,25 +34,21 @@ def test_a_sound_system_passes(name):
     check(SOUND[name])
 
 
-@pytest.mark.parametrize("dtype", [jnp.int32, jnp.float32])
-def test_sound_windows_that_keep_a_cache_pass(dtype):
-    check(windowed(dtype, 0), blocks=(), windows=[(1, 1), (2, 1)])
-
-
 # Sweeps that are not what the certificate takes them for
 
 
 def faulty(fault, sound):
     """`sound`, to whose sweeps `fault` adds what it should not."""
-    kind = type(sound)
-    return zoo.variant(kind, sweep=lambda self, x: kind.sweep(self, x) + fault(x))(sound.weights, sound.u, False)
-
-
-counter = itertools.count()
+    sweep = zoo.WholeNumbers.sweep
+    faulty = zoo.variant(zoo.WholeNumbers, sweep=lambda self, x: sweep(self, x) + fault(x))
+    return faulty(sound.weights, sound.u, False)
 
 
 def block(number, values):
     return jnp.where(jnp.arange(8) == number, values, 0)
+
+
+counter = itertools.count()
 
 
 def calls(x):
@@ -76,27 +70,22 @@ def test_a_sweep_with_a_fault_is_named_by_its_first_block(message):
         check(faulty(FAULTS[message], zoo.whole_numbers(2, size=8)))
 
 
-def test_the_certificate_alone_believes_a_system_that_peeks_or_whose_windows_are_wrong():
-    """Why there is `check`: iterates of such a system settle too, at a fixed point that no order of blocks gives."""
-    peeking = faulty(lambda x: block(5, 1e-3 * x), zoo.unconnected(size=8))
-    solution, in_order = solve(peeking, Jacobi()), peeking.initial()
-    assert solution.exact
-    for i in range(peeking.size):
-        in_order = in_order.at[:, i].set(peeking.sweep(in_order)[:, i])
-    assert not np.array_equal(solution.value, in_order)
-    wrong = windowed(jnp.float32, 0, "a shifted cache")
-    solution = solve(wrong, GSJacobi(3))
-    assert solution.exact
-    assert not np.allclose(solution.value, solve(wrong, Jacobi()).value, atol=1e-3)
+def test_values_that_the_system_gives_are_tried_too():
+    """Whole numbers near `initial()` would not show what happens to larger ones."""
+
+    def sweep(self, x):
+        return (3 * zoo.Line.sweep(self, x) + jnp.where(x > 40, x, 0)) % 100
+
+    with pytest.raises(FFCError, match="it changes with blocks from"):
+        check(zoo.variant(zoo.Line, sweep=sweep)(jax.random.randint(jax.random.key(0), (2, 12), 0, 100), zoo.add))
 
 
 def seeing_itself(self, x):
-    """A sweep whose block 4 sees itself."""
     return self.step(zoo.Line.sweep(self, x), jnp.where(jnp.arange(6) == 4, x, jnp.zeros_like(x)))
 
 
 @each_seed
-@pytest.mark.parametrize("dtype", [jnp.int32, jnp.uint8, jnp.int8, jnp.bool_, jnp.bfloat16, jnp.complex64])
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.bool_, jnp.bfloat16, jnp.complex64])
 def test_a_fault_is_found_in_states_of_every_dtype(dtype, seeds):
     u = jnp.arange(6).reshape(1, 6) % 3 > 0 if dtype == jnp.bool_ else jnp.arange(6).reshape(1, 6).astype(dtype)
     step = jnp.logical_xor if dtype == jnp.bool_ else zoo.add
@@ -133,21 +122,22 @@ def test_a_system_that_says_which_values_blocks_take_is_not_accused(seeds):
 # Windows
 
 
-def windowed(dtype, seed: int, fault: str | None = None) -> zoo.Windowed:
-    whole = dtype == jnp.int32
-    sound = zoo.whole_numbers(seed, size=5, density=1) if whole else zoo.tanh(seed, size=5)
-    function = zoo.modulo if whole else jnp.tanh
-    return zoo.Windowed(sound.weights.astype(dtype), sound.u.astype(dtype), function=function, fault=fault)
-
-
 @each_seed
-@pytest.mark.parametrize("fault", ["a shifted cache", "a stale cache", "one block off"])
-@pytest.mark.parametrize("dtype", [jnp.int32, jnp.float32])
+@pytest.mark.parametrize(
+    ("dtype", "fault"),
+    [
+        *((jnp.int32, fault) for fault in ("a shifted cache", "a stale cache", "one block off")),
+        (jnp.float32, "a stale cache"),
+    ],
+)
 def test_a_window_that_is_no_part_of_the_sweep_is_found(dtype, fault, seeds):
     """By a single window, and its message names block and both values."""
     for seed in seeds:
+        whole = dtype == jnp.int32
+        sound = zoo.whole_numbers(seed, size=5, density=1) if whole else zoo.tanh(seed, size=5)
+        arrays, function = (sound.weights.astype(dtype), sound.u.astype(dtype)), zoo.modulo if whole else jnp.tanh
         with pytest.raises(FFCError, match=r"block \d of sample \d: a window of 2 .*mend the system's window"):
-            check(windowed(dtype, seed, fault), blocks=(), windows=[(2, 1)], seed=seed)
+            check(zoo.Windowed(*arrays, function=function, fault=fault), blocks=(), windows=[(2, 1)], seed=seed)
 
 
 def test_of_many_windows_some_are_tried_and_the_seed_decides_which():
@@ -160,14 +150,13 @@ def test_of_many_windows_some_are_tried_and_the_seed_decides_which():
     assert {(1, 1), (6, 1), (60, 1)} <= {*one} & {*two} <= {*pairs_of(many)}
 
 
-def every_model():
-    key = jax.random.key(1)
-    model = build({"kind": "made", "hidden": [16, 16]}, (3, 4, 1))
-    yield model.system(model.init(jax.random.key(0)), model.noise(key, 2))
+def models():
+    key, model = jax.random.key(1), PixelCNNPP((4, 8, 3), filters=4, resnets=1, mixtures=3)
+    params = model.init(jax.random.key(0))
     for coupling, quantize in itertools.product(("gumbel", "inverse_cdf"), ("none", "8bit")):
-        model = PixelCNNPP((4, 8, 3), filters=4, resnets=1, mixtures=3)
-        params = model.init(jax.random.key(0))
         yield model.system(params, model.noise(key, 2), quantize=quantize, coupling=coupling)
+    model = MADE((3, 4, 1), hidden=(16, 16))
+    yield model.system(model.init(jax.random.key(0)), model.noise(key, 2))
     model = DenseNet(classes=3, growth=2, blocks=(2, 3), features=4)
     yield model.system(model.init(jax.random.key(0)), jax.random.normal(key, (2, 16, 16, 3)))
     params, x = rnn.init(jax.random.key(0), 5, 0.3), jax.random.normal(key, (2, 12))
@@ -175,11 +164,7 @@ def every_model():
     yield rnn.adjoint_system(params, rnn.forward(params, x))
 
 
-def test_windows_of_a_model_pass():
-    check(next(every_model()), blocks=(0, 11), windows=[(1, 1), (5, 1)])
-
-
 @pytest.mark.stress
 @pytest.mark.parametrize("number", range(8))
 def test_every_model_passes_with_all_its_windows(number):
-    check(next(itertools.islice(every_model(), number, None)))
+    check(next(itertools.islice(models(), number, None)))

@@ -10,10 +10,9 @@ import zoo
 from jax.sharding import PartitionSpec
 from recurrences import cells
 
-from ffc import Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, solve
+from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, solve
 
 SYSTEMS = {
-    "line": zoo.line(),
     "cells": cells(),
     "leaves": zoo.Leaves(jnp.float32([0.4, -1.3])),
     "weighted": zoo.tanh(0),
@@ -73,14 +72,10 @@ def test_derivatives_are_those_of_the_sequential_evaluation(name):
             assert_close(derivatives(by_jacobi, single), expected, 1e-5)
 
 
-@pytest.mark.parametrize(
-    ("solver", "adjoint"),
-    [(Jacobi(), Sequential()), (GSJacobi(2), GSJacobi(4)), (Sequential(), JacobiGS(5))],
-)
+@pytest.mark.parametrize(("solver", "adjoint"), [(GSJacobi(2), Sequential()), (Sequential(), JacobiGS(5))])
 def test_any_solver_finds_the_solution_and_any_its_derivatives(solver, adjoint):
     """x_i = u_i + x_{i−1} / 2 near 0: block i moves by 2 − 2^−i where all u do."""
     zeros, ones, expected = jnp.zeros((1, 5)), jnp.ones((1, 5)), [[1, 1.5, 1.75, 1.875, 1.9375]]
-
     of = of_u(lambda system: solve(system, solver, adjoint=adjoint).value)
     forward, back = jax.jit(lambda u: (jax.jvp(of, (u,), (ones,))[1], jax.vjp(of, u)[1](ones)[0]))(zeros)
     np.testing.assert_array_equal(forward, expected)
@@ -89,13 +84,10 @@ def test_any_solver_finds_the_solution_and_any_its_derivatives(solver, adjoint):
 
 def test_derivatives_of_derivatives_inside_jit_vmap_and_shard_map():
     def of(way):
-        return lambda u: jnp.sum(way(zoo.Line(u, zoo.half_tanh)) ** 2)
+        return lambda u: jnp.sum(of_u(way)(jnp.atleast_2d(u)) ** 2)
 
     u = zoo.line(size=5).u
-    hessians = [
-        jax.jit(jax.vmap(jax.hessian(lambda u, way=way: of(way)(u[None]))))(u) for way in (by_jacobi, by_sweeps)
-    ]
-    assert_close(*hessians, 1e-5)
+    assert_close(*(jax.jit(jax.vmap(jax.hessian(of(way))))(u) for way in (by_jacobi, by_sweeps)), 1e-5)
     mesh = jax.make_mesh((1,), ("samples",), axis_types=(jax.sharding.AxisType.Auto,))
     part = PartitionSpec("samples")
     inside = jax.jit(jax.shard_map(jax.grad(of(by_jacobi)), mesh=mesh, in_specs=part, out_specs=part))(u)
@@ -103,19 +95,17 @@ def test_derivatives_of_derivatives_inside_jit_vmap_and_shard_map():
 
 
 def test_memory_does_not_grow_with_iterations():
-    """Twice the blocks take twice the iterations at most. That sweeps are not kept shows against those that are."""
+    """Sweeps that are kept take hundreds of times as much."""
 
-    def growth(way):
+    def memory(way):
         gradient = jax.jit(jax.grad(lambda u: jnp.sum(of_u(way)(u) ** 2)))
-        small, large = (gradient.lower(zoo.line(size=size).u).compile().memory_analysis() for size in (1000, 2000))
-        return large.temp_size_in_bytes / small.temp_size_in_bytes
+        return gradient.lower(zoo.line(size=1000).u).compile().memory_analysis().temp_size_in_bytes
 
-    assert growth(by_jacobi) < 2.5
-    assert growth(by_sweeps) > 3.5
+    assert 100 * memory(by_jacobi) < memory(by_sweeps)
 
 
 def test_nothing_but_the_system_has_a_derivative():
-    """Neither the guess, nor a tolerance; nor have curves one, nor numbers that are counted."""
+    """Neither has the guess, nor a tolerance; nor have curves, nor numbers that are counted."""
     u = zoo.line().u
 
     def run(u, guess, tolerance, reference):
@@ -124,47 +114,28 @@ def test_nothing_but_the_system_has_a_derivative():
     _, change = jax.jvp(run, (u, u, 1e-3, u), (jnp.zeros_like(u), u, 1.0, u))
     assert not np.any(change.value)
     _, change = jax.jvp(run, (u, u, 1e-3, u), (u, jnp.zeros_like(u), 0.0, u))
+    assert np.isfinite(change.value).all()
     assert np.any(change.value)
     assert not any(np.any(curve) for curve in change.history)
     assert change.iterations.dtype == change.certified.dtype == change.status_codes.dtype == jax.dtypes.float0
 
 
-def test_a_derivative_is_as_exact_as_the_state_it_is_taken_at():
-    u, ones = zoo.line().u, jnp.ones((2, 10))
-
-    def change(way):
-        return jax.jvp(of_u(way), (u,), (ones,))[1]
-
-    answer = change(by_sweeps)
-    early = change(lambda system: solve(system, Jacobi(), Exact(max_iterations=4)).value)
-    near = change(lambda system: solve(system, Jacobi(), Tolerance(1e-4)).value)
-    np.testing.assert_allclose(early[:, :4], answer[:, :4], rtol=1e-6)
-    assert 1e-4 < np.abs(early - answer).max() < 1
-    assert np.abs(near - answer).max() < 1e-3
-
-
 def broken(u, before):
-    """Block 5 of the first sample, whose u is 5, is no number."""
     return jnp.where(u == 5, jnp.nan, u + before)
 
 
 def test_what_is_not_finite_has_no_derivative_and_leaves_other_samples_alone():
+    """Block 5 of the first sample is no number."""
     u, of = jnp.ones((2, 12)).at[0, 5].set(5), of_u(lambda system: solve(system, Sequential()).value, broken)
     change, back = jax.jvp(of, (u,), (u,))[1], jax.vjp(of, u)[1](jnp.ones((2, 12)))[0]
-    assert np.isnan(change[0, 5:]).all()
-    assert np.isfinite(change[0, :5]).all()
+    np.testing.assert_array_equal(np.isnan(change), np.arange(12) >= [[5], [12]])
     assert np.isnan(back[0, :5]).all()
-    assert np.isfinite(change[1]).all()
     assert np.isfinite(back[1]).all()
-
-
-def large(u, before):
-    return 1e20 * before + u
 
 
 def test_a_derivative_that_overflows_is_no_number():
     """As in order, where it is 1e40; the states end at 1e10."""
-    u, of = jnp.array([[1e-30, 0, 0]]), of_u(by_jacobi, large)
+    u, of = jnp.array([[1e-30, 0, 0]]), of_u(by_jacobi, lambda u, before: 1e20 * before + u)
     assert of(u)[0, -1] > 9e9
     assert not np.isfinite(jax.grad(lambda u: of(u)[0, -1])(u)).all()
     assert not np.isfinite(jax.jvp(of, (u,), (jnp.ones((1, 3)),))[1][0, -1])
@@ -180,23 +151,31 @@ def searching(u, before):
 @pytest.mark.parametrize(
     ("of", "message"),
     [
-        (lambda u: solve(zoo.Signs(u, zoo.add), Jacobi()), "the values of Variant are rounded or whole numbers"),
-        (lambda u: solve(zoo.WholeNumbers(jnp.eye(10, k=-1), u), Jacobi()), "the values of WholeNumbers are rounded"),
-        (lambda u: solve(zoo.Line(u, searching), Jacobi()), r"sweep of Line cannot be differentiated \(Reverse"),
-        (lambda u: solve(zoo.Line(u, zoo.add), Jacobi(), retire=True), "retire: not inside jit, vmap or grad"),
+        (lambda u: zoo.Signs(u, zoo.add), "the values of Variant are rounded or whole numbers"),
+        (lambda u: zoo.WholeNumbers(jnp.eye(10, k=-1), u), "the values of WholeNumbers are rounded"),
+        (lambda u: zoo.Line(u, searching), r"sweep of Line cannot be differentiated \(Reverse"),
     ],
 )
 def test_what_cannot_be_differentiated_is_named(of, message):
-    u = zoo.line().u
     with pytest.raises(FFCError, match=message):
-        jax.grad(lambda u: jnp.sum(of(u).value.astype(float)))(u)
-    if "retire" not in message:
-        jax.jit(jax.vmap(lambda u: of(u).value))(u[None])
+        jax.grad(lambda u: jnp.sum(by_jacobi(of(u)).astype(float)))(zoo.line().u)
+
+
+def test_a_derivative_by_what_is_no_field_is_refused():
+    """The answer is right, and a derivative of 0 would not be."""
+    system = zoo.tanh(0, size=4)
+
+    def loss(weight):
+        closure = zoo.variant(zoo.Tanh, sweep=lambda self, x: weight * zoo.Tanh.sweep(self, x))
+        return jnp.sum(solve(closure(system.weights, system.u), Jacobi()).value)
+
+    np.testing.assert_allclose(loss(jnp.float32(1)), zoo.in_order(system).sum(), rtol=1e-5)
+    for transform in (jax.grad, lambda f: jax.grad(jax.jit(f))):
+        with pytest.raises(FFCError, match="make the value a field"):
+            transform(loss)(jnp.float32(1))
 
 
 def test_nothing_is_asked_of_a_system_that_is_constant():
     signs = zoo.Signs(zoo.line().u, zoo.add)
-    value = solve(signs, Jacobi()).value.astype(float)
-    for system_of in (lambda u: signs, lambda u: jax.lax.stop_gradient(replace(signs, u=u))):
-        of = jax.jit(lambda u, system_of=system_of: jnp.sum(u * solve(system_of(u), Jacobi()).value))
-        np.testing.assert_array_equal(jax.grad(of)(signs.u), value)
+    gradient = jax.grad(lambda u: jnp.sum(u * by_jacobi(jax.lax.stop_gradient(replace(signs, u=u)))))(signs.u)
+    np.testing.assert_array_equal(gradient, by_jacobi(signs))

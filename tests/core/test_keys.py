@@ -19,26 +19,22 @@ def test_every_seed_has_a_key_of_its_own_and_small_ones_that_of_jax():
     assert keys[: len(small)] == [jax.random.key_data(jax.random.key(seed)).tolist() for seed in small]
 
 
-@pytest.mark.parametrize("seed", [-1, 2**64, 0.5, None])
+@pytest.mark.parametrize("seed", [-1, 2**64, 0.5])
 def test_other_seeds_are_refused(seed):
     with pytest.raises(FFCError, match=r"expected a whole number from 0 to 2\*\*64 − 1"):
         key_of(seed)
 
 
-#: Noise, fresh weights and a step of training of each model, and what the RNN's task draws, as one digest.
+#: Noise, fresh weights and steps of training, as one digest.
 DRAWN = """
 import hashlib, jax, numpy as np, tempfile
 from ffc.core.keys import key_of
 from ffc.data import Dataset
-from ffc.models.base import Sampler
-from ffc.models.densenet import DenseNet
 from ffc.models.made import MADE
-from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.models.rnn import network
 from ffc.training import TrainSettings, train
-drawn = [network.init(key_of(2), 3, 0.1)]
-for model in PixelCNNPP((4, 4, 1), filters=2, resnets=1, mixtures=1), MADE((4, 4, 1), hidden=(8, 8)):
-    drawn += [model.init(key_of(0)), model.noise(key_of(2**32 + 5), 3)]
+model = MADE((4, 4, 1), hidden=(8, 8))
+drawn = [network.init(key_of(2), 3, 0.1), model.init(key_of(0)), model.noise(key_of(2**32 + 5), 3)]
 images = (np.arange(8 * 16) % 256).astype(np.uint8).reshape(8, 4, 4, 1)
 with tempfile.TemporaryDirectory() as folder:
     data = Dataset("test", "test", images, images)

@@ -18,6 +18,9 @@ N = 12
 ROWS, IN_STEP = zoo.crowd(row_length=4), zoo.crowd(lockstep=True)
 ANSWER = zoo.in_order(ROWS)
 WILD = np.random.default_rng(1).integers(0, 7, ANSWER.shape).astype(np.float32)
+#: What makes every other system overflow, and is the answer elsewhere.
+LARGE = np.where(np.arange(24)[:, None] % 2, np.float32(1e30), ANSWER)
+DROPPED = Told(jnp.asarray(LARGE))
 #: A system, and a solver of it: each is a way of its own through the loop.
 WAYS = {
     "in order": (ROWS, Sequential()),
@@ -25,19 +28,16 @@ WAYS = {
     "everything": (ROWS, Jacobi()),
     "in a row": (ROWS, GSJacobi(3)),
     "rows": (ROWS, GSJacobi(8)),
-    "rows by sweeps": (ROWS, GSJacobi(8, cached=False)),
+    "rows by sweeps": (zoo.crowd(row_length=4, has_windows=False), GSJacobi(8)),
     "across rows": (ROWS, GSJacobi(5)),
-    "no windows": (zoo.crowd(has_windows=False), GSJacobi(5)),
-    "windows of everything": (ROWS, GSJacobi(N)),
     "runs": (ROWS, JacobiGS(4)),
     "runs by sweeps": (ROWS, JacobiGS(3, cached=False)),
-    "one run": (ROWS, JacobiGS(N)),
     "together": (ROWS, GSJacobi(4, together=True)),
     "lockstep": (IN_STEP, GSJacobi(5)),
     "lockstep by sweeps": (IN_STEP, GSJacobi(6, cached=False)),
 }
-GUESSES = {"zeros": None, "wild": WILD, "answer": ANSWER, "row above": RowAbove()}
-MEETING_ROWS = ("in a row", "rows", "rows by sweeps", "together", "across rows", "everything", "in order")
+GUESSES = [*((way, WILD) for way in WAYS)]
+GUESSES += [(way, RowAbove()) for way in ("in a row", "rows", "across rows", "everything", "in order")]
 
 
 def assert_run(solution, run):
@@ -64,21 +64,19 @@ def assert_answer(solution, block=1):
     assert solution.message.startswith("18 of 24 samples certified: every block equals the sequential answer; 6 of 24")
 
 
-@pytest.mark.parametrize(
-    ("way", "guess"), [(way, guess) for way in WAYS for guess in GUESSES if guess != "row above" or way in MEETING_ROWS]
-)
+@pytest.mark.parametrize(("way", "guess"), GUESSES)
 def test_every_iteration_is_that_of_plain_numpy(way, guess):
     system, solver = WAYS[way]
-    runs = plain.run(system, solver, GUESSES[guess])
+    runs = plain.run(system, solver, guess)
     for limit in range(N + 1):
-        assert_run(solve(system, solver, Exact(limit), guess=GUESSES[guess]), runs[limit])
-    solution = solve(system, solver, guess=GUESSES[guess])
+        assert_run(solve(system, solver, Exact(limit), guess=guess), runs[limit])
+    solution = solve(system, solver, guess=guess)
     assert_run(solution, runs[-1])
     assert_answer(solution, solver.schedule(N).block)
     assert solution.evaluations == max(runs[-1].iterations) * solver.schedule(N).block
 
 
-@pytest.mark.parametrize("way", ["everything", "rows", "across rows", "runs", "lockstep"])
+@pytest.mark.parametrize("way", ["everything", "rows", "runs"])
 def test_a_tolerance_accepts_what_moves_by_little_and_certifies_no_more_than_is_exact(way):
     system, solver = WAYS[way]
     for tolerance in ((0, 0), (1, 0), (0, 0.5), (2, 0.25)):
@@ -94,31 +92,25 @@ def test_a_tolerance_accepts_what_moves_by_little_and_certifies_no_more_than_is_
 
 # Drafts
 
-DRAFTED = ["everything", "in a row", "rows", "rows by sweeps", "together", "lockstep"]
 
-
-@pytest.mark.parametrize("way", DRAFTED)
+@pytest.mark.parametrize("way", ["everything", "rows", "rows by sweeps", "together", "lockstep"])
 def test_a_draft_decides_how_many_iterations_and_no_bit_of_what_is_certified(way):
     """It is given all that an iteration found, and is taken behind the first block that changed, where it is finite."""
     system, solver = WAYS[way]
     runs, drafted = plain.run(system, solver, WILD, draft=plain_mixture), replace(solver, draft=Mixture())
     for limit in range(N + 1):
         assert_run(solve(system, drafted, Exact(limit), guess=WILD), runs[limit])
-    if way != "together":  # there a sample that begins anew holds the others up, to the limit
-        assert_answer(solve(system, drafted, guess=WILD))
+    assert_answer(solve(system, drafted, guess=WILD))
 
 
-@pytest.mark.parametrize("way", ["everything", "across rows", "rows by sweeps"])
+@pytest.mark.parametrize("way", ["everything", "across rows"])
 def test_a_draft_that_is_wrong_everywhere_changes_no_answer_and_one_that_overflows_is_dropped(way):
     system, solver = WAYS[way]
-    for values in (ANSWER + 1, 3.0, np.nan, -np.inf, 3e38, np.where(np.arange(24)[:, None] % 2, 1e30, ANSWER)):
+    for values in (ANSWER + 1, 3.0, np.nan, -np.inf, 3e38, LARGE):
         told = np.broadcast_to(np.float32(values), ANSWER.shape)
-        runs, drafted = (
-            plain.run(system, solver, draft=plain_told(told)),
-            replace(solver, draft=Told(jnp.asarray(told))),
-        )
+        drafted = replace(solver, draft=Told(jnp.asarray(told)))
         solution = solve(system, drafted)
-        assert_run(solution, runs[-1])
+        assert_run(solution, plain.run(system, solver, draft=plain_told(told))[-1])
         assert_answer(solution)
     assert 0 < np.sum(solution.undrafted) < 24
     assert f"{np.sum(solution.undrafted)} of 24 samples went on without a draft" in solution.message
@@ -143,15 +135,7 @@ def assert_curves(history, runs, reference, named):
     np.testing.assert_array_equal(history.snapshots, states[list(named)])
 
 
-@pytest.mark.parametrize(
-    ("way", "guess", "draft"),
-    [
-        ("in order, cached", WILD, None),
-        ("rows", RowAbove(), None),
-        ("runs", None, None),
-        ("everything", WILD, Mixture()),
-    ],
-)
+@pytest.mark.parametrize(("way", "guess", "draft"), [("rows", RowAbove(), None), ("everything", WILD, Mixture())])
 def test_a_trace_keeps_the_curves_of_all_iterates_and_changes_nothing(way, guess, draft):
     """Also past the end of a sample, where they stay level, and of a solve with a limit."""
     system, solver = WAYS[way]
@@ -166,64 +150,64 @@ def test_a_trace_keeps_the_curves_of_all_iterates_and_changes_nothing(way, guess
     assert_curves(early.history, runs, ANSWER[:18], ())
 
 
-@pytest.mark.parametrize("way", ["everything", "rows", "in order"])
-def test_curves_are_had_of_a_solve_without_them_by_its_own_programs(way):
+@pytest.mark.parametrize(("way", "guess"), [("rows", RowAbove()), ("in order", RowAbove()), ("in order", WILD[:18])])
+def test_curves_are_had_of_a_solve_without_them_by_its_own_programs(way, guess):
     system, solver = WAYS[way]
     system = system.select_samples(jnp.arange(18))
-    solution = solve(system, solver, guess=RowAbove())
+    solution = solve(system, solver, guess=guess)
     before = programs.advance.programs()
-    history = history_of(system, solver, solution, (0, 2, N), RowAbove())
+    history = history_of(system, solver, solution, (0, 2, N), guess)
     assert programs.advance.programs() == before
     assert len(history.l2) == max(solution.iterations) + 1
-    assert_curves(history, plain.run(system, solver, RowAbove()), ANSWER[:18], (0, 2, N))
+    assert_curves(history, plain.run(system, solver, guess), ANSWER[:18], (0, 2, N))
 
 
-def test_curves_of_a_solve_in_order_follow_from_its_answer():
-    system, named = ROWS.select_samples(jnp.arange(18)), (0, 1, 5, N)
-    runs = plain.run(system, Sequential(), WILD[:18])
-    for cached in (False, True):
-        solution = solve(system, Sequential(cached), guess=WILD[:18])
-        history = history_of(system, Sequential(cached), solution, named, WILD[:18])
-        assert_curves(history, runs, ANSWER[:18], named)
+@pytest.mark.parametrize(("way", "draft"), [("in order", None), ("rows", DROPPED), ("together", DROPPED)])
+def test_after_the_end_of_a_sample_its_curves_are_level_and_nothing_changes(way, draft):
+    """However they are had; also where it broke, or began anew without its draft."""
+    system, solver = WAYS[way]
+    solver = replace(solver, draft=draft) if draft else solver
+    plainly = solve(system, solver, trace=Trace(ANSWER, N))
+    for history in (plainly.history, history_of(system, solver, plainly)):
+        last = np.asarray(plainly.iterations)
+        after = np.arange(len(history.change))[:, None] > last
+        assert not np.any(np.where(after, history.change, 0))
+        for curve in (history.l2, history.largest, history.certified):
+            curve = np.asarray(curve)
+            np.testing.assert_array_equal(curve, np.where(after, curve[last, np.arange(24)], curve))
+        np.testing.assert_array_equal(history.certified[-1], plainly.certified)
+        np.testing.assert_array_equal(history.largest[-1][:18], 0)
 
 
 # Samples that leave
 
 
-@pytest.mark.parametrize(
-    ("way", "first", "options"),
-    [
-        ("rows", 13, {"guess": RowAbove(), "trace": Trace(ANSWER[13:18], N + 2, (0, 2, N))}),
-        ("everything", 15, {"stop": Tolerance(1.0, 6), "guess": WILD[15:20]}),
-    ],
-)
-def test_samples_that_leave_the_batch_change_nothing_but_the_work(way, first, options, monkeypatch):
-    system, solver = WAYS[way]
-    some = system.select_samples(jnp.arange(first, first + 5))
-    sizes, select = [], zoo.Fragile.select_samples
+def test_samples_that_leave_the_batch_change_nothing_but_the_work(monkeypatch):
+    """One comes to the limit, and one breaks."""
+    some = np.array([0, 1, 14, 19])
+    options = {"stop": Exact(9), "guess": RowAbove(), "trace": Trace(ANSWER[some], N, (0, 2, N))}
+    system, sizes, select = ROWS.select_samples(some), [], zoo.Fragile.select_samples
     monkeypatch.setattr(zoo.Fragile, "select_samples", lambda self, at: [sizes.append(len(at)), select(self, at)][1])
-    retired, plainly = solve(some, solver, retire=True, **options), solve(some, solver, **options)
+    retired, plainly = (solve(system, GSJacobi(8), retire=retire, **options) for retire in (True, False))
     jax.tree.map(np.testing.assert_array_equal, retired, plainly)
-    assert sizes in ([3, 2, 1], [3, 2], [3, 1], [2, 1], [2], [1]), "halves, of which some may be passed over"
+    assert {Status.ITERATION_LIMIT, Status.CERTIFIED, Status.NOT_FINITE} == set(plainly.status)
+    assert sizes in ([2, 1], [2], [1])
 
 
 def test_the_batch_is_the_smallest_by_halving_that_holds_all_running_samples():
     draw = np.random.default_rng(0)
-    for size in range(1, 20):
-        halves = [size]
-        while halves[-1] > 1:
-            halves.append((halves[-1] + 1) // 2)
+    for size, halves in ((1, [1]), (11, [1, 2, 3, 6, 11])):
         for count in range(1, size + 1):
             running = draw.permutation(np.arange(size) < count)
             kept = stages._kept(running).tolist()
             assert len(kept) == min(half for half in halves if half >= count)
-            assert kept == sorted({*kept} | {*np.flatnonzero(running).tolist()})
+            assert kept == sorted({*kept, *np.flatnonzero(running).tolist()})
 
 
 # Nothing but the solve
 
 
-@pytest.mark.parametrize("solver", [Sequential(), Jacobi(), JacobiGS(2), Jacobi(draft=Picard())], ids=str)
+@pytest.mark.parametrize("solver", [JacobiGS(2), Jacobi(draft=Picard())], ids=str)
 def test_a_state_may_be_several_arrays(solver):
     system = zoo.Leaves(jnp.array([1.0, 3.0]))
     answer, solution = system.initial(), solve(system, solver, verify=True)
@@ -231,4 +215,3 @@ def test_a_state_may_be_several_arrays(solver):
         answer = system.sweep(answer)
     jax.tree.map(np.testing.assert_array_equal, solution.value, answer)
     assert solution.exact
-    assert solution.verification.proven.all()

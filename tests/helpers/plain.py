@@ -74,11 +74,13 @@ class _Loop:
 
     def iterate(self, going):
         slowest = min(self.prefix[going])
-        for b in going:
-            prefix = slowest if self.system.lockstep or self.schedule.together else self.prefix[b]
-            self.look(b, first_block(self.system, self.schedule.window, prefix))
+        in_step = self.system.lockstep or self.schedule.together
+        anew = [b for b in going if self.look(b, slowest if in_step else self.prefix[b])]
+        self.iterations[going if anew and in_step else anew] -= 1  # nobody waits at the cost of its own iterations
 
-    def look(self, b, start):
+    def look(self, b, first):
+        """Whether sample `b` begins anew after an iteration whose window begins at `first`, or a little before."""
+        start = first_block(self.system, self.schedule.window, first)
         x, prefix, met, row = self.x[b], self.prefix[b], self.met[b], self.system.row_length
         end = start + self.schedule.window
         for i in range(met, end) if self.above and met else ():
@@ -100,8 +102,7 @@ class _Loop:
             self.status[b] = Status.CERTIFIED
         elif self.prefix[b] == self.size:
             self.status[b] = Status.WITHIN_TOLERANCE
-        if self.draft is not None:
-            self.redraft(b, before, start, end)
+        return self.draft is not None and self.redraft(b, before, start, end)
 
     def accepts(self, before, after):
         absolute, relative = self.tolerance or (0, 0)
@@ -122,6 +123,7 @@ class _Loop:
             values = (told, after[i], before[i]) if self.drafting[b] else (after[i], before[i])
             self.x[b, i] = next(value for value in values if np.isfinite(value))
         if self.drafting[b] and self.status[b] is Status.NOT_FINITE:
-            self.x[b, prefix:] = 0  # it begins anew without the draft, and this iteration does not count
+            self.x[b, prefix:] = 0
             self.status[b], self.drafting[b] = Status.RUNNING, False
-            self.iterations[b] -= 1
+            return True
+        return False

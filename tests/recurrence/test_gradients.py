@@ -7,7 +7,7 @@ import pytest
 from recurrences import cells, gated, jacobian, tanh
 
 from ffc import Jacobi
-from ffc.recurrence import Chunks, InOrder, Newton, QuasiNewton, Recurrence, solve_recurrence
+from ffc.recurrence import Chunks, Newton, QuasiNewton, Recurrence, solve_recurrence
 
 
 def loss(states):
@@ -42,7 +42,7 @@ def expected():
 
 @pytest.mark.parametrize(
     "method",
-    [InOrder(), Chunks(8, 8), Newton(damping=1.0, chunk=7), QuasiNewton(), Jacobi()],
+    [Chunks(8, 8), Newton(damping=1.0, chunk=7), QuasiNewton(), Jacobi()],
     ids=str,
 )
 def test_gradients_are_those_of_backpropagation(method, expected):

@@ -1,19 +1,18 @@
 """Any recurrence as a triangular system: every solver and every method finds the states that a loop in order finds."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from recurrences import BATCH, LENGTH, WIDTH, diagonal, gated, in_order, jacobian, tanh, whole, worst
 
-from ffc import Exact, GSJacobi, Jacobi, JacobiGS, Status, Tolerance, solve
+from ffc import Exact, GSJacobi, Jacobi, Status, Tolerance, solve
 from ffc.recurrence import Chunks, InOrder, Newton, Picard, QuasiNewton, Recurrence, solve_recurrence
 
-METHODS = [
-    *(InOrder(), Chunks(5), Chunks(40, 3), Jacobi()),
-    *(Newton(), Newton(damping=1.0, chunk=7), QuasiNewton(), QuasiNewton(damping=1.0)),
-]
-EXACTLY = [InOrder(), Chunks(5), Newton(chunk=7), QuasiNewton(damping=1.0), GSJacobi(5), JacobiGS(4)]
+METHODS = [Chunks(5, 3), Jacobi(), Newton(), Newton(damping=1.0, chunk=7), QuasiNewton()]
+EXACTLY = [InOrder(), Chunks(5), Chunks(40), Newton(chunk=7), QuasiNewton(damping=1.0), GSJacobi(5)]
 GOOD = {Status.CERTIFIED, Status.WITHIN_TOLERANCE}
 
 
@@ -56,7 +55,7 @@ def test_picard_is_for_states_that_change_little():
     np.testing.assert_array_equal(solution.value, 1 + jnp.cumsum(inputs, axis=1))
 
 
-@pytest.mark.parametrize("method", [Newton(), QuasiNewton(), QuasiNewton(elementwise=True)], ids=str)
+@pytest.mark.parametrize("method", [Newton(), QuasiNewton(elementwise=True)], ids=str)
 def test_an_affine_step_takes_one_iteration(method):
     decay = jnp.array([0.5, 0.9, 0.99])
     inputs = jax.random.normal(jax.random.key(0), (BATCH, LENGTH, WIDTH))
@@ -66,10 +65,9 @@ def test_an_affine_step_takes_one_iteration(method):
     np.testing.assert_allclose(solution.value, in_order(recurrence), atol=1e-5)
 
 
-@pytest.mark.parametrize("method", [Newton(damping=1.0), QuasiNewton(damping=1.0)], ids=str)
-def test_an_iteration_solves_a_block_at_least_even_in_the_worst_case(method):
+def test_an_iteration_solves_a_block_at_least_even_in_the_worst_case():
     """x' = 4 x (1 − x) doubles every error."""
-    solution = solve_recurrence(worst(), method, Exact())
+    solution = solve_recurrence(worst(), Newton(damping=1.0), Exact())
     assert solution.exact
     assert (np.asarray(solution.iterations) <= LENGTH).all()
     np.testing.assert_array_equal(solution.value, solve(worst(), Jacobi()).value)
@@ -78,11 +76,9 @@ def test_an_iteration_solves_a_block_at_least_even_in_the_worst_case(method):
 def test_samples_end_each_on_its_own():
     """The second sample forgets at once."""
     one = gated()
-    inputs = {"x": one.inputs["x"].at[1].set(30.0)}
-    both = solve_recurrence(Recurrence(one.step, one.weights, inputs, one.start), QuasiNewton())
-    assert both.iterations[1] < both.iterations[0]
-    alone = Recurrence(one.step, one.weights, {"x": inputs["x"][:1]}, one.start[:1])
-    np.testing.assert_array_equal(both.iterations[0], solve_recurrence(alone, QuasiNewton()).iterations[0])
+    one = replace(one, inputs={"x": one.inputs["x"].at[1].set(30.0)})
+    both, alone = (solve_recurrence(r, QuasiNewton()) for r in (one, one.select_samples(jnp.array([0]))))
+    assert both.iterations[1] < both.iterations[0] == alone.iterations[0]
 
 
 def test_a_derivative_that_is_known_may_be_given():
@@ -101,12 +97,3 @@ def test_relative_tolerance_is_of_the_largest_entry_of_a_state():
     solution = solve_recurrence(recurrence, Jacobi(), Tolerance(0.0, relative=0.2))
     assert solution.status == [Status.WITHIN_TOLERANCE]
     assert 0 < float(solution.residual[0]) <= 0.2 * 1.1e6
-
-
-def test_a_length_of_one_is_a_step():
-    one = gated()
-    recurrence = Recurrence(one.step, one.weights, {"x": one.inputs["x"][:, :1]}, one.start)
-    for method in (Chunks(5), Newton()):
-        solution = solve_recurrence(recurrence, method, Tolerance(1e-6))
-        assert solution.exact
-        np.testing.assert_allclose(solution.value, in_order(recurrence), atol=1e-6)
