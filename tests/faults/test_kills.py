@@ -25,8 +25,7 @@ class Mortal(MADE):
 
     def finish(self, params, images):
         validations.append(len(images))
-        if len(validations) == 2:
-            die_once("training")
+        die_once("training", len(validations) == 2)
         return super().finish(params, images)
 
     def pictures(self, samples):
@@ -34,9 +33,9 @@ class Mortal(MADE):
         return super().pictures(samples)
 
 
-def die_once(place):
+def die_once(place, now=True):
     file = Path(f"{place}.killed")
-    if not file.exists():
+    if now and not file.exists():
         file.touch()
         os.killpg(os.getpgrp(), signal.SIGKILL)
 """

@@ -31,10 +31,6 @@ class Pods:
             self.processes[name] = subprocess.Popen(command, cwd=workdir, stdout=log, stderr=subprocess.STDOUT)
         self.bodies[name] = body
 
-    def status(self, name: str) -> dict:
-        code = self.processes[name].poll()
-        return {} if code is None else {"failed" if code else "succeeded": 1}
-
 
 def container_of(body: dict) -> dict:
     (container,) = body["spec"]["template"]["spec"]["containers"]
@@ -55,7 +51,9 @@ def cluster(folder: Path) -> Iterator[tuple[Pods, Path]]:
 
         def do_GET(self):
             *_, kind, name, last = self.path.partition("?")[0].split("/")
-            self.answer({"items": []} if last == "pods" else {"kind": kind, "status": pods.status(name)})
+            code = None if last == "pods" else pods.processes[name].poll()
+            status = {} if code is None else {"failed" if code else "succeeded": 1}
+            self.answer({"items": [], "kind": kind, "status": status})
 
         def do_DELETE(self):
             self.answer({})
@@ -76,11 +74,9 @@ def cluster(folder: Path) -> Iterator[tuple[Pods, Path]]:
         thread.start()
         here = {"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
         context = {"name": "here", "context": {"cluster": "here", "user": "me"}}
-        users = [{"name": "me", "user": {}}]
+        names = {"users": [{"name": "me", "user": {}}], "current-context": "here"}
         settings = folder / "kubeconfig"
-        settings.write_text(
-            yaml.safe_dump({"clusters": [here], "contexts": [context], "users": users, "current-context": "here"})
-        )
+        settings.write_text(yaml.safe_dump({"clusters": [here], "contexts": [context]} | names))
         try:
             yield pods, settings
         finally:

@@ -7,7 +7,7 @@ import yaml
 from own import problem_of_model, problem_of_pictures, state_of_pictures
 from places import ROOT
 from presets import ConfigError, load_preset
-from tiny import TINY, copy_to, snakemake
+from tiny import TINY
 
 from ffc.data import DATASETS
 
@@ -29,14 +29,9 @@ def test_a_data_set_takes_the_options_of_its_function_and_no_others(tmp_path, na
     for other in VALUES.keys() - options.keys():
         with pytest.raises(ConfigError, match=rf"tasks.made_mnist.data.{other}: unknown key.*; expected name, size"):
             loaded(tmp_path, {"name": name, **options, other: VALUES[other]})
-
-
-@pytest.mark.parametrize("missing", ["path", "size"])
-def test_a_folder_of_pictures_has_a_path_and_a_size(tmp_path, missing):
-    data = {"name": "image_folder", "path": "mine", "size": 8}
-    del data[missing]
-    with pytest.raises(ConfigError, match=rf"tasks.made_mnist.data: {missing} is missing"):
-        loaded(tmp_path, data)
+    if name == "image_folder":
+        with pytest.raises(ConfigError, match=r"tasks.made_mnist.data: size is missing"):
+            loaded(tmp_path, {"name": name, "path": "mine"})
 
 
 def test_a_folder_of_pictures_must_be_there_unless_weights_are_had(tmp_path, monkeypatch):
@@ -69,20 +64,6 @@ def test_the_class_of_a_model_must_be_there_and_none_of_its_code_is_run(tmp_path
     answer = problem_of_model(kind, tmp_path)
     assert (answer is None) if problem is None else problem in answer
     assert problem_of_model("mime:Mine", tmp_path, elsewhere=True) is None
-
-
-def test_a_dry_run_says_so_of_the_preset_that_was_asked_for(tmp_path):
-    folder = copy_to(tmp_path)
-    for name, changes in {
-        "pictures": {"data": {"name": "image_folder", "path": "mine", "size": 8}},
-        "tiny": {},
-    }.items():
-        preset = TINY | {"tasks": {"made_mnist": MADE | changes}}
-        (folder / "config" / "presets" / f"{name}.yaml").write_text(yaml.safe_dump(preset))
-    run = snakemake(folder, "-n", "pictures")
-    assert run.returncode == 1
-    assert "config/presets/pictures.yaml: tasks.made_mnist.data.path: there is no folder data/mine" in run.stdout
-    assert snakemake(folder, "-n", "tiny").returncode == 0
 
 
 def test_every_data_set_stands_in_the_configurations_page():
