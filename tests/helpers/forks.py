@@ -40,6 +40,9 @@ if __name__ == "__main__":
     sys.path.remove(str(Path(__file__).parent))  # names of helpers hide no module of others
     import snakemake.cli
 
+    snakemake.cli.get_argument_parser()  # imports its plugins
+    for name in ("jsonschema", "nbformat", "numpy", "smart_open"):  # what each command would import
+        __import__(name)
     for line in sys.stdin:
         folder, arguments, printed = json.loads(line)
         child = os.fork()
