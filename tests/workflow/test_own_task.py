@@ -58,12 +58,6 @@ def test_a_preset_names_its_tasks_and_each_has_what_its_model_makes_it(project):
     assert counts == made | {"summary": 7, "table": 1, "report": 1}
 
 
-def test_a_figure_of_a_task_is_asked_for_by_its_name(project):
-    plan = of_preset("free", planned(project, "results/free/figures/made_mnist.svg"))
-    assert plan.keys() == {"data", "train", "weights", "solve", "notebook_free_made"}
-    assert plan["solve"] == {f"records/Digits/{solver}.npz" for solver in MADE["solvers"]}
-
-
 @pytest.mark.stress
 def test_the_page_does_what_it_says_and_a_preset_of_free_names_runs_to_its_report_and_its_bench(project):
     run = snakemake(project, "belief", "free", "results/free/bench.md")

@@ -27,7 +27,7 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def plan(project):
     """Of sound presets, which a faulty one does not stop."""
-    return planned(project, "quick", "paper", "results/small/records/rnn/gradients_jacobi.npz", "joined")
+    return planned(project, "quick", "paper", "joined")
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +76,6 @@ def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_kno
     assert of_preset("quick", trained)["train"] == everything
     assert of_preset("quick", trained)["data"] == {f"data/{task}.npz" for task in PAPER}
     assert "find_released" not in trained
-
-
-def test_any_file_can_be_asked_for(plan):
-    assert of_preset("small", plan) == {
-        "data": {"data/rnn.npz"},
-        "solve": {"records/rnn/feedforward.npz"},
-        "gradients": {"records/rnn/gradients_jacobi.npz"},
-    }
 
 
 def test_jobs_share_repeats_where_there_are_any_and_a_race_stays_whole(plan, trained):

@@ -148,11 +148,9 @@ def test_a_faulty_preset_does_not_hide_the_others(tmp_path):
     assert "my-preset.yaml: a preset's name" in faults["my-preset"]
 
 
-def test_a_solver_may_be_named_twice_and_chosen_by_a_race_and_a_model_be_ones_own(tmp_path):
+def test_a_model_of_ones_own_has_keys_of_its_own_and_a_race_chooses_a_window(tmp_path):
     preset = changed(QUICK, f"{MADE}.model", {"kind": "mine.models:Flow", "depth": 3})
-    windows = {"gs_jacobi_2": 2, "gs_jacobi_pixels": "4 blocks", "wide": "auto"}
-    named = {name: {"solver": "gs_jacobi", "window": window} for name, window in windows.items()}
-    preset["tasks"]["pixelcnnpp_mnist"]["solvers"] |= named | {"auto": {}}
+    preset["tasks"]["pixelcnnpp_mnist"]["solvers"]["wide"] = {"solver": "gs_jacobi", "window": "auto"}
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(preset))
     assert load_preset(tmp_path / "mine.yaml") == preset
 
