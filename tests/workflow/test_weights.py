@@ -2,18 +2,15 @@
 said; the authors' raw results are drawn alone and beside ours as far as there are any.
 """
 
-import io
 import json
 import re
 import shutil
 import zipfile
 
-import jax
-import numpy as np
 import plot_data
 import pytest
-import torch
 from places import GOLDEN
+from sound import pth, state_dict
 from tiny import MADE, TINY, copy_to, of_preset, planned, snakemake
 
 from ffc import box
@@ -51,16 +48,9 @@ PRESETS = {
     "damaged": TINY | {"tasks": RELEASED},
     "other": TINY | {"tasks": {"densenet": OTHER}},
 }
+#: A MADE for the digits in the layout of the released files.
+STATE = pth(state_dict(Network((8, 8, 1), (16, 16))))
 THEIRS = {"authors_record", "authors_notebook", "overlay"}
-
-
-def state_dict() -> bytes:
-    """A MADE for the digits in the layout of the released files."""
-    net = Network((8, 8, 1), (16, 16)).init(jax.random.key(7))["net"]
-    content = io.BytesIO()
-    state = {f"net.{layer}.{name}": torch.tensor(np.asarray(a)) for layer in net for name, a in net[layer].items()}
-    torch.save(state, content)
-    return content.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +68,7 @@ def half(project, tmp_path_factory):
         plot_data.save(folder / "plot_data" / f"made_mnist_{solver}.npz", plot_data.made("mnist", solver, side=8))
     weights = folder / "runs" / "pretarined" / "mnist_made.pth"
     weights.parent.mkdir(parents=True)
-    weights.write_bytes(state_dict())
+    weights.write_bytes(STATE)
     source = plot_data.archive(folder.with_suffix(".tar.gz"), folder)
     settings = ("--config", f"checkpoints={{source: {source}}}", "--")
     targets = ("summary.md", "overlay/figures", "authors/notebooks/made.ipynb")
@@ -152,11 +142,9 @@ def test_what_is_damaged_or_of_another_model_never_becomes_a_checkpoint(project)
     settings = ["--forcerun", "find_released", "--config", "checkpoints={source: archive.zip}"]
     weights = [f"results/damaged/checkpoints/{task}.flax" for task in RELEASED]
     archive.write_bytes(b"<html>Quota exceeded</html>")
-    run = snakemake(project, *settings, "--", *weights)
-    assert run.returncode != 0
-    assert "neither a zip nor a tar archive; fetch it again" in run.stdout
+    assert "neither a zip nor a tar archive; fetch it again" in snakemake(project, *settings, "--", *weights).stdout
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("mnist_made.pth", state_dict()[:-400])
+        file.writestr("mnist_made.pth", STATE[:-400])
         file.writestr("cifar10_made.pth", (GOLDEN / "densenet.pth").read_bytes())
     run = snakemake(project, *settings, "--", *weights)
     assert run.returncode != 0
