@@ -35,7 +35,6 @@ class Browser:
         self.session = self.say("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.say(f"{domain}.enable")
-        self.say("Emulation.setDeviceMetricsOverride", width=1400, height=900, deviceScaleFactor=1, mobile=False)
         return self
 
     def __exit__(self, *_) -> None:

@@ -63,15 +63,17 @@ def test_all_that_was_made_is_shown_below_the_verdict_and_nothing_leaves_the_pag
         pytest.skip("results/quick/report.html is not there; snakemake quick makes it")
     with Browser() as browser:
         browser.open(report)
-        text, width, top, left = browser.run(FIRST)
+        for wide in (1400, 1000):
+            browser.say("Emulation.setDeviceMetricsOverride", width=wide, height=900, deviceScaleFactor=1, mobile=False)
+            text, width, top, left = browser.run(FIRST)
+            assert top >= 0, "the page begins above the window"
+            assert left >= 0, "the page begins behind the menu"
         views = browser.run(READ)
 
     lines, rows = verdict(report.with_name("summary.md"))
     assert lines
     assert [words for words in (*lines, *(row[0] for row in rows)) if words not in text] == []
     assert width > 100  # pixels
-    assert top >= 0  # nothing is out of reach
-    assert left >= 0, "the page begins behind the menu"
 
     patterns = ("figures/*.png", "figures/*.svg", "notebooks/*.html", "summary.csv", "summary.html")
     made = [file.name for pattern in patterns for file in report.parent.glob(pattern)]
