@@ -34,7 +34,9 @@ def problem_of(targets: Iterable[str], known: Collection[str]) -> str | None:
         if target in known or "/" in target or "." in target:
             continue
         whole = ", ".join(sorted(name for name in known if "_" not in name))
-        return f"{target}: no target has this name{_nearest(target, known)}; targets are {whole}, and the paths of files"
+        return (
+            f"{target}: no target has this name{_nearest(target, known)}; targets are {whole}, and the paths of files"
+        )
     return None
 
 
