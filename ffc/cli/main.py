@@ -84,7 +84,8 @@ def sample(arguments: argparse.Namespace) -> int:
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
     draft, together = arguments.draft, arguments.together
     began = time.perf_counter()
-    solver = solver_by_name(arguments.solver, system, arguments.window, arguments.block, guess, draft, together)
+    words = arguments.solver, system, arguments.window, arguments.block, guess, draft, together
+    solver = solver_by_name(*words, uses=1)
     name = told(solver, system)
     _tell(arguments, f"{name}: compiling, once for each size; then drawing …")
     solution, _ = timed(lambda: solve(system, solver, guess=guess))

@@ -75,12 +75,12 @@ class Source:
         noise = self.model.noise(jax.random.fold_in(key_of(self.seed), index), self.batch)
         return self.model.system_with(self.system, params, noise)
 
-    def choose(self) -> dict[str, Any]:
-        """The solver and its options; a race on batch 0 decides those that are `auto`."""
+    def choose(self, batches: int) -> dict[str, Any]:
+        """The solver of so many batches and its options; a race on batch 0 decides those that are `auto`."""
         system = self.system_of(0, self.checkpoint.params)
         guess = guess_by_name(self.guess, self.model, system)
         options = (self.window, self.block, guess, self.draft, self.together)
-        return entry_of(solver_by_name(self.solver, system, *options), system)
+        return entry_of(solver_by_name(self.solver, system, *options, uses=batches), system)
 
     def own_draft(self, params: Any, chosen: dict[str, Any]) -> Draft | None:
         """The draft of all batches, if the `chosen` solver has one: that of batch 0."""
@@ -141,7 +141,7 @@ def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> Dra
     with alone(folder) as held:
         if held:
             _clean(folder)
-        settings = _begin(folder, source)
+        settings = _begin(folder, source, batches)
         missing = deque(index for index in range(batches) if not (folder / BATCH.format(index)).exists())
         new, found = len(missing) * source.batch, batches - len(missing)
         if found and not quiet:
@@ -169,13 +169,13 @@ def _clean(folder: Path) -> None:
             file.unlink()
 
 
-def _begin(folder: Path, source: Source) -> dict[str, Any]:
+def _begin(folder: Path, source: Source, batches: int) -> dict[str, Any]:
     """The settings in `folder`, if they are those of `source`; where it is empty, write them."""
     path, asked = folder / SETTINGS, json.loads(json.dumps(source.settings()))
     if not path.exists():
         if any(not file.name.startswith(".") for file in folder.iterdir()):
             raise FFCError(f"{folder}: holds other files than samples; name a new folder")
-        settings = asked | {"chosen": source.choose(), "checkpoint": source.checkpoint.meta}
+        settings = asked | {"chosen": source.choose(batches), "checkpoint": source.checkpoint.meta}
         write_bytes(path, (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
         return settings
     try:

@@ -51,13 +51,11 @@ def check(
     arguments.check_example(system, states)
     cuts = arguments.blocks_of(blocks, system.size)
     first = jax.tree.map(jnp.asarray, system.initial())
-    # In less than full precision, as some devices multiply matrices, windows and sweeps would differ by more.
-    with jax.default_matmul_precision("highest"):
-        sweep, anew = _program(system), _program(system)
-        examples = Examples(system, seed, sweep)
-        for x in (first, *(examples.unlike(first) for _ in range(arguments.count_of("draws", draws) - 1))):
-            _check_sweep(sweep, anew, examples, x, cuts)
-        check_windows(system, sweep, examples, first, windows, seed)
+    sweep, anew = _program(system), _program(system)
+    examples = Examples(system, seed, sweep)
+    for x in (first, *(examples.unlike(first) for _ in range(arguments.count_of("draws", draws) - 1))):
+        _check_sweep(sweep, anew, examples, x, cuts)
+    check_windows(system, sweep, examples, first, windows, seed)
 
 
 def _check_sweep(sweep: Sweep, anew: Sweep, examples: Examples, x: State, cuts: Iterable[int]) -> None:

@@ -17,14 +17,24 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @contextmanager
 def standard_modes() -> Iterator[None]:
-    """Set JAX's modes that forbid things to those that it comes with: programs here hold in any, and are the same ones.
+    """Set the modes of JAX in which systems are solved. Also a decorator.
 
-    `jax_numpy_rank_promotion` and `jax_numpy_dtype_promotion` find slips in code that is being written;
-    `jax_transfer_guard` finds arrays that move to a device unawares, not the few numbers of a solve. Also a decorator.
+    Products are of `precision()`. What forbids things is as JAX comes, so that programs hold in any mode:
+    `jax_numpy_rank_promotion` and `jax_numpy_dtype_promotion` find slips in code that is being written, and
+    `jax_transfer_guard` finds arrays that move to a device unawares, not the few numbers of a solve.
     """
-    allow = jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"), jax.transfer_guard("allow")
-    with allow[0], allow[1], allow[2]:
+    ranks, dtypes = jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard")
+    with ranks, dtypes, jax.transfer_guard("allow"), jax.default_matmul_precision(precision()):
         yield
+
+
+def precision() -> str:
+    """Return the precision of float32 products in a solve: what JAX is set to, or else the highest.
+
+    Where nobody chooses, JAX leaves it to the device. A GPU may then multiply with 10 bits (TF32), and a window and a
+    sweep give different pixels.
+    """
+    return jax.config.jax_default_matmul_precision or "highest"  # type: ignore[attr-defined]
 
 
 def compiled(*static: int) -> Callable[[Function], Function]:

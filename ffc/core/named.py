@@ -22,6 +22,7 @@ def solver_by_name(
     draft: Draft | bool = False,
     together: bool = False,
     above: Sequence[int] = (),
+    uses: int | None = None,
 ) -> Solver:
     """The solver `name`, fitted to `system`.
 
@@ -30,7 +31,8 @@ def solver_by_name(
     link, and `above` are the links that begin as the one before them. `block` counts blocks (a row unless given).
     `draft` is one, or True for the system's own.
     The solver "auto" and the window "auto" are decided by `ffc.core.tune.race`, which runs the system from `guess`;
-    where the system is a chain, link by link, or all links at once by Jacobi.
+    where the system is a chain, link by link, or all links at once by Jacobi. Where the solver is to be used `uses`
+    times, a race lasts no longer than these take one block after the other.
     Raises `FFCError` where the name, window, block or draft does not fit.
     """
     if block is not None and (block < 1 or system.size % block):
@@ -47,10 +49,11 @@ def solver_by_name(
     if name == AUTO and system.links:
         return tune.chained_or_whole(system, guess)
     if name == AUTO:
-        return tune.fastest(system, tune.candidates(system), guess)
+        return tune.fastest(system, tune.candidates(system), guess, uses)
     if name == "gs_jacobi" and window == AUTO:
         raced = tune.windows(system) if own is None else tune.drafted(system, own)
-        return tune.fastest(system, [replace(solver, together=together or solver.together) for solver in raced], guess)
+        raced = [replace(solver, together=together or solver.together) for solver in raced]
+        return tune.fastest(system, raced, guess, uses)
     if name == "gs_jacobi":
         if window is None and own is not None:
             return GSJacobi(tune.drafted_lengths(system)[0], draft=own, together=together)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from ffc.core.compiled import compiled
+from ffc.core.compiled import compiled, standard_modes
 
 if TYPE_CHECKING:
     from ffc.core.drafts import Draft
@@ -148,6 +148,7 @@ def indices(count: int) -> jax.Array:
     return jnp.arange(count, dtype=jnp.int32)
 
 
+@standard_modes()
 @compiled()
 def count_ties(system: System, x: State) -> jax.Array:
     """[batch] how many blocks of each sample of the solution `x` are ties."""

@@ -1,12 +1,16 @@
 """Which solver is fastest here: candidates race on the system itself, for as long as a part of a solve takes.
 
 How many blocks an iteration certifies depends on the samples, and what it costs on the device. So both are
-measured together: all candidates run for the same time, and the one that certified most blocks wins.
+measured together: all candidates run for the same time, and are ordered by the blocks that they certified. The first
+blocks may be easier than the others (the sky above a picture). So the best ones then solve the whole system.
 """
 
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 
 import jax.numpy as jnp
 
@@ -35,6 +39,7 @@ class Trial:
     solver: Solver
     certified: float
     seconds: float
+    iterations: int
 
     @property
     def rate(self) -> float:
@@ -44,33 +49,61 @@ class Trial:
 
 @standard_modes()
 def race(
-    system: System, candidates: Sequence[Solver], guess: State | RowAbove | None = None, share: float = 1 / 8
+    system: System,
+    candidates: Iterable[Solver],
+    guess: State | RowAbove | None = None,
+    share: float = 1 / 8,
+    uses: int | None = None,
 ) -> list[Trial]:
-    """A trial of each candidate, the fastest first.
+    """Return a trial of each candidate, the fastest first.
 
     Each runs for about the time in which the first candidate is certain to settle this `share` of the blocks,
-    and is compiled once. Raises `FFCError` where there is no candidate, one does not fit the system, or nothing is to
-    be solved.
+    and is compiled once. Where the winner is to solve `uses` times, the race ends when it has lasted as long as that
+    takes the first candidate: more would cost more than it can save. Raises `FFCError` where there is no candidate, one
+    does not fit the system, or nothing is to be solved.
     """
-    if not candidates:
-        raise FFCError("race: no candidates; name one solver at least")
     if _is_empty(system):
         raise FFCError("race: the system has no blocks or no samples; any solver solves it at once")
-    schedules = [arguments.schedule_of(solver, system.size) for solver in candidates]
-    budget = share * system.size / schedules[0].block * _seconds_of_one(system, candidates[0], guess)
-    trials = []
+    began, whole = time.perf_counter(), math.inf
+    trials: list[Trial] = []
     for solver in candidates:
-        iterations = max(1, round(budget / _seconds_of_one(system, solver, guess)))
+        if uses is not None and time.perf_counter() - began > uses * whole:
+            break
+        block, step = arguments.schedule_of(solver, system.size).block, _seconds_of_one(system, solver, guess)
+        if not trials:
+            whole = system.size / block * step
+        iterations = max(1, round(share * whole / step))
         run = partial(_run, system, solver, guess, iterations)
         solution, took = timed(run)
         took = min(took, *repeated(run, _REPEATS))  # what disturbs a run makes it longer
-        trials.append(Trial(solver, float(jnp.mean(solution.certified)), took))
+        trials.append(Trial(solver, float(jnp.mean(solution.certified)), took, iterations))
+    if not trials:
+        raise FFCError("race: no candidates; name one solver at least")
     return sorted(trials, key=lambda trial: trial.rate, reverse=True)
 
 
-def fastest(system: System, candidates: Sequence[Solver], guess: State | RowAbove | None = None) -> Solver:
-    """The winner of a `race`; without one where there is a single candidate, or nothing to solve."""
-    return candidates[0] if len(candidates) == 1 or _is_empty(system) else race(system, candidates, guess)[0].solver
+def fastest(
+    system: System,
+    candidates: Iterable[Solver],
+    guess: State | RowAbove | None = None,
+    uses: int | None = None,
+) -> Solver:
+    """Return the candidate that solves the whole system first, of those that lead a `race`."""
+    first, *second = islice(waiting := iter(candidates), 2)
+    if not second or _is_empty(system):
+        return first
+    trials = race(system, chain((first, *second), waiting), guess, uses=uses)
+    # One block after the other takes as long for the last ones as for the first: nothing has to be run for that.
+    in_order = [trial for trial in trials if isinstance(trial.solver, Sequential)]
+    best, least = (in_order[0].solver, system.size / in_order[0].rate) if in_order else (trials[0].solver, math.inf)
+    for trial in trials:
+        if trial in in_order or system.size / trial.rate > least:
+            continue  # at the pace of its beginning it would be late already
+        most = system.size if least == math.inf else max(1, round(least * trial.iterations / trial.seconds))
+        solution, took = timed(partial(_run, system, trial.solver, guess, most))
+        if solution.exact and took < least:
+            best, least = trial.solver, took
+    return best
 
 
 def windows(system: System) -> list[GSJacobi]:
@@ -104,14 +137,17 @@ def drafted_lengths(system: System) -> list[int]:
     return [length for length in lengths if 1 < length <= system.size] or [max(1, system.size)]
 
 
-def candidates(system: System) -> list[Solver]:
-    """Every kind of solver that the system can gain by, each once; the cached sequential one first.
+def candidates(system: System) -> Iterator[Solver]:
+    """Yield every kind of solver that the system can gain by, each once; the cached sequential one first.
 
-    A window that costs a whole sweep proves no more than Jacobi does, and is left out.
+    A window that costs a whole sweep proves no more than Jacobi does, and is left out. Drafted windows come last, for a
+    draft may have to be computed.
     """
-    draft = system.draft()
-    others: list[Solver] = [*windows(system), *(drafted(system, draft) if draft else []), JacobiGS(system.row_length)]
-    return [Sequential(cached=True), Jacobi(), *(solver for solver in others if _pays(system, solver))]
+    yield from (Sequential(cached=True), Jacobi())
+    wide: list[Solver] = [*windows(system), JacobiGS(system.row_length)]
+    yield from (solver for solver in wide if _pays(system, solver))
+    if draft := system.draft():
+        yield from (solver for solver in drafted(system, draft) if _pays(system, solver))
 
 
 def chained(system: System, guess: State | RowAbove | None = None) -> Chained:

@@ -129,11 +129,13 @@ def _differentiable(how: _How, recurrence: Recurrence, limits: Limits, guess: ja
     return _run(how, recurrence, limits, guess)
 
 
+@standard_modes()
 def _forwards(how: _How, recurrence: Recurrence, limits: Limits, guess: jax.Array):
     found, in_order = _run(how, recurrence, limits, guess)
     return (found, in_order), (recurrence, found.states)
 
 
+@standard_modes()
 def _backwards(how: _How, kept, cotangents):
     recurrence, states = kept
     adjoint = gradients.adjoint_recurrence(recurrence, states, cotangents[0].states)

@@ -74,12 +74,13 @@ def provenance() -> dict[str, Any]:
     """The device, the precision of products and the versions that a result was computed with."""
     import jax  # here: figures and tables only read records
 
+    from ffc.core.compiled import precision
+
     device = jax.devices()[0]
     name = device.device_kind if device.platform != "cpu" else f"{_processor()}, {os.cpu_count()} cores"
     return {
         "device": {"platform": device.platform, "name": name},
-        # What products of float32 are asked to keep; "default" is up to the device: TF32, perhaps, on a GPU.
-        "matmul_precision": jax.config.jax_default_matmul_precision or "default",  # type: ignore[attr-defined]
+        "matmul_precision": precision(),
         "versions": {"ffc": ffc.__version__, "python": platform.python_version()}
         | {library: version(library) for library in _LIBRARIES if find_spec(library)},
     }

@@ -54,7 +54,9 @@ def train_checkpoint(
     }
     if start is not None:
         about["start"] = {name: start.meta[name] for name in _OF_THE_START if name in start.meta}
-    checkpoints.save(path, built, result.params, about | provenance())
+    # Training takes what the device multiplies by: TF32, perhaps, on a GPU.
+    products = {"matmul_precision": jax.config.jax_default_matmul_precision or "default"}  # type: ignore[attr-defined]
+    checkpoints.save(path, built, result.params, about | provenance() | products)
     return result
 
 

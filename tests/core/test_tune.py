@@ -1,5 +1,6 @@
 """Names of solvers, and the race for the fastest, with a clock that counts evaluations in place of seconds."""
 
+import jax.numpy as jnp
 import pytest
 import zoo
 
@@ -57,12 +58,31 @@ def test_a_race_begins_where_the_solve_would(cost):
     assert isinstance(tune.fastest(system, tune.windows(system), RowAbove()), GSJacobi)
 
 
+def test_who_leads_at_the_beginning_must_win_the_whole(cost):
+    """No block of the first half needs another; each of the second half needs the one before it."""
+    size = 64
+    weights = jnp.eye(size, k=-1) * (jnp.arange(size) >= size // 2)[:, None]
+    system = zoo.WholeNumbers(weights, jnp.ones((1, size)))
+    cost["of"] = lambda count: 1 + 0.02 * count
+    solvers = [Sequential(cached=True), Jacobi()]
+    assert tune.race(system, solvers)[0].solver == Jacobi()
+    assert tune.fastest(system, solvers) == Sequential(cached=True)
+    cost["of"] = lambda count: 1 + 0.01 * count
+    assert tune.fastest(system, solvers) == Jacobi()
+
+
+def test_a_race_that_can_save_nothing_ends_after_its_first_candidate(cost):
+    assert len(tune.race(SYSTEM, tune.candidates(SYSTEM), uses=0)) == 1
+    assert len(tune.race(SYSTEM, tune.candidates(SYSTEM), uses=10**9)) > 1
+    assert tune.fastest(SYSTEM, tune.candidates(SYSTEM), uses=0) == Sequential(cached=True)
+
+
 def test_candidates_are_those_that_a_system_can_gain_by():
     windows = [GSJacobi(3), GSJacobi(6)]
     assert tune.windows(SYSTEM) == windows
-    assert tune.candidates(SYSTEM) == [Sequential(cached=True), Jacobi(), *windows, JacobiGS(3)]
+    assert [*tune.candidates(SYSTEM)] == [Sequential(cached=True), Jacobi(), *windows, JacobiGS(3)]
     without = zoo.whole_numbers(1, row_length=3, has_windows=False)
-    assert tune.candidates(without) == [Sequential(cached=True), Jacobi()]
+    assert [*tune.candidates(without)] == [Sequential(cached=True), Jacobi()]
     assert tune.windows(zoo.whole_numbers(1, size=3, row_length=3)) == [GSJacobi(3)]  # a single row
     assert tune.windows(zoo.whole_numbers(1, row_length=6)) == [GSJacobi(3), GSJacobi(6)]  # half a row
 

@@ -128,6 +128,6 @@ def test_provenance_names_the_device_and_the_versions():
     assert facts["device"]["name"]
     assert facts["device"]["platform"] == jax.default_backend()
     assert {"ffc", "python", "jax"} <= set(facts["versions"])
-    assert facts["matmul_precision"] == "default"
-    with jax.default_matmul_precision("highest"):
-        assert provenance()["matmul_precision"] == "highest"
+    assert facts["matmul_precision"] == "highest"
+    with jax.default_matmul_precision("tensorfloat32"):
+        assert provenance()["matmul_precision"] == "tensorfloat32"

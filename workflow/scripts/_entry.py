@@ -18,9 +18,13 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 
 
 @contextmanager
-def job(snakemake):
-    """Everything printed inside goes to the rule's log. What a user can mend is one message there and on the
+def job(snakemake, precision="highest"):
+    """Float32 is multiplied with this precision, unless JAX is told another; None leaves it to the device.
+
+    Everything printed inside goes to the rule's log. What a user can mend is one message there and on the
     terminal; a traceback of anything else is in the log (on the terminal, too, with `debug: true`)."""
+    if precision:
+        os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", precision)  # before JAX is imported
     from ffc.core.devices import missing_device
     from ffc.core.errors import FFCError
     from ffc.store.compiled import keep_compiled

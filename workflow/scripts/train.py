@@ -4,7 +4,7 @@ from pathlib import Path
 
 from _entry import job
 
-with job(snakemake):
+with job(snakemake, precision=None):
     from ffc.core.errors import FFCError
     from ffc.data import Dataset
     from ffc.training import train_checkpoint

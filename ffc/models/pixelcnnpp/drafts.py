@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 
+from ffc.core.compiled import standard_modes
 from ffc.core.drafts import Draft, Evaluated
 from ffc.core.errors import FFCError
 from ffc.core.mesh import varying
@@ -72,6 +73,7 @@ class LinearOutputs(Draft):
         return jnp.moveaxis(drafted, 0, 1).reshape(seen.after.shape)
 
 
+@standard_modes()
 @partial(jax.jit, static_argnames="neighbours")
 def constants(system: "PixelSampling", image: jax.Array, rows: jax.Array, neighbours: int) -> LinearOutputs:
     """The draft of the network of `system`, averaged over `rows` of an `image` [1, height, width, channels].

@@ -1,0 +1,64 @@
+"""Solves multiply float32 in full: a GPU's default would give each evaluation order an image of its own."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from samplers import SAMPLERS
+
+from ffc import GSJacobi, Jacobi, JacobiGS, solve
+from ffc.models.densenet import DenseNet
+from ffc.recurrence import Newton, Recurrence, solve_recurrence
+
+FULL = (jax.lax.Precision.HIGHEST, jax.lax.Precision.HIGHEST)
+
+
+def products(jaxpr) -> list:
+    """Return the precision of each product and convolution of a program, those of its loops and branches included."""
+    found = []
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in ("dot_general", "conv_general_dilated"):
+            found.append(equation.params["precision"])
+        for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")):
+            if hasattr(inner := getattr(inner, "jaxpr", inner), "eqns"):
+                found += products(inner)
+    return found
+
+
+def solved(system):
+    """The system solved by every kind of window, one of them drafted, and verified."""
+    row = system.row_length if system.row_length > 1 else 4
+    solvers = [Jacobi(), GSJacobi(row // 2), JacobiGS(row), GSJacobi(row, draft=system.draft())]
+    return [solve(system, solver, verify=solver == Jacobi()).value for solver in solvers]
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_product_of_a_sampler_is_full(name):
+    system = SAMPLERS[name].system(batch=2)
+    precisions = products(jax.make_jaxpr(solved)(system).jaxpr)
+    assert len(precisions) > 10
+    assert set(precisions) == {FULL}
+
+
+def test_derivatives_and_recurrences_are_full():
+    def loss(weights):
+        recurrence = Recurrence(lambda w, h, x: jnp.tanh(h @ w + x), weights, jnp.ones((2, 6, 3)), jnp.ones((2, 3)))
+        by_newton, by_loop = solve_recurrence(recurrence, Newton()).value, solve(recurrence, Jacobi()).value
+        return jnp.sum(by_newton + by_loop)
+
+    precisions = products(jax.make_jaxpr(jax.grad(loss))(jnp.eye(3)).jaxpr)
+    assert len(precisions) > 4
+    assert set(precisions) == {FULL}
+
+
+def test_densenets_sweep_is_full():
+    model = DenseNet(classes=3, growth=4, blocks=(2, 1), features=8)
+    images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    program = jax.make_jaxpr(lambda params, images: solve(model.system(params, images), Jacobi()).value)
+    assert set(products(program(model.shapes(), images).jaxpr)) == {FULL}
+
+
+def test_who_chooses_a_precision_gets_it():
+    system = SAMPLERS["made gray"].system(batch=2)
+    with jax.default_matmul_precision("tensorfloat32"):
+        precisions = products(jax.make_jaxpr(lambda s: solve(s, Jacobi()).value)(system).jaxpr)
+    assert FULL not in precisions
