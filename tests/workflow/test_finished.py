@@ -23,7 +23,8 @@ def test_the_report_is_whole_and_pages_hold_all_they_show_and_ask_no_network(fin
     report, page = ((results / name).read_text() for name in ("report.html", "notebooks/summary.html"))
     assert "summary.html" in report
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", report)
-    assert page.count("<table>") == page.count("data:image/png;base64") == 1
+    assert "<table>" in page
+    assert page.count("data:image/png;base64") == 1
     assert not re.search(r"<script|<link|https?://", page)
 
 
