@@ -14,44 +14,32 @@ from threading import Thread
 import yaml
 
 
-class Pods:
-    """What was asked for, and the processes that it became, by the names of jobs."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.bodies: dict[str, dict] = {}
-        self.processes: dict[str, subprocess.Popen] = {}
-
-    def start(self, body: dict) -> None:
-        name, container = body["metadata"]["name"], container_of(body)
-        workdir = self.folder / name
-        workdir.mkdir()
-        with open(self.folder / f"{name}.log", "w") as log:
-            command = [*container["command"], *container["args"]]
-            self.processes[name] = subprocess.Popen(command, cwd=workdir, stdout=log, stderr=subprocess.STDOUT)
-        self.bodies[name] = body
-
-
 def container_of(body: dict) -> dict:
     (container,) = body["spec"]["template"]["spec"]["containers"]
     return container
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[tuple[Pods, Path]]:
-    """Its pods, and the file that tells clients where it is (KUBECONFIG)."""
-    pods = Pods(folder)
+def cluster(folder: Path) -> Iterator[tuple[dict[str, dict], Path]]:
+    """What was asked for, by the names of jobs, and the file that tells clients where it is (KUBECONFIG)."""
+    bodies: dict[str, dict] = {}
+    processes: dict[str, subprocess.Popen] = {}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path.endswith("/jobs"):
-                pods.start(body)
+                name, container = body["metadata"]["name"], container_of(body)
+                (workdir := folder / name).mkdir()
+                with open(folder / f"{name}.log", "w") as log:
+                    command, streams = [*container["command"], *container["args"]], {"stdout": log, "stderr": log}
+                    processes[name] = subprocess.Popen(command, cwd=workdir, **streams)
+                bodies[name] = body
             self.answer(body)
 
         def do_GET(self):
             *_, kind, name, last = self.path.partition("?")[0].split("/")
-            code = None if last == "pods" else pods.processes[name].poll()
+            code = None if last == "pods" else processes[name].poll()
             status = {} if code is None else {"failed" if code else "succeeded": 1}
             self.answer({"items": [], "kind": kind, "status": status})
 
@@ -78,9 +66,9 @@ def cluster(folder: Path) -> Iterator[tuple[Pods, Path]]:
         settings = folder / "kubeconfig"
         settings.write_text(yaml.safe_dump({"clusters": [here], "contexts": [context]} | names))
         try:
-            yield pods, settings
+            yield bodies, settings
         finally:
-            for process in pods.processes.values():
+            for process in processes.values():
                 process.kill()
                 process.wait()
             server.shutdown()
