@@ -122,7 +122,7 @@ MERGES = "m0: &m0 {a: 1}\n" + "".join(f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 
         (MERGES, "its aliases unfold to too much"),
         ("x: &x {y: *x}", "its aliases unfold to too much"),
         ("x: !!python/object/apply:os.mkdir [was-run]", "could not determine a constructor"),
-        ("[" * 3_000, "nested too deep"),
+        ("[" * 1_000, "nested too deep"),
         ("x: " * 100_000, "larger than 131,072 bytes"),
         ("seed: 1\nseed: 2", "seed appears twice"),
         ("seed: .nan", "no finite number"),
