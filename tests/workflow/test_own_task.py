@@ -60,7 +60,7 @@ def test_a_preset_names_its_tasks_and_each_has_what_its_model_makes_it(project):
 
 @pytest.mark.stress
 def test_the_page_does_what_it_says_and_a_preset_of_free_names_runs_to_its_report_and_its_bench(project):
-    run = snakemake(project, "belief", "free", "results/free/bench.md")
+    run = snakemake(project, "belief", "free", "results/free/bench.md", timeout=3600)
     assert run.returncode == 0, run.stdout
     assert re.search(r"^belief, .*as fast as the fastest sequential evaluation", run.stdout, re.M)
     results = project / "results" / "belief"
