@@ -100,8 +100,10 @@ def test_a_folder_that_may_not_be_written_to(finished, project, request):
 
 #: The script of two solvers: one is killed as the system does when memory runs out, one asks for too much.
 DYING = """
-    import os, numpy
-    os.kill(os.getpid(), 9) if snakemake.wildcards.solver == "jacobi" else numpy.ones(2**47)
+    import os
+    import numpy
+    fault = {"jacobi": lambda: os.kill(os.getpid(), 9), "wide": lambda: numpy.ones(2**47)}
+    fault.get(snakemake.wildcards.solver, bool)()
 """
 
 
