@@ -61,7 +61,8 @@ include: "rules/reference.smk"
 include: "rules/report.smk"
 
 
-if problem := targets.problem_of(TARGETS, [rule.name for rule in workflow.rules if not rule.has_wildcards()]):
+named = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
+if problem := targets.problem_of(TARGETS, named) or targets.problem_of_records(TARGETS, PRESETS):
     raise WorkflowError(problem)
 
 

@@ -100,6 +100,11 @@ def train_data_of(wildcards):
     return f"results/{wildcards.preset}/data/{wildcards.task}{suffix}.npz"
 
 
+def data_settings(wildcards):
+    """The data set of a record: the task's, or that of weights that are trained."""
+    return task_of(wildcards)["train_data" if wildcards.trained else "data"]
+
+
 def boxed(name):
     """What the model `name` in the box is; None where the box has none of that name."""
     about = Path(workflow.basedir) / "ffc" / "box" / f"{name}.json"

@@ -1,10 +1,6 @@
 """Data sets, as the records that training and solving read."""
 
 
-def data_settings(wildcards):
-    return task_of(wildcards)["train_data" if wildcards.trained else "data"]
-
-
 rule data:
     input:
         code=code("data"),

@@ -18,8 +18,7 @@ pytest_plugins = ["pytester"]
 PLAIN = "not stress"
 #: Rooms whose tests hold one solver's bits against another's. They come last, so that the compiler changes once.
 COMPARED = {"core", "recurrence"}
-#: Files that take longest come first, so that no process of pytest is left with one when the others are done. The first
-#: runs the tiny preset; of the short tests, no other file needs it, and so none waits for it.
+#: Files that take longest come first, so that no process of pytest is left with one when the others are done.
 FIRST = (
     "workflow/test_finished.py",
     "project/test_docs.py",
@@ -48,11 +47,10 @@ def pytest_configure(config):
     if config.getoption("--strict-skips"):
         config.pluginmanager.register(skips.Strict())
     config.option.loadscopereorder = False  # files in the order below, not by their number of tests
-    optimise(not in_a_hurry(config))  # fixtures of the session come before those of a file
+    optimise(config.option.markexpr != PLAIN)  # fixtures of the session come before those of a file
 
 
 def pytest_collection_modifyitems(items):
-    """Files that take long come first, those of compared bits last."""
     places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
     items.sort(key=lambda item: (compared(item.path), places.get(item.path, len(FIRST))))
 
@@ -67,14 +65,10 @@ def compiler(request):
 
     Compiled programs are shared by all files that want the same compiler, as long as there are not too many.
     """
-    changed = optimise(compared(request.path) or not in_a_hurry(request.config))
+    changed = optimise(compared(request.path) or request.config.option.markexpr != PLAIN)
     if changed or crowded():
         jax.clear_caches()
         gc.collect()
-
-
-def in_a_hurry(config) -> bool:
-    return config.option.markexpr == PLAIN
 
 
 def optimise(wanted: bool) -> bool:
@@ -86,61 +80,47 @@ def optimise(wanted: bool) -> bool:
 
 
 def crowded() -> bool:
-    """Whether this process maps more than a third of what a system lets it: each program is a few maps.
-
-    Where the system does not tell, every file begins anew.
-    """
+    """Return whether this process maps more than a third of what a system lets it (a program is a few maps)."""
     try:
         most = int(Path("/proc/sys/vm/max_map_count").read_text())
-        with open("/proc/self/maps", "rb") as maps:
-            return sum(1 for _ in maps) > most // 3
-    except OSError:
+        return Path("/proc/self/maps").read_bytes().count(b"\n") > most // 3
+    except OSError:  # not told: every file begins anew
         return True
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, worker_id) -> Path:
     """A copy of the project in which the tiny preset has run; all processes of pytest share it, and change nothing."""
-    if worker_id == "master":
-        return run_tiny(copy_to(tmp_path_factory.mktemp("finished")), tmp_path_factory.mktemp("foreign"))
-    shared = tmp_path_factory.getbasetemp().parent
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
     folder, done = shared / "finished", shared / "finished.done"
     with open(shared / "finished.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             folder.mkdir()  # fails again in each process where the run has failed in one
-            run_tiny(copy_to(folder), tmp_path_factory.mktemp("foreign"))
+            run_tiny(copy_to(folder), shared / "foreign")
             done.touch()
     return folder
 
 
-def run_tiny(folder: Path, foreign: Path) -> Path:
-    """Run the tiny preset, deaf to what a user has set up for other work."""
+def run_tiny(folder: Path, foreign: Path) -> None:
+    """Run the tiny preset, deaf to what a user has set up for other work, and in a locale that knows ASCII alone."""
+    leave = "import os\nos._exit(1)"  # would end any notebook that minds it, as the kernel and the backend would
+    for name, text in {
+        "jupyter/kernels/python3/kernel.json": '{"argv": ["/bin/false"], "display_name": "x", "language": "python"}',
+        "ipython/profile_default/startup/00.py": leave,
+        "startup.py": leave,
+    }.items():
+        (foreign / name).parent.mkdir(parents=True, exist_ok=True)
+        (foreign / name).write_text(text)
+    settings = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "MPLBACKEND": "module://no_such_backend"}
+    paths = {"JUPYTER_PATH": "jupyter", "IPYTHONDIR": "ipython", "PYTHONSTARTUP": "startup.py"}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in set_up(foreign).items():
+        for name, value in (settings | {name: str(foreign / path) for name, path in paths.items()}).items():
             patch.setenv(name, value)
         run = snakemake(folder, "tiny")
     assert run.returncode == 0, run.stdout
     assert run.stdout.count("\n") <= 100
     assert run.stdout.count("made_mnist by ") == 3
+    assert r"\xd7" in run.stdout, "the verdict, whose × is no letter of ASCII"
     assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", run.stdout)
-    return folder
-
-
-def set_up(folder: Path) -> dict[str, str]:
-    """Variables of a user whose kernels, start-up files and backends would end any notebook that minds them."""
-    kernel = folder / "jupyter" / "kernels" / "python3" / "kernel.json"
-    startup = folder / "ipython" / "profile_default" / "startup" / "00.py"
-    for path, text in (
-        (kernel, '{"argv": ["/bin/false"], "display_name": "other", "language": "python"}'),
-        (startup, "import os\nos._exit(1)"),
-        (folder / "startup.py", "import os\nos._exit(1)"),
-    ):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return {
-        "JUPYTER_PATH": str(folder / "jupyter"),
-        "IPYTHONDIR": str(folder / "ipython"),
-        "PYTHONSTARTUP": str(folder / "startup.py"),
-        "MPLBACKEND": "module://no_such_backend",
-    }

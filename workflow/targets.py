@@ -4,8 +4,10 @@ Nothing here imports `ffc`, as in `presets.py`.
 """
 
 import difflib
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def of_command(words: Sequence[str]) -> list[str]:
@@ -31,8 +33,27 @@ def problem_of(targets: Iterable[str], known: Collection[str]) -> str | None:
     for target in targets:
         if target in known or "/" in target or "." in target:
             continue
-        near = difflib.get_close_matches(target, known, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
         whole = ", ".join(sorted(name for name in known if "_" not in name))
-        return f"{target}: no target has this name{hint}; targets are {whole}, and the paths of files"
+        return (
+            f"{target}: no target has this name{_nearest(target, known)}; targets are {whole}, and the paths of files"
+        )
     return None
+
+
+def problem_of_records(targets: Iterable[str], presets: Mapping[str, Any]) -> str | None:
+    """What is wrong with the first target that is a record of a solver which its task does not have."""
+    for target in targets:
+        path = re.fullmatch(r"results/(\w+)/records/(\w+)/(?!gradients_)(\w+)\.npz", target)
+        preset, task, solver = path.groups() if path else ("", "", "")
+        solvers = presets.get(preset, {}).get("tasks", {}).get(task, {}).get("solvers", {solver})
+        if solver not in solvers:
+            return (
+                f"config/presets/{preset}.yaml: tasks.{task}.solvers has no {solver}{_nearest(solver, solvers)}; "
+                f"it has {', '.join(solvers)}"
+            )
+    return None
+
+
+def _nearest(word: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -1,6 +1,5 @@
 """A headless Chromium, told what to do through a pipe of its own (the DevTools protocol): no port, no driver."""
 
-import base64
 import itertools
 import json
 import os
@@ -12,16 +11,8 @@ import time
 from pathlib import Path
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-_QUIET = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+_QUIET = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+_QUIET += ["--disable-background-networking", "--disable-component-update"]
 _PATIENCE = 120  # seconds
 
 
@@ -35,13 +26,10 @@ class Browser:
         # Chromium reads commands from 3 and answers on 4.
         shell = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
         options = [*_QUIET, f"--user-data-dir={self.folder.name}", "--remote-debugging-pipe", "about:blank"]
-        self.process = subprocess.Popen(
-            ["bash", "-c", shell, "bash", CHROMIUM, *options],
-            pass_fds=(theirs_in, theirs_out),
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(theirs_in)
-        os.close(theirs_out)
+        command, theirs = ["bash", "-c", shell, "bash", CHROMIUM, *options], (theirs_in, theirs_out)
+        self.process = subprocess.Popen(command, pass_fds=theirs, stderr=subprocess.DEVNULL)
+        for end in theirs:
+            os.close(end)
         self.numbers, self.unread, self.events, self.session = itertools.count(1), b"", [], None
         target = self.say("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.say("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -66,10 +54,6 @@ class Browser:
         answer = self.say("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
-
-    def screenshot(self) -> bytes:
-        """The page as a PNG."""
-        return base64.b64decode(self.say("Page.captureScreenshot")["data"])
 
     def say(self, method: str, **parameters) -> dict:
         message = {"id": next(self.numbers), "method": method, "params": parameters}

@@ -36,10 +36,13 @@ def _parent() -> subprocess.Popen:
     return parent
 
 
-def _serve() -> None:
+if __name__ == "__main__":
+    sys.path.remove(str(Path(__file__).parent))  # names of helpers hide no module of others
     import snakemake.cli
 
-    program = str(Path(snakemake.__file__).with_name("__main__.py"))
+    snakemake.cli.get_argument_parser()  # imports its plugins
+    for name in ("jsonschema", "nbformat", "numpy", "smart_open"):  # what each command would import
+        __import__(name)
     for line in sys.stdin:
         folder, arguments, printed = json.loads(line)
         child = os.fork()
@@ -47,11 +50,6 @@ def _serve() -> None:
             os.chdir(folder)
             for stream in (1, 2):
                 os.dup2(os.open(printed, os.O_WRONLY | os.O_APPEND), stream)
-            sys.argv = [program, *arguments]
+            sys.argv = [str(Path(snakemake.__file__).with_name("__main__.py")), *arguments]
             snakemake.cli.main(arguments)  # ends this process
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-
-
-if __name__ == "__main__":
-    sys.path.remove(str(Path(__file__).parent))  # names of helpers hide no module of others
-    _serve()

@@ -14,48 +14,34 @@ from threading import Thread
 import yaml
 
 
-class Pods:
-    """What was asked for, and the processes that it became, by the names of jobs."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.bodies: dict[str, dict] = {}
-        self.processes: dict[str, subprocess.Popen] = {}
-
-    def start(self, body: dict) -> None:
-        name, container = body["metadata"]["name"], container_of(body)
-        workdir = self.folder / name
-        workdir.mkdir()
-        with open(self.folder / f"{name}.log", "w") as log:
-            command = [*container["command"], *container["args"]]
-            self.processes[name] = subprocess.Popen(command, cwd=workdir, stdout=log, stderr=subprocess.STDOUT)
-        self.bodies[name] = body
-
-    def status(self, name: str) -> dict:
-        code = self.processes[name].poll()
-        return {} if code is None else {"failed" if code else "succeeded": 1}
-
-
 def container_of(body: dict) -> dict:
     (container,) = body["spec"]["template"]["spec"]["containers"]
     return container
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[tuple[Pods, Path]]:
-    """Its pods, and the file that tells clients where it is (KUBECONFIG)."""
-    pods = Pods(folder)
+def cluster(folder: Path) -> Iterator[tuple[dict[str, dict], Path]]:
+    """What was asked for, by the names of jobs, and the file that tells clients where it is (KUBECONFIG)."""
+    bodies: dict[str, dict] = {}
+    processes: dict[str, subprocess.Popen] = {}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             if self.path.endswith("/jobs"):
-                pods.start(body)
+                name, container = body["metadata"]["name"], container_of(body)
+                (workdir := folder / name).mkdir()
+                with open(folder / f"{name}.log", "w") as log:
+                    command, streams = [*container["command"], *container["args"]], {"stdout": log, "stderr": log}
+                    processes[name] = subprocess.Popen(command, cwd=workdir, **streams)
+                bodies[name] = body
             self.answer(body)
 
         def do_GET(self):
             *_, kind, name, last = self.path.partition("?")[0].split("/")
-            self.answer({"items": []} if last == "pods" else {"kind": kind, "status": pods.status(name)})
+            code = None if last == "pods" else processes[name].poll()
+            status = {} if code is None else {"failed" if code else "succeeded": 1}
+            self.answer({"items": [], "kind": kind, "status": status})
 
         def do_DELETE(self):
             self.answer({})
@@ -76,15 +62,13 @@ def cluster(folder: Path) -> Iterator[tuple[Pods, Path]]:
         thread.start()
         here = {"name": "here", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
         context = {"name": "here", "context": {"cluster": "here", "user": "me"}}
-        users = [{"name": "me", "user": {}}]
+        names = {"users": [{"name": "me", "user": {}}], "current-context": "here"}
         settings = folder / "kubeconfig"
-        settings.write_text(
-            yaml.safe_dump({"clusters": [here], "contexts": [context], "users": users, "current-context": "here"})
-        )
+        settings.write_text(yaml.safe_dump({"clusters": [here], "contexts": [context]} | names))
         try:
-            yield pods, settings
+            yield bodies, settings
         finally:
-            for process in pods.processes.values():
+            for process in processes.values():
                 process.kill()
                 process.wait()
             server.shutdown()

@@ -1,17 +1,12 @@
-"""A Slurm cluster of one node on this machine, as its user: `python tests/helpers/slurm.py` keeps one until Ctrl-C.
-
-It needs Debian's packages slurm-wlm and munge, and touches nothing of a Slurm that the machine may belong to.
-"""
+"""A Slurm cluster of one node on this machine, as its user; it touches nothing of one that the machine is part of."""
 
 import os
 import shutil
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from getpass import getuser
 from pathlib import Path
 
@@ -90,17 +85,14 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def _running(folder: Path, environment: dict[str, str], program: str, *arguments: str) -> Iterator[None]:
     command = [shutil.which(program, path=PATH), *arguments]
-    with open(folder / f"{program}.out", "w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield
-    finally:
-        process.terminate()
+    with (
+        open(folder / f"{program}.out", "w") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT) as process,
+    ):
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
+            yield
+        finally:
             process.kill()
-            process.wait()
 
 
 def _ask(environment: dict[str, str], *command: str) -> str:
@@ -119,12 +111,3 @@ def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [one.getsockname()[1] for one in sockets]
-
-
-if __name__ == "__main__":
-    if missing():
-        sys.exit(f"not installed: {', '.join(missing())} (Debian: slurm-wlm, munge)")
-    with tempfile.TemporaryDirectory() as folder, cluster(Path(folder)) as environment:
-        print(*(f"export {name}={value}" for name, value in environment.items()), sep="\n", flush=True)
-        with suppress(KeyboardInterrupt, EOFError):
-            input("Ctrl-C or Enter stops it\n")

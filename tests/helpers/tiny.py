@@ -65,11 +65,8 @@ def planned(folder: Path, *arguments: str) -> dict[str, set[str]]:
 
 def of_preset(preset: str, made: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """What of a plan belongs to a preset: the files of each rule, below its folder."""
-    own = {
-        rule: {file.removeprefix(f"{preset}/") for file in files if file.startswith(f"{preset}/")}
-        for rule, files in made.items()
-    }
-    return {rule: files for rule, files in own.items() if files}
+    own = {rule: {file for file in files if file.startswith(f"{preset}/")} for rule, files in made.items()}
+    return {rule: {file.removeprefix(f"{preset}/") for file in files} for rule, files in own.items() if files}
 
 
 def copy_to(folder: Path, **presets: Mapping) -> Path:

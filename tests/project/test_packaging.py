@@ -1,6 +1,5 @@
 """The wheel: it holds the library alone, and works where nothing but what it asks for is installed."""
 
-import re
 import subprocess
 import sys
 import zipfile
@@ -52,14 +51,9 @@ def test_with_its_extras_it_knows_its_version_and_compares_solvers_anywhere(whee
     assert answer.stdout.count("784/784") == 5
 
 
-def test_the_library_alone_is_small_and_solves(bare, tmp_path):
-    readme = (ROOT / "README.md").read_text()
-    program = next(code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "class Recurrence" in code)
-    answer = run(tmp_path, bare / "python", "-c", program)
-    assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.count("certified") == 2
-    names = {path.name for path in (bare.parent / "lib").glob("python3*/site-packages/*.dist-info")}
-    assert len({name.split("-")[0] for name in names} - {"pip", "setuptools"}) <= 15
+def test_the_library_alone_is_small(bare):
+    names = {path.name.split("-")[0] for path in (bare.parent / "lib").glob("python3*/site-packages/*.dist-info")}
+    assert len(names - {"pip", "setuptools"}) <= 15
 
 
 @pytest.mark.parametrize(

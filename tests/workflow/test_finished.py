@@ -1,6 +1,5 @@
 """The tiny preset when it has run: its report and its pages, what a change reruns, and what scattered jobs give."""
 
-import dataclasses
 import re
 import shutil
 
@@ -24,7 +23,6 @@ def test_the_report_is_whole_and_pages_hold_all_they_show_and_ask_no_network(fin
     report, page = ((results / name).read_text() for name in ("report.html", "notebooks/summary.html"))
     assert "summary.html" in report
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", report)
-    assert "<h1" in page
     assert "<table>" in page
     assert page.count("data:image/png;base64") == 1
     assert not re.search(r"<script|<link|https?://", page)
@@ -32,7 +30,7 @@ def test_the_report_is_whole_and_pages_hold_all_they_show_and_ask_no_network(fin
 
 @pytest.fixture(scope="module")
 def clone(finished, tmp_path_factory):
-    """A fresh clone that is given results and Snakemake's checksums; a clone's files are of now."""
+    """A fresh clone that is given results and Snakemake's checksums."""
     folder = tmp_path_factory.mktemp("clone")
     for name in ("results", ".snakemake"):
         shutil.copytree(finished / name, folder / name)
@@ -58,9 +56,7 @@ def test_a_fresh_clone_that_is_given_results_has_nothing_to_do_even_where_other_
         ("config/presets/tiny.yaml", ("window: 4", "window: 2"), SOLVED),
         ("config/presets/tiny.yaml", ("steps: 60", "steps: 61"), TRAINED),
         ("ffc/paper/figures/sampling.py", ("", "\n"), SOLVED - {"solve"}),
-        ("ffc/core/programs.py", ("", "\n"), SOLVED),
         ("ffc/models/made/system.py", ("", "\n"), TRAINED),
-        ("ffc/training/loop.py", ("", "\n"), TRAINED),
         ("ffc/data/images.py", ("", "\n"), TRAINED | {"data"}),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else None,
@@ -83,10 +79,10 @@ def whole(finished) -> Record:
     return Record.load(finished / "results/tiny/records/made_mnist/sequential.npz")
 
 
-def part(whole, seconds, **meta) -> Record:
+def part(whole, seconds, arrays=None, **meta) -> Record:
     """A record as `whole`, of a job that timed `seconds`."""
     meta = {"repeats": len(seconds), "peak_memory_bytes": None} | meta
-    return Record(whole.arrays | {"seconds": np.array(seconds)}, whole.meta | meta)
+    return Record(whole.arrays | {"seconds": np.array(seconds)} | (arrays or {}), whole.meta | meta)
 
 
 def test_times_of_jobs_that_share_repeats_are_put_together(whole):
@@ -96,12 +92,11 @@ def test_times_of_jobs_that_share_repeats_are_put_together(whole):
     assert gathered.meta == whole.meta | {"repeats": 3, "peak_memory_bytes": 7}
 
 
-@pytest.mark.parametrize("difference", ["samples", "device"])
-def test_jobs_that_differ_in_more_than_times_are_refused(whole, difference):
-    one = part(whole, [1.0])
-    if difference == "device":
-        other = part(whole, [1.0], device={"platform": "gpu", "name": "another"})
-    else:
-        other = dataclasses.replace(one, arrays=one.arrays | {"samples": np.nextafter(one["samples"], np.float32(9))})
-    with pytest.raises(FFCError, match=f"solver sequential: jobs that share its repeats differ in {difference}; give"):
-        sampling.gather([one, other])
+def test_jobs_that_differ_in_more_than_times_are_refused(whole):
+    other = np.nextafter(whole["samples"], np.float32(9))
+    for name, one in {
+        "samples": part(whole, [1.0], {"samples": other}),
+        "device": part(whole, [1.0], device={"platform": "gpu", "name": "another"}),
+    }.items():
+        with pytest.raises(FFCError, match=f"solver sequential: jobs that share its repeats differ in {name}; give"):
+            sampling.gather([part(whole, [1.0]), one])

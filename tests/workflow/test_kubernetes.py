@@ -30,7 +30,7 @@ RECORD = "results/pods/records/made_mnist/sequential.npz"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A record made in pods that share a volume and nothing else: the volume, and what was asked for."""
+    """A record made in pods that share a volume and nothing else comes back: the volume, and what was asked for."""
     folder = copy_to(tmp_path_factory.mktemp("project"), pods=TINY | {"gpu": True})
     volume = tmp_path_factory.mktemp("volume")
     for command in (["git", "init", "--quiet"], ["git", "add", "--all"]):  # pods get what git knows
@@ -40,19 +40,15 @@ def run(tmp_path_factory):
     pip.chmod(0o755)
     options = ["--workflow-profile", "profiles/kubernetes", "--seconds-between-status-checks", "1"]
     place = ["--default-storage-prefix", str(volume), "--kubernetes-persistent-volumes", f"claim:{volume}"]
-    with pods.cluster(tmp_path_factory.mktemp("pods")) as (cluster, settings), pytest.MonkeyPatch.context() as patch:
+    with pods.cluster(tmp_path_factory.mktemp("pods")) as (bodies, settings), pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(settings))
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         patch.setenv("PATH", str(pip.parent), prepend=os.pathsep)
         answer = snakemake(folder, RECORD, *options, *place, timeout=1200)
-    logs = "\n".join(log.read_text() for log in cluster.folder.glob("*.log"))
+    logs = "\n".join(log.read_text() for log in settings.parent.glob("*.log"))
     assert answer.returncode == 0, answer.stdout + logs
-    return volume, list(cluster.bodies.values())
-
-
-def test_records_come_back_through_the_storage(run):
-    volume, _ = run
     assert set(Record.load(volume / RECORD)["status"]) == {"certified"}
+    return volume, list(bodies.values())
 
 
 def test_a_pod_mounts_the_claim_and_runs_the_image_that_the_profile_names(run):

@@ -58,15 +58,9 @@ def test_a_preset_names_its_tasks_and_each_has_what_its_model_makes_it(project):
     assert counts == made | {"summary": 7, "table": 1, "report": 1}
 
 
-def test_a_figure_of_a_task_is_asked_for_by_its_name(project):
-    plan = of_preset("free", planned(project, "results/free/figures/made_mnist.svg"))
-    assert plan.keys() == {"data", "train", "weights", "solve", "notebook_free_made"}
-    assert plan["solve"] == {f"records/Digits/{solver}.npz" for solver in MADE["solvers"]}
-
-
 @pytest.mark.stress
 def test_the_page_does_what_it_says_and_a_preset_of_free_names_runs_to_its_report_and_its_bench(project):
-    run = snakemake(project, "belief", "free", "results/free/bench.md")
+    run = snakemake(project, "belief", "free", "results/free/bench.md", timeout=3600)
     assert run.returncode == 0, run.stdout
     assert re.search(r"^belief, .*as fast as the fastest sequential evaluation", run.stdout, re.M)
     results = project / "results" / "belief"
@@ -79,16 +73,14 @@ def test_the_page_does_what_it_says_and_a_preset_of_free_names_runs_to_its_repor
         assert record.meta["settings"]["experiment"] == "sampling"
         np.testing.assert_array_equal(record["max_difference"], 0)
     (project / "belief.py").write_text(block("python") + "\n")
-    assert planned(project, "belief").keys() == {"train", "weights", "solve", "notebook_belief_belief"} | {
-        *("summary", "table", "report")
-    }
+    tables = {"summary", "table", "report"}
+    assert planned(project, "belief").keys() == {"train", "weights", "solve", "notebook_belief_belief"} | tables
 
     results = project / "results" / "free"
     figures = {path.stem for path in (results / "figures").glob("*.png")}
     assert {"words", "words_iter", "words_time", "faces", "made_mnist", "made_mnist_time_nolog"} <= figures
     assert {"memory_begin", "memory_scaling", "training"} <= figures
     record = Record.load(results / "records" / "words" / "jacobi.npz")
-    assert record["settled"].shape == (11, 16, 64)
     assert record["settled"][-1].all()
     assert "snapshots" not in record.arrays
     rows = (results / "summary.md").read_text()

@@ -47,9 +47,6 @@ def summary(tmp_path):
 def test_the_verdict_is_the_section_of_that_name(summary):
     row = ["made_mnist", "GS-Jacobi (window 4, guess row_above)", "8×"]
     assert verdict(summary) == (LINES, [["task", "fastest", "× plain"], row])
-
-
-def test_a_summary_without_one_says_nothing(summary):
     summary.write_text("- Device: Abacus\n")
     assert verdict(summary) == ([], [])
     assert first_page(ABOUT, summary, summary.parent).replace(f"\n\n{STYLE}", "") == ABOUT
@@ -60,10 +57,8 @@ def test_the_first_page_shows_verdict_table_and_figure_before_the_rest(summary, 
     text = first_page(ABOUT, summary, tmp_path)
     page = publish_string(text, writer="html5", settings_overrides={"halt_level": 2}).decode()
     image = f"data:image/png;base64,{base64.b64encode(pixels).decode()}"
-    places = [
-        page.index(part) for part in ("best_ *sequential* evaluation", "<th", "row_above", image, "What this is.")
-    ]
-    assert places == sorted(places)
+    parts = ("best_ *sequential* evaluation", "<th", "row_above", image, "What this is.")
+    assert [*map(page.index, parts)] == sorted(map(page.index, parts))
     assert "other" not in page
 
 

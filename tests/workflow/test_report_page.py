@@ -48,8 +48,9 @@ FIRST = """(async () => {
     const picture = () => [...document.querySelectorAll("#app img")].find(node => node.alt);
     for (let i = 0; i < 400 && !picture(); i++) await new Promise(done => setTimeout(done, 25));
     await picture().decode();
-    const top = document.querySelector("#app h1.title").getBoundingClientRect().top;
-    return [document.querySelector("#app").innerText, picture().naturalWidth, top];
+    const {left, top} = document.querySelector("#app h1.title").getBoundingClientRect();
+    const menu = document.querySelector("#app nav").getBoundingClientRect().right;
+    return [document.querySelector("#app").innerText, picture().naturalWidth, top, left - menu];
 })()"""
 
 
@@ -62,21 +63,22 @@ def test_all_that_was_made_is_shown_below_the_verdict_and_nothing_leaves_the_pag
         pytest.skip("results/quick/report.html is not there; snakemake quick makes it")
     with Browser() as browser:
         browser.open(report)
-        text, width, top = browser.run(FIRST)
-        (report.parent / "first_page.png").write_bytes(browser.screenshot())
-        seen = browser.run(READ)
-        (report.parent / "report.png").write_bytes(browser.screenshot())
+        for wide in (1400, 1000):
+            browser.say("Emulation.setDeviceMetricsOverride", width=wide, height=900, deviceScaleFactor=1, mobile=False)
+            text, width, top, left = browser.run(FIRST)
+            assert top >= 0, "the page begins above the window"
+            assert left >= 0, "the page begins behind the menu"
+        views = browser.run(READ)
 
     lines, rows = verdict(report.with_name("summary.md"))
     assert lines
     assert [words for words in (*lines, *(row[0] for row in rows)) if words not in text] == []
     assert width > 100  # pixels
-    assert top >= 0  # nothing is out of reach
 
     patterns = ("figures/*.png", "figures/*.svg", "notebooks/*.html", "summary.csv", "summary.html")
     made = [file.name for pattern in patterns for file in report.parent.glob(pattern)]
-    assert sorted(name for name, _ in seen) == sorted(made)
-    for name, look in seen:
+    assert sorted(name for name, _ in views) == sorted(made)
+    for name, look in views:
         expected = {"html": "page", "csv": "file"}.get(name.rpartition(".")[2])
         assert look == expected if expected else look > 100, name
 
@@ -88,8 +90,7 @@ def test_all_that_was_made_is_shown_below_the_verdict_and_nothing_leaves_the_pag
 
 def failed(event) -> bool:
     kind, facts = event["method"], event["params"]
-    return (
-        kind in ("Runtime.exceptionThrown", "Network.loadingFailed")
-        or (kind == "Log.entryAdded" and facts["entry"]["level"] == "error")
-        or (kind == "Runtime.consoleAPICalled" and facts["type"] in ("error", "assert"))
+    level = facts.get("type") or facts.get("entry", {}).get("level")
+    return kind in ("Runtime.exceptionThrown", "Network.loadingFailed") or (
+        kind in ("Log.entryAdded", "Runtime.consoleAPICalled") and level in ("error", "assert")
     )

@@ -44,12 +44,10 @@ class Watched(MADE):
         return super().finish(params, images)
 
     def pictures(self, samples):
-        seen = Path("seen")
-        seen.mkdir(exist_ok=True)
-        (seen / os.environ["SLURM_JOB_ID"]).write_text(os.environ["CUDA_VISIBLE_DEVICES"])
-        if len(list(seen.iterdir())) > 1:  # the sequential solver comes first, and alone
+        Path(f"seen{os.environ['SLURM_JOB_ID']}").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+        if len(list(Path().glob("seen*"))) > 1:  # the sequential solver comes first, and alone
             limit = time.monotonic() + 300
-            while len(list(seen.iterdir())) < 3 and time.monotonic() < limit:
+            while len(list(Path().glob("seen*"))) < 3 and time.monotonic() < limit:
                 time.sleep(0.1)
         return super().pictures(samples)
 """
@@ -64,7 +62,7 @@ OPTIONS = [
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder of a run, what it printed, and what each of its jobs was given, as Slurm tells it in the end."""
+    """The folder of a run, and what each of its jobs was given, as Slurm tells it in the end."""
     folder = copy_to(tmp_path_factory.mktemp("project"), watched=PRESET)
     (folder / "watched.py").write_text(MODEL)
     with slurm.cluster(tmp_path_factory.mktemp("slurm")) as environment, pytest.MonkeyPatch.context() as patch:
@@ -74,7 +72,7 @@ def run(tmp_path_factory):
         told = subprocess.check_output(["scontrol", "--oneliner", "show", "job"], text=True)
     assert answer.returncode == 0, answer.stdout
     jobs = [dict(re.findall(r"([\w/]+)=(\S+)", line)) for line in told.splitlines()]
-    return folder, answer.stdout, sorted(jobs, key=lambda job: int(job["JobId"]))
+    return folder, sorted(jobs, key=lambda job: int(job["JobId"]))
 
 
 def of_rule(jobs, name):
@@ -82,15 +80,12 @@ def of_rule(jobs, name):
 
 
 def test_records_come_back_from_the_cluster(run):
-    folder, output, _ = run
-    assert "has been submitted with SLURM jobid" in output
     for record in RECORDS:
-        assert set(Record.load(folder / record)["status"]) == {"certified"}
+        assert set(Record.load(run[0] / record)["status"]) == {"certified"}
 
 
 def test_a_cancelled_job_is_tried_again_and_goes_on_where_it_was(run):
-    folder, output, jobs = run
-    assert "Trying to restart job" in output
+    folder, jobs = run
     assert [job["JobState"] for job in of_rule(jobs, "train")] == ["CANCELLED", "COMPLETED"]
     assert [job["MinMemoryNode"] for job in of_rule(jobs, "train")] == ["16000M", "32000M"]
     log = (folder / "logs" / "watched" / "train" / "made_mnist.log").read_text()
@@ -98,14 +93,14 @@ def test_a_cancelled_job_is_tried_again_and_goes_on_where_it_was(run):
 
 
 def test_jobs_of_a_gpu_preset_ask_for_one_gpu_and_others_for_none(run):
-    _, _, jobs = run
+    _, jobs = run
     gpus = {rule: {job.get("TresPerJob") for job in of_rule(jobs, rule)} for rule in ("data", "train", "solve")}
     assert gpus == {"data": {None}, "train": {"gres:gpu:1"}, "solve": {"gres:gpu:1"}}
     assert {job["CPUs/Task"] for job in of_rule(jobs, "solve")} == {"4"}
 
 
 def test_two_jobs_at_once_have_a_gpu_each(run):
-    folder, _, jobs = run
+    folder, jobs = run
     *_, first, second = of_rule(jobs, "solve")
-    devices = {(folder / "seen" / job["JobId"]).read_text() for job in (first, second)}
+    devices = {(folder / f"seen{job['JobId']}").read_text() for job in (first, second)}
     assert devices == {"0", "1"}

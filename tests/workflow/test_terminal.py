@@ -38,13 +38,12 @@ def run(stream, jobs):
 
 
 def test_a_small_run_that_is_piped_has_a_line_for_each_job():
-    first, *lines = run(io.StringIO(), 12).splitlines()
-    assert first == "Jobs: 11 solve, 1 all; 12 in all"
-    assert [line.rpartition(": ")[2] for line in lines] == [f"Job number {i}" for i in range(12)]
-    assert lines[:2] == ["0 of 12 done: Job number 0", "1 of 12 done, about 0 s left: Job number 1"]
+    first, *lines = run(io.StringIO(), 2).splitlines()
+    assert first == "Jobs: 1 solve, 1 all; 2 in all"
+    assert lines == ["0 of 2 done: Job number 0", "1 of 2 done, about 0 s left: Job number 1"]
 
 
-@pytest.mark.parametrize("jobs", [51, 300, 5000])
+@pytest.mark.parametrize("jobs", [51, 1000])
 def test_a_large_run_that_is_piped_has_some_fifty_lines(jobs):
     lines = run(io.StringIO(), jobs).splitlines()
     assert progress.LINES // 2 < len(lines) <= progress.LINES + 2
@@ -66,8 +65,6 @@ def test_failures_warnings_and_what_else_snakemake_says_stay_and_what_it_repeats
     for kept in (
         record(LogEvent.JOB_ERROR, rule_name="solve", jobid=3, log=[]),
         record(LogEvent.GROUP_ERROR),
-        record(LogEvent.ERROR, "At least one job did not complete successfully.", logging.ERROR),
-        record(msg="Exiting because a job execution failed. Look above for error messages", level=logging.ERROR),
         record(msg="Building DAG of jobs failed", level=logging.WARNING),
     ):
         shown = progress.Progress(stream := Terminal())
@@ -82,13 +79,9 @@ def test_a_failed_job_is_remembered_by_what_it_said_last(tmp_path):
     said.write_text("step 1\ntoo little memory\n\n")
     shown = progress.Progress(io.StringIO())
     assert not shown.filter(record(LogEvent.JOB_INFO, rule_msg="Training of mine", rule_name="train", jobid=0))
-    for job, logs in enumerate(([str(said)], [str(missing)], [])):
-        assert shown.filter(record(LogEvent.JOB_ERROR, rule_name="solve", jobid=job, log=logs))
-    assert shown.failed == [
-        "Training of mine failed: too little memory",
-        f"solve failed: {missing}",
-        "solve failed: it has no log",
-    ]
+    for job, log in enumerate((said, missing)):
+        assert shown.filter(record(LogEvent.JOB_ERROR, rule_name="solve", jobid=job, log=[str(log)]))
+    assert shown.failed == ["Training of mine failed: too little memory", f"solve failed: {missing}"]
 
 
 def test_the_time_left_counts_a_job_that_trains_or_times_as_several(monkeypatch):
@@ -104,17 +97,11 @@ def test_the_time_left_counts_a_job_that_trains_or_times_as_several(monkeypatch)
     assert left == ["", f"{1 + 2 * progress.LONGER}", f"{2 * progress.LONGER}", "2"]
 
 
-@pytest.mark.parametrize(
-    ("command", "asked"),
-    [
-        ("/env/bin/snakemake --cores 2 -n results/mine/report.html quick", ["results/mine/report.html", "quick"]),
-        ("snakemake --config preset=mine", []),
-        ("/env/lib/snakemake/__main__.py quick", ["quick"]),
-        ("/env/bin/pytest quick", []),
-    ],
-)
-def test_targets_are_told_from_options(command, asked):
-    assert targets.of_command(command.split()) == asked
+def test_targets_are_told_from_options():
+    command = "snakemake --cores 2 --config preset=mine -n results/mine/report.html quick"
+    assert targets.of_command(["/env/bin/pytest", "quick"]) == []
+    for program in ("/env/bin/snakemake", "/env/lib/snakemake/__main__.py"):
+        assert targets.of_command([program, *command.split()[1:]]) == ["results/mine/report.html", "quick"]
 
 
 def test_a_preset_is_asked_for_by_name_and_by_file_and_a_mistyped_name_is_told_its_neighbour():
