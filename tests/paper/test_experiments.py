@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
 def race():
     """The last candidate wins every race: no clock decides."""
     with pytest.MonkeyPatch.context() as patch:
-        trials = lambda system, candidates, *_, **__: [tune.Trial(candidates[-1], 1.0, 1.0)]  # noqa: E731
+        trials = lambda system, candidates, *_, **__: [tune.Trial([*candidates][-1], 1.0, 1.0, 1)]  # noqa: E731
         patch.setattr(tune, "race", trials)
         yield
 
