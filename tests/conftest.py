@@ -16,8 +16,8 @@ pytest_plugins = ["pytester"]
 
 #: What pytest runs if it is not told (pyproject.toml); all else is compiled as users have it.
 PLAIN = "not stress"
-#: Rooms whose tests hold one solver's bits against another's. They come last, so that the compiler changes once.
-COMPARED = {"core", "recurrence"}
+#: Files that hold the bits of real numbers of one program against another's. They come last: the compiler changes once.
+COMPARED = {"core/test_modes.py"}
 #: Files that take longest come first, so that no process of pytest is left with one when the others are done.
 FIRST = (
     "workflow/test_finished.py",
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items):
 
 
 def compared(path: Path) -> bool:
-    return path.relative_to(ROOT / "tests").parts[0] in COMPARED
+    return path.relative_to(ROOT / "tests").as_posix() in COMPARED
 
 
 @pytest.fixture(scope="module", autouse=True)

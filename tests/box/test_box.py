@@ -26,7 +26,7 @@ def test_there_are_models_in_the_box_and_they_are_small():
     assert sum(box.weights(name).stat().st_size for name in NAMES) <= make.LIMIT
 
 
-LONG = {"mnist"}  # its windows take long to compile
+LONG = {"mnist", "cifar10"}  # their windows take long to compile
 DRAWN = [pytest.param(name, marks=[pytest.mark.stress] if name in LONG else []) for name in NAMES]
 
 

@@ -133,6 +133,7 @@ def test_a_kill_changes_no_byte(made, sample, undisturbed, folder, module, place
     assert files(folder) == files(undisturbed)
 
 
+@pytest.mark.stress
 def test_devices_share_the_batches_and_change_no_byte(made, undisturbed, folder):
     """One of the devices waits with its first batch until the others have written all that they can."""
     code = f"""

@@ -43,6 +43,7 @@ print(hashlib.sha256(b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.le
 """
 
 
+@pytest.mark.stress
 def test_settings_of_the_environment_change_no_bit(capsys):
     other = {"JAX_DEFAULT_PRNG_IMPL": "rbg", "JAX_THREEFRY_PARTITIONABLE": "0", "JAX_RANDOM_SEED_OFFSET": "1"}
     run = subprocess.run([sys.executable, "-c", DRAWN], env=os.environ | other, capture_output=True, text=True)

@@ -26,7 +26,7 @@ from ffc.training.evaluate import mean_loss
 
 MODELS = [
     MADE((8, 8, 3), hidden=(16, 16)),
-    PixelCNNPP((8, 8, 3), filters=4, resnets=0, mixtures=2),
+    PixelCNNPP((4, 4, 3), filters=4, resnets=0, mixtures=2),
     DenseNet(classes=3, growth=2, blocks=(1, 2), features=4),
 ]
 DRAW = np.random.default_rng(0)
@@ -77,7 +77,8 @@ def test_densenet201_takes_the_images_of_cifar10_and_none_that_are_too_small():
 @pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.kind)
 def fresh(request):
     """A small model of each kind, its fresh weights, seven images of noise and their labels; and the loss."""
-    model, images = request.param, np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), np.uint8)
+    model = request.param
+    images = np.random.default_rng(0).integers(0, 256, (7, *getattr(model, "shape", (8, 8, 3))), np.uint8)
     batch = Batch(jnp.asarray(images), jnp.arange(7) % 3)
     return model, jax.jit(model.init)(jax.random.key(0)), batch, jax.jit(model.loss)
 

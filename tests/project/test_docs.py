@@ -19,9 +19,9 @@ DOCS = ROOT / "docs"
 README, REPRODUCE, SAMPLING = (
     path.read_text() for path in (ROOT / "README.md", DOCS / "reproduce.md", DOCS / "sampling.md")
 )
-PAGES = ("diffusion", "drafts", "gradients", "own_task", "pytorch", "sampling")
+PAGES = ("diffusion", "drafts", "own_task", "pytorch", "sampling")
 #: Pages of large programs.
-LONG = ("flows", "modes", "recurrences", "tokens")
+LONG = ("flows", "gradients", "modes", "recurrences", "tokens")
 EXAMPLES = [pytest.param(page, id=page.stem) for page in sorted((DOCS / "examples").glob("*.md"))]
 EXAMPLES += [pytest.param(DOCS / f"{name}.md", id=name) for name in PAGES]
 EXAMPLES += [pytest.param(DOCS / f"{name}.md", id=name, marks=pytest.mark.stress) for name in LONG]
