@@ -29,7 +29,7 @@ from ffc.core.system import (
 )
 
 #: Windows that are tried where nobody chooses.
-MOST = 20
+MOST = 8
 
 Sweep = Callable[[State], State]
 
