@@ -5,10 +5,7 @@ Nothing here imports `ffc`: Snakemake plans in a moment, also where it is instal
 
 import difflib
 import functools
-import itertools
 import json
-import math
-from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from typing import Any
 import jsonschema
 import sizes
 import yaml
+from plain_yaml import Loader
 from tasks import SCALING, problem_of, section_of
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -28,8 +26,6 @@ SOLVERS = ("sequential", "feedforward", "cached", "jacobi", "gs_jacobi", "jacobi
 _SEQUENTIAL = ("sequential", "feedforward", "cached")
 
 _LONGEST = 2**17  # bytes of a preset's file
-_MOST = 10_000  # nodes of a preset
-_DEEPEST = 30
 
 BOUNDS = {
     "minimum": "at least",
@@ -77,50 +73,6 @@ def load_presets(folder: Path, taken: Collection[str] = ()) -> tuple[dict[str, A
     return presets, faults
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain YAML, and no more than a preset is: every key once, finite numbers, aliases that unfold to little."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        self.depth += 1  # before the parser, whose time grows with its square, gets deep
-        if self.depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(problem="nested too deep", problem_mark=self.peek_event().start_mark)
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def construct_document(self, node: yaml.Node) -> Any:
-        self._unfolded(node, {})
-        return super().construct_document(node)
-
-    def _unfolded(self, node: yaml.Node, known: dict[int, int]) -> int:
-        """The number of nodes below `node` if each alias is written out."""
-        if isinstance(node, yaml.ScalarNode):
-            return 1
-        if id(node) not in known:
-            known[id(node)] = _MOST  # for an alias inside its own anchor
-            children = node.value
-            if isinstance(node, yaml.MappingNode):
-                keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-                if twice := next((key for key, count in keys.items() if count > 1), None):
-                    raise yaml.MarkedYAMLError(problem=f"{twice} appears twice", problem_mark=node.start_mark)
-                children = itertools.chain.from_iterable(node.value)
-            known[id(node)] = 1 + sum(self._unfolded(child, known) for child in children)
-        if known[id(node)] >= _MOST:
-            raise yaml.MarkedYAMLError(problem="its aliases unfold to too much", problem_mark=node.start_mark)
-        return known[id(node)]
-
-    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
-        number = super().construct_yaml_float(node)
-        if not math.isfinite(number):
-            raise yaml.MarkedYAMLError(problem=f"{node.value} is no finite number", problem_mark=node.start_mark)
-        return number
-
-
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
-
-
 def load_preset(path: Path) -> dict[str, Any]:
     """One preset. Raises `ConfigError` with the first thing that is wrong."""
     if not path.stem.isidentifier():
@@ -130,7 +82,7 @@ def load_preset(path: Path) -> dict[str, Any]:
             content = file.read(_LONGEST + 1)
         if len(content) > _LONGEST:
             raise ValueError(f"larger than {_LONGEST:,} bytes")
-        preset = yaml.load(content.decode(), _Loader)
+        preset = yaml.load(content.decode(), Loader)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from None
     except Exception as error:  # PyYAML, and Python, to which it leaves dates and numbers, raise types of their own

@@ -35,10 +35,10 @@ def check(
     states: give more `draws`, and larger batches.
 
     `windows` are pairs (count, stride) of `System.window`: all that a solver may ask for, where these are no more
-    than 8; else the narrowest, the widest, that of a row, and others drawn by `seed`. Each follows a prefix from block 0
-    to the end, by one cache, while the blocks behind change: what it gives must be that of a sweep, to the bit for whole
-    numbers and truth values, else to half of the digits of the sample's largest value. Blocks that are ties are left
-    out. That takes N sweeps or so for a window of one block, and 2·N / count for others.
+    than 8; else the narrowest, the widest, that of a row, and others drawn by `seed`. Each follows a prefix from
+    block 0 to the end, by one cache, while the blocks behind change: what it gives must be that of a sweep, to the bit
+    for whole numbers and truth values, else to half of the digits of the sample's largest value. Blocks that are ties
+    are left out. That takes N sweeps or so for a window of one block, and 2·N / count for others.
 
     Small systems take their time for compiling: `sweep` twice, and each window. Measured on two busy cores, in
     seconds of a processor: 12 blocks with 8 windows 2.3, and 0.1 without; MADE's 784 entries with 8 windows 10.9.

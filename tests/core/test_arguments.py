@@ -7,15 +7,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 import zoo
 from drafting import Picard
+from links import Links
 
 from ffc import Chained, Draft, Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, check, solve
 from ffc.core import tune
 from ffc.core.named import solver_by_name
 
 U = jnp.ones((2, 4))
-LINE, ROWS, CHAIN = zoo.Line(U, zoo.add), zoo.whole_numbers(0, row_length=3), zoo.Links((zoo.chain(2, 6),) * 3)
+LINE, ROWS, CHAIN = zoo.Line(U, zoo.add), zoo.whole_numbers(0, row_length=3), Links((zoo.chain(2, 6),) * 3)
 SHORT = zoo.variant(Draft, redraft=lambda self, system, seen: seen.after[:, 1:])
 SEVERAL = zoo.variant(zoo.Leaves, supports_window=lambda *_: True)(U[:, 0])
 
@@ -68,6 +70,11 @@ MISTAKES = [
     (windowed(lambda cache, x: (x, jnp.int32(0))), r"system: window of Variant makes int32\[\] of the cache \(\)"),
     (windowed(lambda cache, x: {}["fails"]), "system: window of Variant fails"),
     (solved(GSJacobi(2), SEVERAL), "system: Variant supports windows, and its state is {'a': .*; let it be one array"),
+    (
+        solved(system=zoo.Line(torch.ones(2, 4), zoo.add)),
+        r"system: Line holds tensor\(.*is no array of JAX; make it one",
+    ),
+    (solved(system=zoo.Line("u", zoo.add)), r"system: Line holds 'u', .* or mark its field as static"),
     # how
     (solved(Jacobi), r"solver: .* is no solver; give Jacobi\(\)"),
     (solved(adjoint="jacobi"), "solver: 'jacobi' is no solver"),

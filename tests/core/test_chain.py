@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import zoo
+from links import Links
 
 from ffc import Chained, Exact, GSJacobi, Jacobi, RowAbove, Sequential, Status, Tolerance, Trace, solve
 from ffc.core import tune
@@ -14,8 +15,8 @@ from ffc.core.named import entry_of, fitting, solver_by_name
 from ffc.core.solve import history_of
 
 LINKS, LENGTH, BATCH = 3, 6, 4
-WHOLE = zoo.Links(tuple(zoo.whole_numbers(seed, BATCH, LENGTH, density=0.6) for seed in range(LINKS)))
-REAL = zoo.Links(tuple(zoo.tanh(seed, BATCH, LENGTH) for seed in range(LINKS)))
+WHOLE = Links(tuple(zoo.whole_numbers(seed, BATCH, LENGTH, density=0.6) for seed in range(LINKS)))
+REAL = Links(tuple(zoo.tanh(seed, BATCH, LENGTH) for seed in range(LINKS)))
 ANSWER = zoo.in_order(WHOLE)
 SOLVERS = [
     Chained((Jacobi(),) * LINKS),
@@ -143,6 +144,6 @@ def test_a_race_finds_a_solver_for_each_link_and_names_it():
         entry = entry_of(solver, WHOLE)
         assert solver_by_name(entry.pop("solver"), WHOLE, **entry) == solver
     assert solve(WHOLE, solver_by_name("auto", WHOLE)).exact
-    nobody = zoo.Links(tuple(part.select_samples(jnp.arange(0)) for part in WHOLE.parts))
+    nobody = Links(tuple(part.select_samples(jnp.arange(0)) for part in WHOLE.parts))
     for name in ("auto", "chained"):
         assert solve(nobody, solver_by_name(name, nobody)).value.shape == (0, WHOLE.size)

@@ -111,7 +111,7 @@ def whole_numbers(seed: int, batch: int = 3, size: int = 12, density: float = 0.
 
 def in_order(system: System) -> np.ndarray:
     """The solution of a `Weighted` system, or of `Links` of them, one block after the other in float64: [batch, N]."""
-    if isinstance(system, Links):
+    if system.links:
         links = [in_order(system.link(0, None))]
         for number in range(1, system.links):
             links.append(in_order(system.link(number, links[-1])))
@@ -276,38 +276,3 @@ def sign(self, x):
 
 #: `x_i = 1` where the step of real numbers is more than 0, else 0.
 Signs = variant(Line, sweep=sign, initial=lambda self: jnp.zeros(self.u.shape, jnp.int32))
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Links(System):
-    """A chain of `parts`: the first from its own noise, each other also from the link before, in reversed order."""
-
-    parts: tuple[Weighted, ...]
-
-    @property
-    def links(self):
-        return len(self.parts)
-
-    @property
-    def size(self):
-        return self.links * self.row_length
-
-    @property
-    def row_length(self):
-        return self.parts[0].size
-
-    def initial(self):
-        return jnp.concatenate([part.initial() for part in self.parts], axis=1)
-
-    def link(self, number, before):
-        part = self.parts[number]
-        return part if before is None else replace(part, u=part.u + before[:, ::-1])
-
-    def link_above(self, number, before):
-        return self.link(number, before).u
-
-    def sweep(self, x):
-        rows = jnp.split(x, self.links, axis=1)
-        before = [None, *rows[:-1]]
-        return jnp.concatenate([self.link(i, before[i]).sweep(row) for i, row in enumerate(rows)], axis=1)

@@ -83,6 +83,7 @@ WRONG = [
     (of((ones((2, 5, 3)), ones((2, 6, 3)))), "inputs: leaves of the shapes .* differ in their length T"),
     (of(ones((2, 0, 3))), "inputs: their length T is 0; give one time step at least"),
     (of(ones((4, 5, 3))), r"inputs: batches of \[4\] samples, and start has 2"),
+    (of(start={"h": ones((2, 3))}), "start: it is a dict; join its arrays to one"),
     (of(start=ones(3)), r"start: it has the shape \(3,\)"),
     (of(step=lambda w, x, u: x[..., :1]), r"step: it returns float32\[2, 1\] for states float32\[2, 3\]"),
     (of(step=lambda w, x, u: (x, u)), "step: it returns tuple for states"),
