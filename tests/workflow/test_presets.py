@@ -138,6 +138,15 @@ def test_a_file_that_is_no_preset_costs_little_and_makes_nothing(tmp_path, monke
     assert not (tmp_path / "was-run").exists()
 
 
+def test_a_preset_with_the_name_of_a_rule_is_a_fault_of_its_own(tmp_path):
+    """Both would be targets of that name."""
+    for name in ("mine", "train"):
+        (tmp_path / f"{name}.yaml").write_text((ROOT / "config" / "presets" / "quick.yaml").read_text())
+    presets, faults = load_presets(tmp_path, taken={"all", "train"})
+    assert [*presets] == ["mine"]
+    assert "train.yaml: train is the name of a rule" in faults["train"]
+
+
 def test_a_faulty_preset_does_not_hide_the_others(tmp_path):
     """A preset's name must serve as a target, too."""
     for name, text in (("my-preset", yaml.safe_dump(QUICK)), ("mine", yaml.safe_dump(QUICK)), ("bad", "a: [")):
