@@ -26,7 +26,7 @@ WAYS = {
     "in order": (ROWS, Sequential()),
     "in order, cached": (ROWS, Sequential(cached=True)),
     "everything": (ROWS, Jacobi()),
-    "in a row": (ROWS, GSJacobi(3)),
+    "in a row": (zoo.crowd(row_length=6), GSJacobi(3)),
     "rows": (ROWS, GSJacobi(8)),
     "rows by sweeps": (zoo.crowd(row_length=4, has_windows=False), GSJacobi(8)),
     "across rows": (ROWS, GSJacobi(5)),

@@ -152,3 +152,10 @@ def test_pixels_move_with_outputs_and_noise_as_differences_say(cls):
     rounded = cls.of(*noise, eight_bit=True), at[1]
     tangent = jax.tree.unflatten(jax.tree.structure(rounded), jax.tree.leaves(along))
     assert not np.asarray(derivative(rounded, tangent)).any()
+
+
+def test_a_mass_that_float32_cannot_tell_from_zero_has_a_logarithm_all_the_same():
+    x, mean, log_scale, half = 0.0, 0.9, -3.0, 1 / 255
+    upper, lower = (1 / (1 + np.exp(-np.exp(-log_scale) * (x - mean + shift))) for shift in (half, -half))
+    found = mixture.log_mass(jnp.float32(x), jnp.float32(mean), jnp.float32(log_scale), 255)
+    assert float(found) == pytest.approx(np.log(upper - lower), abs=0.01)

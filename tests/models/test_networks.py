@@ -20,6 +20,7 @@ from ffc.models.densenet import DenseNet, preprocess
 from ffc.models.flow.network import LIMIT
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
+from ffc.models.pixelcnnpp.layers import Training
 from ffc.models.transformer import Transformer
 from ffc.store import checkpoints
 from ffc.training.evaluate import mean_loss
@@ -162,3 +163,30 @@ def test_a_flows_inverse_and_forward_agree():
     np.testing.assert_allclose(rounded, x, atol=0.02)
     still = in_order(FLOW.system(jax.jit(FLOW.init)(key_of(0)), system.u, "none"))
     np.testing.assert_array_equal(still[:, :count], system.u)
+
+
+def test_dropout_keeps_the_mean():
+    kept = Training(4, 4, key_of(0), 0.2).drop(jnp.ones((64, 64)))
+    assert float(kept.mean()) == pytest.approx(1, abs=0.02)
+    assert {*np.unique(kept).round(4).tolist()} == {0.0, 1.25}
+
+
+@pytest.mark.parametrize("side", [30, 32])
+def test_densenets_state_has_the_sides_of_its_sweep(side):
+    model = DenseNet(classes=3, growth=2, blocks=(1, 1), features=4)
+    x = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    first, swept = jax.eval_shape(
+        lambda p, x: (s := model.system(p, x), (s.initial(), s.sweep(s.initial())))[1], model.shapes(), x
+    )
+    assert jax.tree.map(lambda leaf: leaf.shape, first) == jax.tree.map(lambda leaf: leaf.shape, swept)
+
+
+def test_masks_that_let_an_output_see_its_own_input_are_refused():
+    model = MADE((1, 3, 1), hidden=(4, 4))
+    params = jax.device_get(jax.jit(model.init)(key_of(0)))
+    model.check(params)
+    masks = [np.zeros_like(layer["mask"]) for layer in params["net"].values()]
+    masks[0][0, 1] = masks[1][0, 0] = masks[2][1, 0] = 1  # from input 1 to output 1
+    net = {name: layer | {"mask": mask} for (name, layer), mask in zip(params["net"].items(), masks, strict=True)}
+    with pytest.raises(FFCError, match="see its own or a later input"):
+        model.check({"net": net})

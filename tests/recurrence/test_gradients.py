@@ -1,5 +1,7 @@
 """Gradients through a recurrence are those of backpropagation through a scan, whichever way the states were found."""
 
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ from recurrences import cells, gated, jacobian, tanh
 
 from ffc import Jacobi
 from ffc.recurrence import Chunks, Newton, QuasiNewton, Recurrence, solve_recurrence
+from ffc.recurrence.gradients import adjoint_method
 
 
 def loss(states):
@@ -71,3 +74,11 @@ def test_where_the_adjoints_are_not_found_in_time_they_are_found_in_order():
     assert solve_recurrence(recurrence, QuasiNewton()).iterations[0] == 100
     truth = gradients(recurrence, Recurrence.in_order)
     assert_gradients(recurrence, QuasiNewton(), truth, tolerance=2e-5, fallback=True)
+
+
+def test_the_adjoints_method_has_the_transposed_jacobian():
+    """Else they would be found all the same, in more iterations."""
+    matrix = jnp.arange(4.0).reshape(2, 2)
+    method = adjoint_method(Newton(jacobian=lambda weights, state, inputs: matrix))
+    at = SimpleNamespace(state=None, inputs=None)
+    np.testing.assert_array_equal(method.jacobian((), None, at), matrix.T)

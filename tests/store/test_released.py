@@ -121,3 +121,10 @@ def test_an_archive_that_is_not_the_known_one_is_refused_in_any_mode(tmp_path, n
     with pytest.raises(FFCError, match=r"checkpoints\.sha256: .* fetch the right one"):
         collect(["mnist.flax"], tmp_path, sha256="0" * 64)
     assert collect(["mnist.flax"], tmp_path, sha256=DIGEST.upper())["files"]
+
+
+def test_of_two_files_of_one_name_the_first_is_taken(tmp_path):
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(zipped({"a/mnist.flax": b"first", "b/mnist.flax": b"second"}))
+    (path,) = extract(archive, ["mnist.flax"], tmp_path / "out").values()
+    assert path.read_bytes() == b"first"

@@ -185,3 +185,9 @@ def test_a_solver_is_held_against_the_sequential_answer_of_its_own_system():
 def test_a_configuration_with_a_mistake_is_refused(config, sentence):
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         check_config(config, ["paper", "quick", "small"])
+
+
+def test_a_window_may_be_the_whole_image(tmp_path):
+    preset = changed(QUICK, "tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", 28)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(preset))
+    assert load_preset(tmp_path / "mine.yaml") == preset
