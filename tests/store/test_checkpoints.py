@@ -141,3 +141,11 @@ def test_tensors_of_a_pth_may_share_what_they_hold(path):
     shared = {"a": weight, "b": weight, "turned": weight.t(), "part": weight[3:5]}
     torch.save(shared, path)
     assert_same(read_tensors(path.read_bytes()), {name: tensor.numpy() for name, tensor in shared.items()})
+
+
+def test_a_kill_between_two_files_leaves_no_weights_that_say_nothing_of_themselves(path, monkeypatch):
+    """Weights without a sidecar would be taken for somebody else's."""
+    written = []
+    monkeypatch.setattr(checkpoints, "write_bytes", lambda path, content: written.append(path.suffix))
+    checkpoints.save(path, MADES, weights(MADES), {"origin": "trained"})
+    assert written == [".json", ".flax"]

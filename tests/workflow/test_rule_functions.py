@@ -1,6 +1,7 @@
 """What rules ask of functions: who does how many repeats, what a solver's job reads, and where weights come from."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -55,3 +56,16 @@ with job(SimpleNamespace(log=[{str(tmp_path / "job.log")!r}], config={{"debug": 
     for _ in range(2):
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
     assert Path(tmp_path, "job.log").read_text() == "said once\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "box", "mode", "origin"),
+    [([], [], "auto", "trained"), ([], ["mnist"], "auto", "released"), (["mnist"], [], "trained", "trained")],
+)
+def test_weights_of_the_box_are_not_trained_where_they_could_be_had(tmp_path, files, box, mode, origin):
+    note = tmp_path / "released.json"
+    note.write_text(json.dumps({"files": files, "box": box}))
+    checkpoint = SimpleNamespace(get=lambda preset: SimpleNamespace(output=[note]))
+    names = {"json": json, "Path": Path, "PRESETS": {"quick": QUICK}, "config": {"checkpoints": {"mode": mode}}}
+    scope = functions("common.smk", **names, checkpoints=SimpleNamespace(find_released=checkpoint))
+    assert scope["origin_of"](SimpleNamespace(preset="quick", task="pixelcnnpp_mnist")) == origin
