@@ -13,12 +13,13 @@ from functools import partial
 from itertools import chain, islice
 
 import jax.numpy as jnp
+import numpy as np
 
 from ffc.core import arguments
 from ffc.core.compiled import standard_modes
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
-from ffc.core.measure import repeated, seconds, timed
+from ffc.core.measure import interleaved, repeated, seconds, timed
 from ffc.core.solution import Solution
 from ffc.core.solve import Exact, RowAbove, solve
 from ffc.core.solvers import Chained, GSJacobi, Jacobi, JacobiGS, Sequential, Solver
@@ -28,6 +29,9 @@ from ffc.core.system import State, System, batch_size
 _PROBE = 4
 #: Further runs of a trial; the shortest counts.
 _REPEATS = 2
+#: Solvers that need at most so many times the least go on in turn, for so many rounds; not where one takes so long
+#: (seconds) that a single run tells them apart.
+_CLOSE, _ROUNDS, _LONG = 1.3, 5, 1.0
 #: Drafted windows of blocks that lie in no rows.
 _BLOCKS = (8, 4, 16, 32)
 
@@ -95,15 +99,24 @@ def fastest(
     trials = race(system, chain((first, *second), waiting), guess, uses=uses)
     # One block after the other takes as long for the last ones as for the first: nothing has to be run for that.
     in_order = [trial for trial in trials if isinstance(trial.solver, Sequential)]
-    best, least = (in_order[0].solver, system.size / in_order[0].rate) if in_order else (trials[0].solver, math.inf)
+    whole = [(system.size / trial.rate, trial.solver) for trial in in_order]
     for trial in trials:
+        least = min((took for took, _ in whole), default=math.inf)
         if trial in in_order or system.size / trial.rate > least:
             continue  # at the pace of its beginning it would be late already
-        most = system.size if least == math.inf else max(1, round(least * trial.iterations / trial.seconds))
+        most = system.size if least == math.inf else max(1, round(_CLOSE * least * trial.iterations / trial.seconds))
         solution, took = timed(partial(_run, system, trial.solver, guess, most))
-        if solution.exact and took < least:
-            best, least = trial.solver, took
-    return best
+        if solution.exact:
+            whole.append((took, trial.solver))
+    if not whole:
+        return trials[0].solver
+    least, best = min(whole, key=lambda pair: pair[0])
+    close = [solver for took, solver in whole if took <= _CLOSE * least]
+    if len(close) == 1 or least > _LONG:
+        return best
+    runs = {str(i): partial(_run, system, solver, guess, system.size) for i, solver in enumerate(close)}
+    medians = {i: float(np.median(spent)) for i, spent in interleaved(runs, _ROUNDS).items()}
+    return close[int(min(medians, key=lambda i: medians[i]))]
 
 
 def windows(system: System) -> list[GSJacobi]:
