@@ -24,17 +24,16 @@ def closure(roots: Iterable[str], modules: Iterable[str] = ()) -> list[str]:
 
     `modules` are dotted names of others that run with them; those that lie elsewhere are left out.
     """
-    files: set[Path] = set()
+    visited: set[tuple[Path, bool]] = set()
     waiting = [(ROOT / root, False) for root in roots] + [pair for name in modules for pair in _files(name, ROOT)]
     while waiting:
-        path, asked = waiting.pop()
-        if path in files and not asked:
-            continue
-        files.add(path)
-        for name, lazy in _imports(path):
-            if asked or not lazy:
-                waiting += [pair for pair in _files(name, path.parent) if pair[0] not in files]
-    return sorted(str(path.relative_to(ROOT)) for path in files)
+        path, asked = pair = waiting.pop()
+        if pair not in visited:
+            visited.add(pair)
+            for name, lazy in _imports(path):
+                if asked or not lazy:
+                    waiting += _files(name, path.parent)
+    return sorted({str(path.relative_to(ROOT)) for path, _ in visited})
 
 
 def future(now: float) -> str | None:

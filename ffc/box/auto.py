@@ -1,4 +1,4 @@
-"""What `auto` costs beside the best of its candidates: `python -m ffc.box.auto [CHECKPOINT …]`, the box's unless named.
+"""Measure `auto` against the best of its candidates: `python -m ffc.box.auto [CHECKPOINT …]`, the box's unless named.
 
 For each sampler, and batches of 1 and 4, the race picks a solver. Then all candidates solve the whole system, warm and
 in turn; a line says how many times the fastest one's median the pick needs.

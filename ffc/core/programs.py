@@ -20,7 +20,7 @@ from ffc.core.system import State, System
 
 
 class Plan(NamedTuple):
-    """What the programs of a solve are given."""
+    """Hold the arguments of the programs of a solve."""
 
     how: loop.How
     system: System  # in step where samples keep together

@@ -23,7 +23,7 @@ Params = Any
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """What a loss is taken of, and how; `batch[rows]` has some of its images. Arrays of NumPy serve, too.
+    """Hold the images of a loss, and how it is taken; `batch[rows]` has some of its images. Arrays of NumPy serve, too.
 
     With a `key`, dropout and dequantisation are random; without one the loss is deterministic. The network computes in
     `dtype` (float32 or bfloat16), what becomes of its outputs in float32.

@@ -54,3 +54,10 @@ def test_a_file_from_the_future_is_named_before_anything_runs():
     file, _, message = future(now - 10 * 365 * 86400).partition(":")
     assert (ROOT / file).is_file()
     assert f"touch {file}" in message
+
+
+def test_a_name_that_a_package_imports_when_it_is_asked_for_is_followed_whoever_comes_first():
+    """`from ffc import Draft` runs what `import ffc` does not."""
+    assert "ffc/core/loop.py" not in closure(["ffc/__init__.py"])
+    for roots in (["ffc/__init__.py", "tests/helpers/drafting.py"], ["tests/helpers/drafting.py", "ffc/__init__.py"]):
+        assert "ffc/core/loop.py" in closure(roots)

@@ -62,7 +62,7 @@ class MADE(Sampler):
 
     @staticmethod
     def is_params(tree: Any) -> bool:
-        """Whether a tree of weights has the layout of a MADE: three linear layers of these names."""
+        """Return whether a tree of weights has the layout of a MADE: three linear layers of these names."""
         net = tree.get("net") if isinstance(tree, dict) else None
         layers = [net.get(name) for name in _LAYERS] if isinstance(net, dict) else [None]
         return all(isinstance(layer, dict) and len(np.shape(layer.get("weight", ()))) == 2 for layer in layers)
