@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from ffc.core.solve import Exact, RowAbove, Tolerance, solve
     from ffc.core.solvers import Chained, GSJacobi, Jacobi, JacobiGS, Sequential
     from ffc.core.system import System
+    from ffc.recurrence import Chunks, Newton, Picard, QuasiNewton, Recurrence
 
 __version__ = "0.1.0"
 __all__ = [
     "Chained",
+    "Chunks",
     "Draft",
     "Evaluated",
     "Exact",
@@ -23,6 +25,10 @@ __all__ = [
     "GSJacobi",
     "Jacobi",
     "JacobiGS",
+    "Newton",
+    "Picard",
+    "QuasiNewton",
+    "Recurrence",
     "RowAbove",
     "Sequential",
     "Solution",
@@ -41,8 +47,9 @@ def __getattr__(name: str) -> Any:
     JAX takes seconds to import. Figures, tables and the first words of a command do without.
     """
     if name in __all__:
-        for module in ("errors", "solvers", "system", "drafts", "history", "solution", "solve", "check"):
-            found = vars(import_module(f"ffc.core.{module}"))
+        core = ("errors", "solvers", "system", "drafts", "history", "solution", "solve", "check")
+        for module in (*(f"ffc.core.{name}" for name in core), "ffc.recurrence"):
+            found = vars(import_module(module))
             if name in found:
                 return found[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

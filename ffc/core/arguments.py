@@ -189,13 +189,6 @@ def count_of(name: str, value: int) -> int:
     return value
 
 
-def check_retire(system: System, *arrays: Any) -> None:
-    """`FFCError` where samples cannot leave the batch: for tracing, or as the system has no way to."""
-    check_outside_jit((system, arrays), "retire")
-    if type(system).select_samples is System.select_samples:
-        raise FFCError(f"retire: {_name(system)} has no select_samples(index); write it, or leave retire out")
-
-
 def check_outside_jit(arrays: Any, argument: str) -> None:
     """`FFCError` where `arrays` are being traced."""
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arrays)):

@@ -27,10 +27,8 @@ def in_links(solver: Solver, system: System) -> Solver:
     return solver
 
 
-def check_links(solver: Chained, system: System, retire: bool) -> None:
-    """`FFCError` where `system` is no chain, or one of other length, or samples should leave the batch."""
-    if retire:
-        raise FFCError("retire: a chain keeps its samples till the last is done; leave it out, or give GSJacobi")
+def check_links(solver: Chained, system: System) -> None:
+    """`FFCError` where `system` is no chain, or one of other length."""
     if system.links != len(solver.solvers):
         told = f"is a chain of {system.links} links" if system.links else "is no chain; give Jacobi() or GSJacobi, say"
         raise FFCError(f"solver: Chained has {len(solver.solvers)} solvers; {type(system).__name__} {told}")

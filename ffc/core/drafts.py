@@ -37,6 +37,18 @@ class Draft:
     to any sample, so that they have no axis for the batch. Give it to a solver: `GSJacobi(window, draft=draft)`.
     """
 
+    def start(self, system: System, x: State) -> Any:
+        """Return what the draft keeps between iterations, leaves [batch, ...]; the first one is at `x`."""
+        return ()
+
+    def update(self, system: System, seen: Evaluated, kept: Any) -> tuple[State, Any]:
+        """Return `redraft`, and what is kept for the next iteration: for a draft that learns from those before."""
+        return self.redraft(system, seen), kept
+
+    def linear(self, transposed: bool) -> "Draft | None":
+        """Return the draft of the tangent of `System.linear`, or of its adjoint (`transposed`); None: there is none."""
+        return None
+
     def redraft(self, system: System, seen: Evaluated) -> State:
         """x' for the blocks of the window, with the shape and dtype of `seen.after`.
 
@@ -46,12 +58,15 @@ class Draft:
         raise NotImplementedError(f"{type(self).__name__} has no redraft()")
 
 
-def values(draft: Draft, system: System, seen: Evaluated, behind: jax.Array) -> State:
-    """The window with the draft's values where `behind` [batch, window] holds, and finite wherever x or y is."""
-    drafted = draft.redraft(system, seen)
+def values(draft: Draft, system: System, seen: Evaluated, behind: jax.Array, kept: Any) -> tuple[State, Any]:
+    """Return the window with the draft's values where `behind` [batch, window] holds, and what the draft keeps.
+
+    The values are finite wherever x or y is.
+    """
+    drafted, kept = draft.update(system, seen, kept)
     if (expected := described(seen.after)) != (found := described(drafted)):
         raise FFCError(
             f"draft: redraft of {type(draft).__name__} returns {found}; the window is {expected}: let them agree"
         )
     x = select_blocks(behind & block_finite(drafted), drafted, seen.after)
-    return select_blocks(block_finite(x), x, seen.before)
+    return select_blocks(block_finite(x), x, seen.before), kept

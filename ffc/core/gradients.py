@@ -8,17 +8,15 @@ With v = ∂L/∂x where a loss L reads it, ∂L/∂θ = λᵀ ∂F/∂θ for th
 
     λ = v + Jᵀ λ.
 
-J is strictly lower triangular, so both are triangular systems, the second in reversed order of blocks, as the adjoints
-of a recurrence are (`ffc.recurrence.gradients`). The loop solves them as it solves any other, with its certificate. F
-is the system's `sweep`, linearised once at the solution: memory does not grow with iterations, and how the solution
-was found does not matter.
+J is strictly lower triangular, so both are triangular systems, the second in reversed order of blocks: `System.linear`
+has them. The loop solves them as it solves any other, with its certificate. F is the system's `sweep`, linearised once
+at the solution: memory does not grow with iterations, and how the solution was found does not matter.
 """
 
 import functools
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -29,9 +27,10 @@ from ffc.core import loop
 from ffc.core.arguments import schedule_of
 from ffc.core.compiled import standard_modes
 from ffc.core.errors import FFCError
+from ffc.core.linear import Linear, backwards, backwards_like
 from ffc.core.solution import Status
-from ffc.core.solvers import Schedule, Solver
-from ffc.core.system import State, System, indices, select_blocks
+from ffc.core.solvers import Solver
+from ffc.core.system import State, System, block_size, indices, select_blocks
 
 
 def differentiable(adjoint: Solver, system: System, end: loop.Carry) -> State:
@@ -42,6 +41,18 @@ def differentiable(adjoint: Solver, system: System, end: loop.Carry) -> State:
     """
     lost = (end.status == Status.NOT_FINITE)[:, None] & (indices(system.size) >= end.certified[:, None])
     return _solution(adjoint, system, end.x, lost)
+
+
+@jax.custom_jvp
+def outputs(system: System, x: State, found: Any) -> Any:
+    """Return `found`, what a solve's last sweep found beside its values `x`, differentiable by `system` and `x`."""
+    return found
+
+
+@outputs.defjvp
+def _outputs_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
+    system, x, found = primals
+    return found, jax.jvp(lambda system, x: system.sweep_outputs(x)[1], (system, x), tangents[:2])[1]
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -67,7 +78,7 @@ def _solution_jvp(adjoint: Solver, primals: tuple, tangents: tuple) -> tuple[Sta
             "solve jax.lax.stop_gradient(system), or a system that does not round"
         )
     try:
-        change = _implicit(schedule_of(adjoint, system.size), system, x, tangents[0])
+        change = _implicit(adjoint, system, x, tangents[0])
     except (TypeError, ValueError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise FFCError(f"system: sweep of {type(system).__name__} cannot be differentiated ({reason})") from error
@@ -75,23 +86,26 @@ def _solution_jvp(adjoint: Solver, primals: tuple, tangents: tuple) -> tuple[Sta
     return x, jax.tree.map(jnp.multiply, change, known)
 
 
-def _implicit(linear: Schedule, system: System, x: State, change: System) -> State:
+def _implicit(solver: Solver, system: System, x: State, change: System) -> State:
     """dx = J dx + ∂F/∂θ dθ at the solution `x`, for dθ = `change`; its transpose solves for the adjoints."""
-    jacobian = jax.linearize(lambda x: system.sweep(x), x)[1]
-    transposed = jax.linear_transpose(jacobian, x)
+    linear = system.linear(x) or Linear(system, x)
 
     def matvec(packed: jax.Array) -> jax.Array:
         dx = _unpacked(packed, x)
-        return _packed(jax.tree.map(jnp.subtract, dx, jacobian(dx)))
+        return _packed(jax.tree.map(jnp.subtract, dx, linear.times(dx)))
+
+    def solved(source: State, transposed: bool) -> State:
+        # A power of two changes no other bit.
+        unit = _unit(source)
+        scaled = _scaled(source, 1 / unit)
+        of = linear.adjoint(scaled) if transposed else linear.tangent(scaled)
+        return _scaled(_solve(solver, of, transposed), unit)
 
     def solve(_: Callable, source: jax.Array) -> jax.Array:
-        return _packed(_solve(linear, Affine(_unpacked(source, x), jacobian)))
+        return _packed(solved(_unpacked(source, x), transposed=False))
 
     def transpose_solve(_: Callable, v: jax.Array) -> jax.Array:
-        def earlier(later: State) -> State:
-            return _reversed(transposed(_reversed_like(x, later))[0])
-
-        return _packed(_reversed_like(x, _solve(linear, Affine(_reversed(_unpacked(v, x)), earlier))))
+        return _packed(backwards_like(x, solved(backwards(_unpacked(v, x)), transposed=True)))
 
     # As one array: JAX does not transpose a linear solve some of whose right-hand sides are constant zeros.
     source = _packed(_direct(system, x, change))
@@ -109,46 +123,43 @@ def _direct(system: System, x: State, change: System) -> State:
     return jax.jvp(swept, ({i: leaves[i] for i in changes},), (changes,))[1]
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Affine(System):
-    """y = source + A y, with A strictly lower triangular in blocks."""
-
-    source: State
-    matrix: Callable[[State], State] = field(metadata={"static": True})  # y ↦ A y
-
-    @property
-    def size(self) -> int:
-        return sum(leaf.shape[1] for leaf in jax.tree.leaves(self.source))
-
-    def initial(self) -> State:
-        return self.source
-
-    def sweep(self, x: State) -> State:
-        return jax.tree.map(jnp.add, self.source, self.matrix(x))
-
-
 @standard_modes()
-def _solve(schedule: Schedule, system: Affine) -> State:
-    """The solution of an affine system; NaN where numbers overflow, as a derivative has no status to say so."""
-    how = loop.How(schedule, tolerant=False, row_above=False)
-    first = loop.start(how, system, None, None)
-    end = loop.advance(how, system, first, None, loop.Limits(system.size))
-    return select_blocks(indices(system.size) < end.certified[:, None], end.x, _full(end.x, jnp.nan))
+def _solve(linear: Solver, system: System, transposed: bool) -> State:
+    """The solution of a linear system; NaN where numbers overflow, as a derivative has no status to say so.
+
+    A draft moves last bits for ever: with one, blocks that move by some units in the last place are accepted.
+    """
+    draft = getattr(linear, "draft", None)
+    draft = draft and draft.linear(transposed)
+    how = loop.How(schedule_of(linear, system.size), tolerant=draft is not None, row_above=False)
+    first = loop.start(how, system, None, None, draft)
+    limits = loop.Limits(system.size, *_rounding(first.x))
+    end = loop.advance(how, system, first, None, limits, draft)
+    return select_blocks(indices(system.size) < end.prefix[:, None], end.x, _full(end.x, jnp.nan))
+
+
+def _rounding(x: State) -> tuple[float, float]:
+    """Absolute and relative tolerances of some units in the last place, for numbers of order 1."""
+    rounding = 32 * max(float(jnp.finfo(leaf.dtype).eps) for leaf in jax.tree.leaves(x))
+    return rounding, rounding
+
+
+def _unit(x: State) -> jax.Array:
+    """[batch] a power of two near each sample's largest number: over it, tolerances mean what they do for states."""
+    largest = jnp.max(block_size(x), axis=1, initial=0)
+    exponent = jnp.ceil(jnp.log2(jnp.maximum(largest, jnp.finfo(largest.dtype).tiny)))
+    return jnp.where(jnp.isfinite(largest) & (largest > 0), jnp.exp2(exponent), 1)
+
+
+def _scaled(x: State, factor: jax.Array) -> State:
+    def leaf(values: jax.Array) -> jax.Array:
+        return values * factor.reshape(-1, *[1] * (values.ndim - 1)).astype(values.dtype)
+
+    return jax.tree.map(leaf, x)
 
 
 def _full(x: State, value: Any) -> State:
     return jax.tree.map(lambda leaf: jnp.full_like(leaf, value), x)
-
-
-def _reversed(x: State) -> tuple[jax.Array, ...]:
-    """The state with its last block first."""
-    return tuple(leaf[:, ::-1] for leaf in reversed(jax.tree.leaves(x)))
-
-
-def _reversed_like(like: State, x: tuple[jax.Array, ...]) -> State:
-    """What `_reversed` was given, a state of the structure of `like`."""
-    return jax.tree.unflatten(jax.tree.structure(like), _reversed(x))
 
 
 def _packed(x: State) -> jax.Array:

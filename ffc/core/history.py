@@ -1,6 +1,6 @@
 """Error curves of a solve, kept on the device: a row of numbers for each iteration, never the iterates."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -19,11 +19,6 @@ class Trace:
     snapshots: tuple[int, ...] = field(metadata={"static": True}, default=())
     #: [batch] iterations of each sample before this solve, which are counted where `snapshots` names them; None: 0.
     begun: jax.Array | None = None
-
-    def select_samples(self, index: jax.Array) -> "Trace":
-        """The trace of the samples `index` [n] alone."""
-        reference, begun = jax.tree.map(lambda leaf: leaf[index], (self.reference, self.begun))
-        return replace(self, reference=reference, begun=begun)
 
     @property
     def named(self) -> jax.Array:

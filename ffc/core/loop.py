@@ -41,6 +41,7 @@ from ffc.core.system import (
     prefix_length,
     put_blocks,
     select_blocks,
+    select_samples,
     take_blocks,
 )
 
@@ -73,6 +74,8 @@ class Carry(NamedTuple):
     iterations: jax.Array  # [batch] those that a sample took part in: all, as long as it runs
     history: History | None
     drafting: jax.Array | None = None  # [batch] whether the solver's draft is still taken; None where it has none
+    kept: Any = ()  # by the draft
+    outputs: Any = ()  # of a sample's last sweep, where the system returns them
 
 
 def start(how: How, system: System, guess: State | None, trace: Trace | None, draft: Draft | None = None) -> Carry:
@@ -90,8 +93,17 @@ def start(how: How, system: System, guess: State | None, trace: Trace | None, dr
         iterations=zeros,
         history=None if trace is None else history.start(x, trace),
         drafting=None if draft is None else zeros == 0,
+        kept=() if draft is None else draft.start(system, x),
+        outputs=_no_outputs(system, x),
     )
     return varying(carry, (system, guess, trace, draft))
+
+
+def _no_outputs(system: System, x: State) -> Any:
+    """Zeros in the shape of what a sweep returns beside its values, or nothing where the system keeps it to itself."""
+    if not system.returns_outputs:
+        return ()
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(system.sweep_outputs, x)[1])
 
 
 def advance(
@@ -101,13 +113,12 @@ def advance(
     trace: Trace | None,
     limits: Limits,
     draft: Draft | None = None,
-    spare: jax.Array | int = 0,
 ) -> Carry:
-    """Iterations until at most `spare` samples still run, or as many were done as `limits` allow."""
+    """Iterations until no sample runs any more, or as many were done as `limits` allow."""
 
     def running(c: Carry):
         runs = c.status == Status.RUNNING
-        return (jnp.sum(runs) > spare) & (jnp.max(c.iterations, initial=0, where=runs) < limits.iterations)
+        return jnp.any(runs) & (jnp.max(c.iterations, initial=0, where=runs) < limits.iterations)
 
     def body(c: Carry) -> Carry:
         seen = _look_through_window(how, limits, system, c)
@@ -212,7 +223,7 @@ def _sweep_steps(system: System, schedule: Schedule, c: Carry, start: jax.Array)
     offset = indices(system.size) - start[:, None]
     inside = (offset >= 0) & (offset < schedule.window) & (offset + start[:, None] >= c.prefix[:, None])
     inside &= (c.status == Status.RUNNING)[:, None]
-    if c.drafting is not None:
+    if c.drafting is not None or (system.returns_outputs and schedule.block == 1):
         values, outputs = system.sweep_outputs(c.x)
         return select_blocks(inside, values, c.x), outputs
 
@@ -274,6 +285,8 @@ def _judge(size: int, schedule: Schedule, c: Carry, seen: _Seen) -> Carry:
         iterations=c.iterations + running,
         history=c.history,
         drafting=c.drafting,
+        kept=c.kept,
+        outputs=select_samples(running, seen.evaluated.outputs, c.outputs) if jax.tree.leaves(c.outputs) else (),
     )
 
 
@@ -284,7 +297,7 @@ def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, seen: _
     index = begin[:, None] + indices(block_count(seen.evaluated.after))
     behind = (index >= after.prefix[:, None]) & (index < seen.start[:, None] + schedule.window)
     evaluated = seen.evaluated._replace(first=after.prefix - 1 - begin)
-    values = drafts.values(draft, system, evaluated, behind & drafting[:, None])
+    values, kept = drafts.values(draft, system, evaluated, behind & drafting[:, None], c.kept)
     x = jax.tree.map(lambda leaf, new: put_blocks(leaf, new, begin), after.x, values)
     spoiled = drafting & (after.status == Status.NOT_FINITE)
     uncounted = jnp.any(spoiled) if schedule.together or system.lockstep else spoiled
@@ -297,4 +310,5 @@ def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, seen: _
         status=jnp.where(spoiled, Status.RUNNING, after.status).astype(after.status.dtype),
         iterations=jnp.where(uncounted, c.iterations, after.iterations),
         drafting=jnp.asarray(c.drafting) & ~spoiled,
+        kept=kept,
     )

@@ -1,4 +1,4 @@
-"""The loop as three programs: what runs it whole, in stages or step by step shares what is compiled.
+"""The loop as three programs: what runs it whole or step by step shares what is compiled.
 
 The second one takes long to compile. Where it stops is an argument. So a solve can be run without a stop, which is how
 it is timed, and again with a look at every iterate, bit for bit the same. None of it has derivatives: those of the
@@ -45,10 +45,9 @@ def advance(
     trace: Trace | None,
     limits: loop.Limits,
     draft: Draft | None = None,
-    spare: jax.Array | int = 0,
 ) -> loop.Carry:
     """`loop.advance`."""
-    return loop.advance(how, *jax.lax.stop_gradient((system, c, trace, limits, draft, spare)))
+    return loop.advance(how, *jax.lax.stop_gradient((system, c, trace, limits, draft)))
 
 
 @compiled(0)
@@ -56,7 +55,9 @@ def finish(adjoint: Solver, system: System, c: loop.Carry, guess: State, trace: 
     """`loop.finish`, without the cache; its state has derivatives by `system`, which `adjoint` solves for."""
     still, first, trace = jax.lax.stop_gradient((system, guess, trace))
     end = loop.finish(still, c, first, trace)  # `c` has no derivatives, or `differentiable` says why
-    return end._replace(x=gradients.differentiable(adjoint, system, end), cache=())
+    x = gradients.differentiable(adjoint, system, end)
+    outputs = gradients.outputs(system, x, end.outputs) if system.returns_outputs else ()
+    return end._replace(x=x, outputs=outputs, cache=(), kept=())
 
 
 def whole(plan: Plan, trace: Trace | None, adjoint: Solver) -> loop.Carry:

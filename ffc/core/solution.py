@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -86,6 +86,8 @@ class Solution:
     verification: Verification | None = None
     #: [batch] bool: the solver's draft made the system overflow, and the sample went on without; None: no draft.
     undrafted: jax.Array | None = None
+    #: What the last sweep found beside its values, where the system returns it (`System.returns_outputs`).
+    outputs: Any = ()
 
     @property
     def status(self) -> list[Status]:

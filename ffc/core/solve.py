@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.core import arguments, loop, programs, stages
+from ffc.core import arguments, loop, programs
 from ffc.core.chain import check_links, in_links, solve_links
 from ffc.core.compiled import compiled, standard_modes
 from ffc.core.errors import FFCError
@@ -47,10 +47,6 @@ class RowAbove:
     """
 
 
-#: Linear systems are evaluated in whole sweeps, and none settles more blocks than one of Jacobi's.
-_ADJOINT = Jacobi()
-
-
 @standard_modes()
 def solve(
     system: System,
@@ -58,8 +54,7 @@ def solve(
     stop: Exact | Tolerance = Exact(),
     trace: Trace | None = None,
     guess: State | RowAbove | None = None,
-    retire: bool = False,
-    adjoint: Solver = _ADJOINT,
+    adjoint: Solver | None = None,
     verify: bool = False,
 ) -> Solution:
     """Solve `system` by the schedule of `solver`, on the device alone: nothing of it waits for Python.
@@ -70,11 +65,9 @@ def solve(
     - `guess`: where the first iteration begins; `system.initial()` unless given. It decides how many iterations are
       needed. What is certified is the same, except for the last bits of real numbers where a window's sums depend on
       where it begins.
-    - `retire`: let finished samples leave the batch (`ffc.core.stages`). That takes `system.select_samples`, and a
-      program for each size of the batch; it does not work inside `jit`. Sums may run in another order, so that last
-      bits differ.
-    - `adjoint`: the solver of the linear systems for derivatives. `value` is differentiable, in forward and reverse
-      mode, by the floating-point arrays of `system` (`ffc.core.gradients`).
+    - `adjoint`: the solver of the linear systems for derivatives; None: `solver` where its draft is for them, too, as
+      Newton's is, and else `Jacobi()`. `value` is differentiable, in forward and reverse mode, by the floating-point
+      arrays of `system` (`ffc.core.gradients`).
     - `verify`: end with plain sweeps (`ffc.core.verify`). They lead discrete values on to the plain sequential ones,
       and measure the residual of others.
 
@@ -82,19 +75,18 @@ def solve(
     guess does not have the shape of its states, or a `discrete` system is differentiated.
     """
     states = arguments.state_of(system)
-    solver = solver if retire else in_links(solver, system)
+    solver = in_links(solver, system)
     plan = _plan(system, states, solver, stop, trace, guess)
-    if adjoint is not _ADJOINT:  # that one fits
+    if adjoint is None:
+        adjoint = solver if plan.draft is not None and plan.draft.linear(transposed=True) else Jacobi()
+    else:
         arguments.schedule_of(adjoint, system.size)
     if isinstance(solver, Chained):
-        check_links(solver, system, retire)
+        check_links(solver, system)
         how = (type(stop), isinstance(guess, RowAbove), adjoint)
         solution = _run_chain(solver, how, system, plan.guess, trace, plan.limits)
     else:
-        if retire:
-            arguments.check_retire(system, plan.guess, trace)
-        run = stages.run if retire else programs.whole
-        end = run(plan, trace, adjoint)
+        end = programs.whole(plan, trace, adjoint)
         solution = Solution(
             value=end.x,
             status_codes=end.status,
@@ -104,6 +96,7 @@ def solve(
             steps_per_iteration=plan.how.schedule.block,
             history=end.history,
             undrafted=None if end.drafting is None else ~end.drafting,
+            outputs=end.outputs,
         )
     return verified(system, solution) if verify else solution
 

@@ -17,6 +17,7 @@ from ffc.core.compiled import compiled, standard_modes
 
 if TYPE_CHECKING:
     from ffc.core.drafts import Draft
+    from ffc.core.linear import Linear
 
 State = Any
 Cache = Any
@@ -52,6 +53,8 @@ class System:
         row_length: int = 1
         #: Links of a chain: equal runs of blocks, which `Chained` solves in order, each as its `link`; 0: none.
         links: int = 0
+    #: Whether `Solution.outputs` has what the last sweep found (`sweep_outputs`); for systems without windows.
+    returns_outputs: bool = False
     #: Whether the windows of all samples begin at one block: where the slowest is, rounded down to half a window.
     lockstep: bool = False
 
@@ -123,13 +126,13 @@ class System:
         """A guess of that link, by the one before it: where `RowAbove` lets it begin. Unless told, as `before` is."""
         return self.link(number, before).initial() if before is None else before
 
+    def linear(self, x: State) -> "Linear | None":
+        """Return the linear systems of derivatives at the solution `x`, where they have a form of their own."""
+        return None
+
     def draft(self) -> "Draft | None":
         """What a solver may draft this system by (`ffc.core.drafts`), found for its weights; None where it has none."""
         return None
-
-    def select_samples(self, index: jax.Array) -> "System":
-        """The system of the samples `index` [n] alone, so that finished samples can leave the batch."""
-        raise NotImplementedError(f"{type(self).__name__} has no select_samples()")
 
     def with_median_noise(self) -> "System":
         """The system with all noise at its median: a sweep then gives what the model expects (the guess `mean`)."""
@@ -198,6 +201,11 @@ def select_blocks(mask: jax.Array, x: State, y: State) -> State:
         for leaf, other, a, b in zip(leaves, jax.tree.leaves(y), ends, ends[1:], strict=False)
     ]
     return jax.tree.unflatten(tree, chosen)
+
+
+def select_samples(mask: jax.Array, x: Any, y: Any) -> Any:
+    """Return the samples of `x` where `mask` [batch] holds and those of `y` elsewhere; leaves [batch, ...]."""
+    return jax.tree.map(lambda a, b: jnp.where(mask.reshape(-1, *[1] * (a.ndim - 1)), a, b), x, y)
 
 
 def prefix_length(mask: jax.Array) -> jax.Array:

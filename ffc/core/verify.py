@@ -21,7 +21,7 @@ import numpy as np
 
 from ffc.core.compiled import compiled
 from ffc.core.solution import Solution, Status, Verification
-from ffc.core.system import State, System, block_agreement, block_distance, block_finite, prefix_length
+from ffc.core.system import State, System, block_agreement, block_distance, block_finite, prefix_length, select_samples
 
 
 def verified(system: System, solution: Solution) -> Solution:
@@ -113,7 +113,7 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
         # Where the outcome is taken over, its last block was computed from blocks that stayed as they were.
         settled = finite & (prefix_length(block_agreement(c.x, y)) + going >= system.size)
         return _Carry(
-            x=_choose(going, y, c.x),
+            x=select_samples(going, y, c.x),
             k=c.k + 1,
             going=going & ~settled,
             proven=c.proven | settled,
@@ -122,7 +122,7 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
         )
 
     end = jax.lax.while_loop(running, body, first)
-    value = _choose(end.proven, end.x, found)
+    value = select_samples(end.proven, end.x, found)
     corrected = jnp.sum(end.proven[:, None] & ~block_agreement(found, value), axis=1, dtype=jnp.int32)
     residual = jnp.where(end.proven, 0, end.residual)
     return value, residual, end.going & (end.k == system.size), Verification(end.proven, corrected, end.sweeps)
@@ -131,8 +131,3 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
 def _largest(x: State, y: State) -> jax.Array:
     """[batch] largest absolute difference."""
     return jnp.max(block_distance(x, y), axis=1, initial=0)
-
-
-def _choose(samples: jax.Array, x: State, y: State) -> State:
-    """The samples [batch] of `x`, and the others of `y`."""
-    return jax.tree.map(lambda a, b: jnp.where(samples.reshape(-1, *[1] * (a.ndim - 1)), a, b), x, y)

@@ -264,9 +264,9 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
         return entry(label, by_jacobi(count), count, 1, exact=count == steps)
 
     def by_chunks(params, x, run) -> Result:
-        found = network.adjoint_by_chunks(params, run)
+        adjoint, found = network.adjoint_by_chunks(params, run)
         certified = jnp.all(found.status_codes == Status.CERTIFIED)
-        return Result(network.gradients(x, run, found.value[:, ::-1]), found.iterations.max(), certified)
+        return Result(network.gradients(x, run, adjoint), found.iterations.max(), certified)
 
     chunks = Entry.of("Chunks (Jacobi-GS)", by_chunks, params, x, run, passes=1)
     depth = int(np.ceil(np.log2(steps)))

@@ -30,36 +30,30 @@ def affine_states(
         return states[:, -1], states
 
     _, states = jax.lax.scan(one, start, chunks)
-    return jnp.moveaxis(states, 0, 1).reshape(offsets.shape[0], -1, offsets.shape[2])[:, :length]
+    return _joined(states)[:, :length]
 
 
-def corrections(
-    factors: Any, residual: jax.Array, chunk: int | None, matrix: Callable[[Any], jax.Array]
-) -> tuple[jax.Array, jax.Array]:
-    """d_{t−1} A_t [batch, T, H] for d_t = d_{t−1} A_t + r_t, d_0 = 0: what a draft adds to each evaluated state.
+def corrections(factors: Any, residual: jax.Array, chunk: int | None, matrix: Callable[[Any], jax.Array]) -> jax.Array:
+    """Return d_{t−1} A_t [batch, T, H] for d_t = d_{t−1} A_t + r_t, d_0 = 0: what a draft adds to each evaluated state.
 
-    Chunks and `matrix` as for `affine_states`; r is the `residual`. A map that is not finite counts as 0. The second
-    value [batch] says whether all of a sample's maps were finite.
+    Chunks and `matrix` as for `affine_states`; r is the `residual`. A map that is not finite counts as 0.
     """
     length = residual.shape[1]
     chunk = min(chunk or length, length)
-    known = jnp.ones(residual.shape[:2], bool)  # False in the rest of the last chunk
-    chunks = jax.tree.map(lambda a: jnp.moveaxis(cut(a, chunk), 1, 0), (factors, residual, known))
+    chunks = jax.tree.map(lambda a: jnp.moveaxis(cut(a, chunk), 1, 0), (factors, residual))
 
-    def one(carry, at):
-        change, good = carry
+    def one(change, at):
         maps = matrix(at[0])
         axes = tuple(range(2, maps.ndim))
         finite = jnp.all(jnp.isfinite(maps), axis=axes)
-        maps = jnp.where(jnp.expand_dims(finite & at[2], axes), maps, 0)
+        maps = jnp.where(jnp.expand_dims(finite, axes), maps, 0)
         composed, offset = jax.lax.associative_scan(_compose, (maps, at[1]), axis=1)
         changes = apply(change[:, None], composed) + offset
         before = jnp.concatenate([change[:, None], changes[:, :-1]], axis=1)
-        return (changes[:, -1], good & jnp.all(finite | ~at[2], axis=1)), apply(before, maps)
+        return changes[:, -1], apply(before, maps)
 
-    first = (jnp.zeros_like(residual[:, 0]), jnp.all(known, axis=1))
-    (_, good), added = jax.lax.scan(one, first, chunks)
-    return jnp.moveaxis(added, 0, 1).reshape(residual.shape[0], -1, residual.shape[2])[:, :length], good
+    added = jax.lax.scan(one, jnp.zeros_like(residual[:, 0]), chunks)[1]
+    return _joined(added)[:, :length]
 
 
 def apply(state: jax.Array, matrix: jax.Array) -> jax.Array:
@@ -67,10 +61,17 @@ def apply(state: jax.Array, matrix: jax.Array) -> jax.Array:
     return state * matrix if matrix.ndim == state.ndim else (state[..., None, :] @ matrix)[..., 0, :]
 
 
-def cut(a: jax.Array, chunk: int, mode: str = "constant") -> jax.Array:
-    """[batch, T, ...] → [batch, ⌈T / chunk⌉, chunk, ...]; the end is filled as `jnp.pad` does, by zeros unless told."""
-    a = jnp.pad(a, ((0, 0), (0, -a.shape[1] % chunk), *((0, 0) for _ in a.shape[2:])), mode=mode)
-    return a.reshape(a.shape[0], -1, chunk, *a.shape[2:])
+def cut(a: jax.Array, chunk: int) -> jax.Array:
+    """[batch, T, ...] → [batch, ⌈T / chunk⌉, chunk, ...]; the last entry fills up the end."""
+    whole = -(-a.shape[1] // chunk) * chunk
+    a = a if whole == a.shape[1] else a[:, jnp.minimum(jnp.arange(whole), a.shape[1] - 1)]
+    return a.reshape(a.shape[0], whole // chunk, chunk, *a.shape[2:])
+
+
+def _joined(chunks: jax.Array) -> jax.Array:
+    """What a scan over chunks gives, [chunks, batch, chunk, H], as [batch, times, H]."""
+    count, batch, chunk, width = chunks.shape
+    return jnp.moveaxis(chunks, 0, 1).reshape(batch, count * chunk, width)
 
 
 def _compose(first, second):

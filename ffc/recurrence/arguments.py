@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.core.errors import FFCError
+from ffc.core.system import described
 
 
 def time_length(inputs: Any) -> int:
@@ -25,21 +26,34 @@ def time_length(inputs: Any) -> int:
 
 
 def check(step: Any, weights: Any, inputs: Any, start: Any) -> None:
-    """`FFCError` unless `step` takes states like `start` and `inputs` at one time to states of that shape and dtype."""
+    """`FFCError` unless `step` takes states like `start` and `inputs` at one time to states of that kind."""
     if time_length(inputs) == 0:
         raise FFCError("inputs: their length T is 0; give one time step at least")
-    if not jax.tree_util.all_leaves([start]):
-        raise FFCError(f"start: it is a {type(start).__name__}; join its arrays to one, [batch, H]")
-    shape, dtype = np.shape(start), jnp.result_type(start)
-    if len(shape) != 2:
-        raise FFCError(f"start: it has the shape {shape}; give the first state of each sample, [batch, H]")
-    batches = {np.shape(leaf)[0] for leaf in jax.tree.leaves(inputs)}
-    if batches != {shape[0]}:
-        raise FFCError(f"inputs: batches of {sorted(batches)} samples, and start has {shape[0]}; give one batch")
-    after = _shape_after(step, weights, inputs, start)
-    if not hasattr(after, "shape") or (after.shape, after.dtype) != (shape, dtype):
-        found = f"{after.dtype}{list(after.shape)}" if hasattr(after, "shape") else type(after).__name__
-        raise FFCError(f"step: it returns {found} for states {dtype}{list(shape)}; let it keep their shape and dtype")
+    leaves = jax.tree.leaves(start)
+    if not leaves or any(not np.shape(leaf) for leaf in leaves):
+        raise FFCError(f"start: it is {described(start)}; give the first state of each sample, leaves [batch, ...]")
+    if len(kinds := {str(jnp.result_type(leaf)) for leaf in leaves}) > 1:
+        raise FFCError(f"start: it holds {' and '.join(sorted(kinds))}; let its arrays have one dtype")
+    if any(np.ndim(leaf) < 2 for leaf in leaves):
+        raise FFCError(f"start: it is {described(start)}; give each number of a state an axis: leaves [batch, H, ...]")
+    batches, batch = ({np.shape(leaf)[0] for leaf in jax.tree.leaves(tree)} for tree in (inputs, start))
+    if batches != batch or len(batch) > 1:
+        raise FFCError(f"inputs: batches of {sorted(batches)} samples, and start has {sorted(batch)}; give one batch")
+    after = _after(step, weights, inputs, start)
+    if (given := described(start)) != (returned := described(after)):
+        raise FFCError(f"step: it returns {returned} for states {given}; let it keep their structure, shape and dtype")
+
+
+def check_damping(name: str, value: Any) -> None:
+    """`FFCError` unless `value` is a λ to begin with, or None."""
+    if value is not None and not (isinstance(value, int | float) and 0 <= value < float("inf")):
+        raise FFCError(f"{name}: damping is {value!r}; give a number λ ≥ 0 to begin with, or None for no damping")
+
+
+def check_steps(name: str, value: Any, least: int) -> None:
+    """`FFCError` unless `value` is a whole number of steps, `least` or more."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise FFCError(f"{name} is {value!r}; give a whole number of steps, {least} or more")
 
 
 def check_differentiable(recurrence: Any) -> None:
@@ -51,28 +65,27 @@ def check_differentiable(recurrence: Any) -> None:
 @functools.lru_cache(maxsize=1024)
 def _check_differentiable(tree: Any, kinds: tuple[tuple[tuple[int, ...], Any], ...]) -> None:
     recurrence = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*kind) for kind in kinds])
-    step, start = recurrence.step, recurrence.start
-    way_out = "give InOrder(), Chunks(…) or a solver of solve"
-    kind = start.dtype
+    way_out = "leave the draft out"
+    kind = jnp.result_type(jax.tree.leaves(recurrence.start)[0])
     if not jnp.issubdtype(kind, jnp.floating):
         raise FFCError(f"start: states are {kind}, which have no derivative; {way_out}, or make them floating-point")
 
     def along(weights, inputs, start):
-        return jax.jvp(lambda x: step(weights, x, inputs), (start,), (start,))
+        return jax.jvp(lambda x: recurrence.step(weights, x, inputs), (start,), (start,))
 
     try:
-        jax.eval_shape(along, recurrence.weights, _first(recurrence.inputs), start)
+        jax.eval_shape(along, recurrence.weights, _first(recurrence.inputs), recurrence.start)
     except Exception as error:
         raise FFCError(f"step: it cannot be differentiated ({_line(error)}); {way_out}") from error
 
 
-def _shape_after(step: Any, weights: Any, inputs: Any, start: Any) -> Any:
+def _after(step: Any, weights: Any, inputs: Any, start: Any) -> Any:
     try:
         return jax.eval_shape(step, weights, start, _first(inputs))
     except Exception as error:
         raise FFCError(
-            f"step: it fails on states {list(np.shape(start))} and inputs at one time ({_line(error)}); "
-            "let it take (weights, states [..., H], inputs)"
+            f"step: it fails on states {described(start)} and inputs at one time ({_line(error)}); "
+            "let it take (weights, states, inputs), with any leading axes"
         ) from error
 
 

@@ -48,10 +48,6 @@ def named(*arguments, system=ROWS, **options):
     return lambda: solver_by_name(*arguments, system=system, **options)
 
 
-def retired(u, guess):
-    return solve(replace(ROWS, u=u), Jacobi(), guess=guess, retire=True)
-
-
 def examples(example):
     return lambda: check(zoo.variant(zoo.WholeNumbers, example=example)(ROWS.weights, ROWS.u, False))
 
@@ -100,9 +96,6 @@ MISTAKES = [
     (solved(trace=Trace(U, 2.5)), "trace: its length is 2.5; give the number of iterations"),
     (solved(guess=[1.0, 2.0]), "guess: it is a list"),
     (solved(guess=U[:, :3]), r"guess: it has the shape \(2, 3\); a state of this system has \(2, 4\)"),
-    (solved(retire=True), r"retire: Line has no select_samples\(index\); write it, or leave retire out"),
-    (lambda: jax.jit(lambda u: retired(u, None))(ROWS.u), "retire: not inside jit"),
-    (lambda: jax.jit(lambda u: retired(ROWS.u, u))(ROWS.u), "retire: not inside jit"),
     # chains
     (lambda: Chained([Jacobi()]), "Chained: .* give a tuple"),
     (lambda: Chained((JacobiGS(2),)), r"Chained: JacobiGS\(block=2.* solves no link"),
@@ -110,7 +103,6 @@ MISTAKES = [
     (lambda: Chained((Jacobi(), Jacobi()), (True,)), "Chained: above has 1 entries for 2 solvers"),
     (solved(Chained((Jacobi(),) * 2)), "solver: Chained has 2 solvers; Line is no chain"),
     (solved(Chained((Jacobi(),) * 2), CHAIN), "solver: Chained has 2 .*a chain of 3 links"),
-    (solved(Chained((Jacobi(),) * 3), CHAIN, retire=True), "retire: a chain keeps its samples"),
     (named("chained", system=LINE), "solver chained: Line is no chain"),
     (named("chained", system=CHAIN, window=[1, 7, 2]), "window: .*chain of 3 links"),
     (named("chained", system=CHAIN, window=2), "window: 2; .*for each of them"),

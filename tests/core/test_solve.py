@@ -11,7 +11,7 @@ import zoo
 from drafting import Mixture, Picard, Told, plain_mixture, plain_told
 
 from ffc import Exact, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, Trace, solve
-from ffc.core import programs, stages
+from ffc.core import programs
 from ffc.core.solve import history_of
 
 N = 12
@@ -177,31 +177,6 @@ def test_after_the_end_of_a_sample_its_curves_are_level_and_nothing_changes(way,
             np.testing.assert_array_equal(curve, np.where(after, curve[last, np.arange(24)], curve))
         np.testing.assert_array_equal(history.certified[-1], plainly.certified)
         np.testing.assert_array_equal(history.largest[-1][:18], 0)
-
-
-# Samples that leave
-
-
-def test_samples_that_leave_the_batch_change_nothing_but_the_work(monkeypatch):
-    """One comes to the limit, and one breaks."""
-    some = np.array([0, 1, 14, 19])
-    options = {"stop": Exact(9), "guess": RowAbove(), "trace": Trace(ANSWER[some], N, (0, 2, N))}
-    system, sizes, select = ROWS.select_samples(some), [], zoo.Fragile.select_samples
-    monkeypatch.setattr(zoo.Fragile, "select_samples", lambda self, at: [sizes.append(len(at)), select(self, at)][1])
-    retired, plainly = (solve(system, GSJacobi(8), retire=retire, **options) for retire in (True, False))
-    jax.tree.map(np.testing.assert_array_equal, retired, plainly)
-    assert {Status.ITERATION_LIMIT, Status.CERTIFIED, Status.NOT_FINITE} == set(plainly.status)
-    assert sizes in ([2, 1], [2], [1])
-
-
-def test_the_batch_is_the_smallest_by_halving_that_holds_all_running_samples():
-    draw = np.random.default_rng(0)
-    for size, halves in ((1, [1]), (11, [1, 2, 3, 6, 11])):
-        for count in range(1, size + 1):
-            running = draw.permutation(np.arange(size) < count)
-            kept = stages._kept(running).tolist()
-            assert len(kept) == min(half for half in halves if half >= count)
-            assert kept == sorted({*kept, *np.flatnonzero(running).tolist()})
 
 
 # Nothing but the solve

@@ -52,10 +52,6 @@ def jacobian(weights, x, inputs):
     return (1 - tanh(weights, x, inputs) ** 2)[..., :, None] * weights.T
 
 
-def diagonal(weights, x, inputs):
-    return jnp.diagonal(jacobian(weights, x, inputs), axis1=-2, axis2=-1)
-
-
 def lookup(weights, x, token):
     return tanh(weights["state"], x, weights["table"][token])
 
@@ -75,10 +71,42 @@ def large_gain(length: int = 400, width: int = 8) -> Recurrence:
     return Recurrence(tanh, weights.T, jax.random.normal(keys[1], (1, length, width)), jnp.zeros((1, width)))
 
 
-def in_order(recurrence: Recurrence) -> np.ndarray:
+def lstm(weights, state, inputs):
+    """A long short-term memory, of hidden states and cells."""
+    h, c = state
+    gates = h @ weights + inputs
+    i, f, o, g = jnp.split(gates, 4, axis=-1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+
+def memory() -> Recurrence:
+    keys = jax.random.split(jax.random.key(2), 2)
+    weights, inputs = 0.5 * jax.random.normal(keys[0], (2, 8)), jax.random.normal(keys[1], (BATCH, LENGTH, 8))
+    return Recurrence(lstm, weights, inputs, (jnp.zeros((BATCH, 2)), jnp.ones((BATCH, 2))))
+
+
+def selective(weights, state, inputs):
+    """A selective state-space model: each of D channels keeps N numbers."""
+    x, (decay, write) = inputs, weights
+    step = jax.nn.softplus(x)[..., None]
+    return jnp.exp(-step * decay) * state + step * write * jnp.tanh(x + state.sum(-1))[..., None]
+
+
+def space() -> Recurrence:
+    decay = jnp.arange(1.0, 3.0) * jnp.ones((3, 1))
+    inputs = jax.random.normal(jax.random.key(3), (BATCH, LENGTH, 3))
+    return Recurrence(selective, (decay, 0.3 * decay), inputs, jnp.zeros((BATCH, 3, 2)))
+
+
+#: States of one array, of several, and of two axes.
+RECURRENCES = {"gated": gated, "memory": memory, "space": space}
+
+
+def in_order(recurrence: Recurrence):
     state, states = recurrence.start, []
     for t in range(recurrence.size):
         inputs = jax.tree.map(lambda leaf, t=t: leaf[:, t], recurrence.inputs)
         state = recurrence.step(recurrence.weights, state, inputs)
         states.append(state)
-    return np.stack(states, axis=1)
+    return jax.tree.map(lambda *leaves: np.stack(leaves, axis=1), *states)

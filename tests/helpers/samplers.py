@@ -1,7 +1,7 @@
 """Small samplers of every kind, with weights that are far from fresh ones: what the laws of all samplers run on."""
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import numpy as np
@@ -56,6 +56,16 @@ SAMPLERS = {
     "tokens of an image": Small(IMAGE, ((1, 1),)),
     "flow": Small(FLOW, ((2, 1), (6, 1)), {"quantize": "none"}),
 }
+
+#: Fields of a system that have an entry for each sample.
+_NOISE = ("u", "coupling", "noise", "given")
+
+
+def select(system, index):
+    """The system of the samples `index` alone."""
+    own = {name: getattr(system, name) for name in _NOISE if hasattr(system, name)}
+    return replace(system, **jax.tree.map(lambda leaf: leaf[index], own))
+
 
 sweep = jax.jit(lambda system, x: system.sweep(x))
 ties = jax.jit(lambda system, x: system.ties(x))

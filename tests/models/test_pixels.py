@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zoo
 from places import GOLDEN
-from samplers import in_order, sweep, ties, weights
+from samplers import in_order, select, sweep, ties, weights
 
 from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.core import tune
@@ -107,7 +107,7 @@ def test_drafted_windows_draw_the_cached_samplers_samples(draft, coupling, solve
     system = small(coupling)
     solution = solve(system, replace(solver, draft=draft), guess=RowAbove())
     assert solution.exact
-    one_by_one = [solve(system.select_samples(jnp.array([i])), CACHED).value for i in range(2)]
+    one_by_one = [solve(select(system, jnp.array([i])), CACHED).value for i in range(2)]
     np.testing.assert_array_equal(solution.value, jnp.concatenate(one_by_one))
     assert solution.iterations.max() < system.size
 

@@ -24,7 +24,7 @@ def test_nothing_is_imported_that_a_rule_does_not_know():
     program = f"import sys, {', '.join(modules)}; {shown}"
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {path.removeprefix(f"{ROOT}/") for path in ran.stdout.split() if path.startswith(f"{ROOT}/ffc/")}
-    assert {"ffc/recurrence/newton.py", "ffc/models/made/system.py"} <= loaded
+    assert {"ffc/recurrence/drafts.py", "ffc/models/made/system.py"} <= loaded
     assert loaded <= set(closure([], modules))
 
 
@@ -35,9 +35,9 @@ SCRIPTS = "workflow/scripts"
     ("roots", "modules", "inside", "outside"),
     [
         ([f"{SCRIPTS}/data.py"], [], "data/sources", "core/loop"),
-        ([f"{SCRIPTS}/solve.py"], ["ffc.paper.experiments.sampling"], "core/loop", "recurrence/newton"),
+        ([f"{SCRIPTS}/solve.py"], ["ffc.paper.experiments.sampling"], "core/loop", "recurrence/drafts"),
         ([f"{SCRIPTS}/run_notebook.py", "notebooks/made.ipynb"], [], "paper/figures/style", "core/loop"),
-        ([f"{SCRIPTS}/train.py"], ["elsewhere.model"], "training/loop", "recurrence/newton"),
+        ([f"{SCRIPTS}/train.py"], ["elsewhere.model"], "training/loop", "recurrence/drafts"),
     ],
 )
 def test_a_change_reruns_what_imports_it(roots, modules, inside, outside):

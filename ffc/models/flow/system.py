@@ -87,9 +87,6 @@ class Link(System):
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         return self.block.window(cache, x, self.z, start, count)
 
-    def select_samples(self, index: jax.Array) -> System:
-        return replace(self, z=self.z[index])
-
     def with_median_noise(self) -> System:
         return replace(self, z=jnp.zeros_like(self.z))
 
@@ -161,9 +158,6 @@ class FlowSampling(System):
 
         given = (row, cache, x, self.u, start)
         return together(*given) if len(x) == 1 else jax.lax.cond(jnp.all(row == row[0]), together, alone, *given)
-
-    def select_samples(self, index: jax.Array) -> System:
-        return replace(self, u=self.u[index])
 
     def with_median_noise(self) -> System:
         return replace(self, u=jnp.zeros_like(self.u))

@@ -55,9 +55,6 @@ class MADESampling(System):
         mean, log_scale = jnp.split(output(self.layers, x), 2, axis=1)
         return self._sample(mean, log_scale, self.u)
 
-    def select_samples(self, index: jax.Array) -> System:
-        return replace(self, u=self.u[index])
-
     def with_median_noise(self) -> System:
         return replace(self, u=jnp.zeros_like(self.u))
 

@@ -57,9 +57,6 @@ class PixelSampling(System):
     def sweep(self, x: State) -> State:
         return self.coupling.pixels(self._outputs_everywhere(x)).reshape(x.shape)
 
-    def select_samples(self, index: jax.Array) -> System:
-        return replace(self, coupling=jax.tree.map(lambda noise: noise[index], self.coupling))
-
     def with_median_noise(self) -> System:
         return replace(self, coupling=self.coupling.with_median_noise())
 

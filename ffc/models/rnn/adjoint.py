@@ -1,7 +1,5 @@
 """The adjoints a_t = ∂loss/∂h_t, found in order, by an associative scan, in chunks, or by any solver."""
 
-from dataclasses import replace
-
 import jax
 import jax.numpy as jnp
 
@@ -10,7 +8,7 @@ from ffc.core.solve import Exact, Tolerance, solve
 from ffc.core.solvers import Jacobi, Solver
 from ffc.models.rnn.network import Forward, Params, forward, gradients
 from ffc.models.rnn.parallel import CHUNK, TOLERANCE, WARMUP
-from ffc.recurrence import Chunks, Recurrence, RecurrenceSolution, affine_states, solve_recurrence
+from ffc.recurrence import Chunks, Recurrence, affine_states
 
 
 def adjoint_system(params: Params, run: Forward) -> Recurrence:
@@ -34,7 +32,7 @@ def adjoint_in_order(params: Params, run: Forward) -> jax.Array:
 def adjoint_by_scan(params: Params, run: Forward, chunk: int | None = None) -> jax.Array:
     """∂loss/∂h_t [batch, T, H], exactly, by an associative scan of the affine maps a_{t+1} ↦ a_t.
 
-    Depth T / chunk · log chunk, at the price of 2·T products of H×H matrices; `chunk` steps (all T unless given)
+    Depth T / chunk · log chunk, at the price of 2·T products of H×H matrices; `chunk` steps (None: all T)
     are composed at a time, in 4·chunk·H² numbers or so.
     """
     later = jnp.zeros_like(run.slope[:, 0])
@@ -45,17 +43,19 @@ def adjoint_by_scan(params: Params, run: Forward, chunk: int | None = None) -> j
     return adjoint[:, ::-1]
 
 
-def adjoint_by_chunks(params: Params, run: Forward, chunk: int = CHUNK, warmup: int = WARMUP) -> RecurrenceSolution:
-    """∂loss/∂h_t in chunks; times run backwards in its value.
+def adjoint_by_chunks(
+    params: Params, run: Forward, chunk: int = CHUNK, warmup: int = WARMUP
+) -> tuple[jax.Array, Solution]:
+    """∂loss/∂h_t [batch, T, H] in chunks, and how they were solved.
 
-    Its residual is relative to the largest ∂loss/∂o_t, rounded up to a power of two.
+    Tolerances are relative to the largest ∂loss/∂o_t, rounded up to a power of two.
     """
     # A power of two brings the adjoints to order 1, where the tolerance counts, and changes no other bit.
     unit = jnp.exp2(jnp.ceil(jnp.log2(jnp.maximum(jnp.abs(run.residual).max(), jnp.finfo(run.slope.dtype).tiny))))
     inputs = (run.residual[:, ::-1] / unit, run.slope[:, ::-1])
-    adjoints = Recurrence(_earlier, params, inputs, jnp.zeros_like(run.slope[:, 0]))
-    found = solve_recurrence(adjoints, Chunks(chunk, warmup), Tolerance(TOLERANCE))
-    return replace(found, value=found.value * unit)
+    chunks = Chunks(Recurrence(_earlier, params, inputs, jnp.zeros_like(run.slope[:, 0])), chunk, warmup)
+    solution = solve(chunks, Jacobi(), Tolerance(TOLERANCE))
+    return chunks.states(solution)[:, ::-1] * unit, solution
 
 
 def adjoint_by_solver(params: Params, run: Forward, solver: Solver, iterations: int | None = None) -> Solution:

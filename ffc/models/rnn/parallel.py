@@ -9,7 +9,7 @@ from ffc.core.solution import Solution, Status
 from ffc.core.solve import Tolerance, solve
 from ffc.core.solvers import Jacobi
 from ffc.models.rnn.network import Forward, Params, forward, forward_of, preactivation, start, step
-from ffc.recurrence import Chunks, Newton, QuasiNewton, Recurrence, solve_recurrence
+from ffc.recurrence import Chunks, Newton, QuasiNewton, Recurrence
 
 #: Steps in a chunk, and steps that guess the state which enters it: longer than a state's influence lasts.
 CHUNK, WARMUP = 200, 100
@@ -43,19 +43,20 @@ def forward_by_newton(
 ) -> Parallel:
     """DEER, or quasi-DEER (`diagonal`), over `x` [batch, T] from states of zero, as one device program.
 
-    If the result is near, Jacobi sweeps follow. If they miss the tolerance, the pass in order is returned.
+    Jacobi sweeps follow. If they miss the tolerance, the pass in order is returned.
     """
+    draft = QuasiNewton(diagonal=_diagonal) if diagonal else Newton(chunk=chunk, jacobian=_jacobian)
     states = hidden_states(params, x)
-    method = QuasiNewton(diagonal=_diagonal) if diagonal else Newton(chunk=chunk, jacobian=_jacobian)
-    near = solve_recurrence(states, method, Tolerance(_NEAR, max_iterations))
-    end = solve(states, Jacobi(), Tolerance(tolerance, _POLISH), guess=near.value)
-    return _or_in_order(params, x, end, near.iterations.max())
+    near = solve(states, Jacobi(draft=draft), Tolerance(_NEAR, max_iterations))
+    found = solve(states, Jacobi(), Tolerance(tolerance, _POLISH), guess=near.value)
+    return _or_in_order(params, x, found.value, found, near.iterations.max())
 
 
 def forward_by_chunks(params: Params, x: jax.Array, chunk: int = CHUNK, warmup: int = WARMUP) -> Parallel:
     """The states of `x` [batch, T] in chunks."""
-    found = solve_recurrence(hidden_states(params, x), Chunks(chunk, warmup), Tolerance(TOLERANCE))
-    return _or_in_order(params, x, found, found.iterations.max())
+    chunks = Chunks(hidden_states(params, x), chunk, warmup)
+    found = solve(chunks, Jacobi(), Tolerance(TOLERANCE))
+    return _or_in_order(params, x, chunks.states(found), found, found.iterations.max())
 
 
 # Both derivatives are at hand; forward derivatives would find them, too, for H times a step.
@@ -69,8 +70,8 @@ def _diagonal(params: Params, h: jax.Array, x: jax.Array) -> jax.Array:
     return jax.nn.sigmoid(preactivation(params, h, x)) * jnp.diagonal(params["W_h"])
 
 
-def _or_in_order(params: Params, x: jax.Array, found: Solution, iterations: jax.Array) -> Parallel:
+def _or_in_order(params: Params, x: jax.Array, states: jax.Array, found: Solution, iterations: jax.Array) -> Parallel:
     status = found.status_codes
     good = jnp.all((status == Status.CERTIFIED) | (status == Status.WITHIN_TOLERANCE))
-    run = jax.lax.cond(good, lambda: forward_of(params, x, found.value), lambda: forward(params, x))
+    run = jax.lax.cond(good, lambda: forward_of(params, x, states), lambda: forward(params, x))
     return Parallel(run, status, iterations, ~good)

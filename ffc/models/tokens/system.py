@@ -132,9 +132,6 @@ class TokenSampling(System):
         """By the cheap model; None where there is none."""
         return None if self.cheap is None else KeptOrGuessed(self.cheap)
 
-    def select_samples(self, index: jax.Array) -> System:
-        return replace(self, noise=self.noise[index], given=self.given[index])
-
     def with_median_noise(self) -> System:
         """As much noise for every token: the likeliest is chosen."""
         return replace(self, noise=jnp.zeros_like(self.noise))

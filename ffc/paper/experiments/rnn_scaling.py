@@ -108,9 +108,9 @@ def _by_jacobi(sweeps: int):
 
 
 def _by_chunks(params: rnn.Params, run: rnn.Forward) -> _Outcome:
-    found = rnn.adjoint_by_chunks(params, run)
+    adjoint, found = rnn.adjoint_by_chunks(params, run)
     settled = (found.status_codes == Status.CERTIFIED) | (found.status_codes == Status.WITHIN_TOLERANCE)
-    return _Outcome(found.value[:, ::-1], found.iterations.max(), settled.all())
+    return _Outcome(adjoint, found.iterations.max(), settled.all())
 
 
 def _by_scan(params: rnn.Params, run: rnn.Forward) -> _Outcome:
