@@ -15,8 +15,8 @@ def compare(arguments: argparse.Namespace) -> int:
     from ffc.core.measure import timed_repeats
     from ffc.core.named import fitting, sizes_of, solver_by_name
     from ffc.core.solve import solve
-    from ffc.core.system import batch_size, count_ties
-    from ffc.core.verify import CONTRADICTION, contradictions, facts, largest_difference, verified
+    from ffc.core.system import batch_size
+    from ffc.core.verify import CONTRADICTION, contradictions, count_ties, facts, largest_difference, verified
 
     checkpoint, system = given.load(arguments)
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)

@@ -32,8 +32,8 @@ from ffc.core.keys import key_of
 from ffc.core.named import entry_of, own_draft, solver_by_name
 from ffc.core.solution import NOT_VERIFIED, Solution, Status, describe, describe_verification
 from ffc.core.solve import solve
-from ffc.core.system import System, count_ties
-from ffc.core.verify import facts
+from ffc.core.system import System
+from ffc.core.verify import count_ties, facts
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
 from ffc.store.checkpoints import Checkpoint

@@ -14,7 +14,6 @@ from ffc.core.arguments import window_of
 from ffc.core.compiled import compiled
 from ffc.core.errors import FFCError
 from ffc.core.examples import Examples
-from ffc.core.loop import window_start
 from ffc.core.system import (
     Cache,
     State,
@@ -27,6 +26,7 @@ from ffc.core.system import (
     prefix_length,
     select_blocks,
 )
+from ffc.core.windows import enters_rows, window_start
 
 #: Windows that are tried where nobody chooses.
 MOST = 8
@@ -104,6 +104,7 @@ def _follow(
 ) -> None:
     """Windows of `count` blocks, `stride` apart, from block 0 to the end."""
     block, cache, prefix = np.arange(system.size), system.init_cache(first), np.zeros_like(solved)
+    row, enters = np.full_like(solved, -1), enters_rows(system, count, stride)
     while (running := prefix < solved).any():
         start = np.asarray(window_start(system, count * stride, jnp.asarray(prefix), jnp.asarray(running)))
         # A window holds blocks that are right already, without anybody knowing: as many runs of `stride` as you like.
@@ -114,6 +115,8 @@ def _follow(
             known = np.minimum(run * stride + step, solved)
             x = _select(block < known[:, None], answer, x)
             swept, here = sweep(x), jnp.asarray(start + step, jnp.int32)
+            if step == 0 and (stride > 1 or (enters and (running & (start // system.row_length != row)).any())):
+                row, cache = start // system.row_length, _enter(system, cache, x, here, count, stride)
             off, x_after, cache = _look(system, cache, x, here, swept, count, stride)
             # Of the other runs, a window may have seen older values than a sweep now does.
             settled = running[:, None] & ((block <= known[:, None]) | (stride == 1))
@@ -145,6 +148,11 @@ def _look(
     after = jax.vmap(lambda row, at, new: row.at[at].set(new))(x, index, values)
     inside = jax.vmap(lambda row, at: row.at[at].set(True))(jnp.zeros(x.shape[:2], bool), index)
     return inside & ~_near(after, swept), after, cache
+
+
+@compiled(4, 5)
+def _enter(system: System, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> Cache:
+    return system.enter(cache, x, start, count, stride)
 
 
 def _near(x: jax.Array, swept: jax.Array) -> jax.Array:

@@ -44,6 +44,7 @@ from ffc.core.system import (
     select_samples,
     take_blocks,
 )
+from ffc.core.windows import enters_rows, like_row_above, window_start
 
 
 class How(NamedTuple):
@@ -131,7 +132,20 @@ def advance(
             after = after._replace(history=curves)
         return after
 
-    return jax.lax.while_loop(running, body, c)
+    if not _cached(how, system) or not enters_rows(system, how.schedule.count, how.schedule.block):
+        return jax.lax.while_loop(running, body, c)
+
+    def row_by_row(c: Carry) -> Carry:
+        """Iterations while the windows of all samples that run stay in their rows: a loop without a branch."""
+        begun = c._replace(cache=system.enter(c.cache, c.x, start := _start_of(how, system, c), how.schedule.count, 1))
+
+        def inside(c: Carry) -> jax.Array:
+            left = _start_of(how, system, c) // system.row_length != start // system.row_length
+            return running(c) & ~jnp.any(left & (c.status == Status.RUNNING))
+
+        return jax.lax.while_loop(inside, body, begun)
+
+    return jax.lax.while_loop(running, row_by_row, c)
 
 
 def finish(system: System, c: Carry, guess: State, trace: Trace | None) -> Carry:
@@ -161,14 +175,18 @@ def _cached(how: How, system: System) -> bool:
     return how.schedule.cached and system.supports_window(how.schedule.count, how.schedule.block)
 
 
+def _start_of(how: How, system: System, c: Carry) -> jax.Array:
+    return window_start(system, how.schedule.window, c.prefix, c.status == Status.RUNNING, how.schedule.together)
+
+
 def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> _Seen:
     schedule = how.schedule
-    start = window_start(system, schedule.window, c.prefix, c.status == Status.RUNNING, schedule.together)
+    start = _start_of(how, system, c)
     index = start[:, None] + indices(schedule.window)
     solved = index < c.prefix[:, None]
     hold = solved | (c.status != Status.RUNNING)[:, None]
     if how.row_above:
-        c = c._replace(x=_copy_row_above(system.row_length, c, index))
+        c = c._replace(x=like_row_above(system.row_length, c.x, c.met, index))
     if _cached(how, system):
         x, outputs, cache = _window_steps(system, schedule, c, start, hold)
         before, after = (take_blocks(state, start, schedule.window) for state in (c.x, x))
@@ -186,36 +204,6 @@ def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> 
 
 def _near(limits: Limits, before: State, after: State) -> jax.Array:
     return block_distance(before, after) <= limits.tolerance + limits.relative * block_size(after)
-
-
-def window_start(
-    system: System, width: int, prefix: jax.Array, running: jax.Array, together: bool = False
-) -> jax.Array:
-    """[batch] where each sample's window of `width` begins: at its prefix or a little before, inside the system."""
-    row = system.row_length
-    if system.lockstep or together:
-        prefix = jnp.full_like(prefix, jnp.min(jnp.where(running, prefix, system.size)))
-    if system.lockstep:
-        start = prefix // ((width + 1) // 2) * ((width + 1) // 2)
-    elif width % row == 0:
-        start = prefix // row * row
-    elif width < row:
-        start = jnp.minimum(prefix, prefix // row * row + row - width)
-    else:
-        start = prefix
-    return jnp.minimum(start, system.size - width)
-
-
-def _copy_row_above(length: int, c: Carry, index: jax.Array) -> State:
-    """The state in which the blocks `index` [batch, window] that no window held before are as the last row met."""
-    last = jnp.maximum(c.met - length, 0)[:, None]
-    new = (index >= c.met[:, None]) & (c.met > 0)[:, None]
-
-    def leaf(x):
-        source = jnp.where(new, last + (index - last) % length, index)
-        return put_blocks(x, jax.vmap(lambda row, at: row[at])(x, source), index[:, 0])
-
-    return jax.tree.map(leaf, c.x)
 
 
 def _sweep_steps(system: System, schedule: Schedule, c: Carry, start: jax.Array) -> tuple[State, Any]:
@@ -250,7 +238,10 @@ def _window_steps(
         spread = jnp.repeat(values, block, axis=1)
         return put_blocks(y, select_blocks(here, spread, kept), start), cache
 
-    x, cache = step(0, (c.x, c.cache)) if block == 1 else jax.lax.fori_loop(0, block, step, (c.x, c.cache))
+    if block == 1:
+        x, cache = step(0, (c.x, c.cache))
+    else:
+        x, cache = jax.lax.fori_loop(0, block, step, (c.x, system.enter(c.cache, c.x, start, count, block)))
     return x, (), cache
 
 

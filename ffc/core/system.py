@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 
-from ffc.core.compiled import compiled, standard_modes
-
 if TYPE_CHECKING:
     from ffc.core.drafts import Draft
     from ffc.core.linear import Linear
@@ -28,8 +26,9 @@ class System:
 
     A subclass is a frozen dataclass registered as a pytree (`jax.tree_util.register_dataclass`): its arrays are
     the prepared weights and the noise, so that one compilation serves every draw. It must give `initial` and
-    `sweep`; `supports_window`, `init_cache` and `window` are worth writing where part of a sweep costs less than all,
-    and `example` where blocks take certain values alone. `ffc.check` tries all of them.
+    `sweep`; `supports_window`, `init_cache` and `window` are worth writing where part of a sweep costs less than all
+    (`enter`, too, where blocks of a row share some of it), and `example` where blocks take certain values alone.
+    `ffc.check` tries all of them.
     """
 
     if TYPE_CHECKING:  # a field or a property, as the subclass likes
@@ -93,6 +92,13 @@ class System:
         """What `window` keeps between calls (activations, say), for the first guess `x`; leaves [batch, ...]."""
         return ()
 
+    def enter(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> Cache:
+        """The cache for windows of rows other than before, with what their blocks have in common.
+
+        Called before the first `window` in a row, of any sample, and before the `stride` windows of an iteration.
+        """
+        return cache
+
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         """Blocks `start + stride·[0 … count)` of `sweep(x)`: values [batch, count, ...] and the next cache.
 
@@ -149,13 +155,6 @@ class System:
 def indices(count: int) -> jax.Array:
     """0 … count − 1, int32 in every mode of JAX."""
     return jnp.arange(count, dtype=jnp.int32)
-
-
-@standard_modes()
-@compiled()
-def count_ties(system: System, x: State) -> jax.Array:
-    """[batch] how many blocks of each sample of the solution `x` are ties."""
-    return jnp.sum(system.ties(x), axis=1)
 
 
 def block_agreement(x: State, y: State) -> jax.Array:

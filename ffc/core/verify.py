@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.core.compiled import compiled
+from ffc.core.compiled import compiled, standard_modes
 from ffc.core.solution import Solution, Status, Verification
 from ffc.core.system import State, System, block_agreement, block_distance, block_finite, prefix_length, select_samples
 
@@ -42,6 +42,13 @@ def verified(system: System, solution: Solution) -> Solution:
         residual=residual,
         verification=verification,
     )
+
+
+@standard_modes()
+@compiled()
+def count_ties(system: System, x: State) -> jax.Array:
+    """Return [batch] how many blocks of each sample of the solution `x` are ties."""
+    return jnp.sum(system.ties(x), axis=1)
 
 
 def facts(solution: Solution) -> dict[str, jax.Array]:

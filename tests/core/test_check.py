@@ -24,6 +24,7 @@ SOUND = {
     "several arrays": zoo.Leaves(jnp.array([1.0, 2.0])),
     "not finite": zoo.Fragile(SHORT.weights, SHORT.u, breaks=jnp.array([2, -1, 3]), bad=jnp.array([jnp.nan] * 3)),
     "in step": replace(SHORT, lockstep=True, row_length=2),
+    "rows that are entered": zoo.by_rows(replace(SHORT, row_length=2)),
     "no samples": zoo.unconnected(batch=0),
     "no blocks": zoo.unconnected(size=0),
 }
@@ -138,6 +139,13 @@ def test_a_window_that_is_no_part_of_the_sweep_is_found(dtype, fault, seeds):
         arrays, function = (sound.weights.astype(dtype), sound.u.astype(dtype)), zoo.modulo if whole else jnp.tanh
         with pytest.raises(FFCError, match=r"block \d of sample \d: a window of 2 .*mend the system's window"):
             check(zoo.Windowed(*arrays, function=function, fault=fault), blocks=(), windows=[(2, 1)], seed=seed)
+
+
+def test_a_row_that_is_entered_too_late_is_found():
+    with pytest.raises(
+        FFCError, match=r"a window of \d blocks, 1 apart, from block [23] on gives .*mend the system's window"
+    ):
+        check(zoo.by_rows(replace(SHORT, row_length=2), late=True), blocks=())
 
 
 def test_of_many_windows_some_are_tried_and_the_seed_decides_which():

@@ -5,7 +5,7 @@ import zoo
 
 from ffc import GSJacobi, Jacobi, Tolerance, solve
 from ffc.core import programs
-from ffc.core.system import count_ties
+from ffc.core.verify import count_ties
 
 
 def test_each_class_is_solved_verified_and_counted_by_its_own_methods():

@@ -97,6 +97,22 @@ class WholeNumbers(Weighted):
         return modulo(total)
 
 
+def by_rows(system, late=False):
+    """`system`, but a window has the rows before its own from what `enter` kept; `late`, a row too few."""
+
+    def before(self, start):
+        return jnp.arange(self.size) < start[:, None] // self.row_length * self.row_length
+
+    def enter(self, cache, x, start, count, stride):
+        return jnp.where(before(self, start - late), x, -1), self.u
+
+    def keep(self, kept, x, start, count):
+        return jnp.where(before(self, start[:, 0]), kept, x)
+
+    members = {name: getattr(system, name) for name in type(system).__dataclass_fields__}
+    return variant(type(system), enter=enter, keep=keep)(**members)
+
+
 def modulo(total):
     return jnp.abs(jnp.mod(total, 7))  # never −0
 

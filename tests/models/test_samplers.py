@@ -13,7 +13,7 @@ from ffc import Chained, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, solve
 from ffc.core.check_windows import check_windows
 from ffc.core.examples import Examples
 from ffc.core.keys import key_of
-from ffc.core.system import count_ties
+from ffc.core.verify import count_ties
 
 CACHED = Sequential(cached=True)
 MADE_GRAY = SAMPLERS["made gray"].model

@@ -12,7 +12,7 @@ from ffc.core.system import Cache, State, System
 from ffc.models.pixelcnnpp import mixture, network
 from ffc.models.pixelcnnpp.coupling import Coupling
 from ffc.models.pixelcnnpp.drafts import NEIGHBOURS, ROWS, LinearOutputs, constants
-from ffc.models.pixelcnnpp.layers import Whole
+from ffc.models.pixelcnnpp.layers import Index, Whole
 from ffc.models.pixelcnnpp.mixture import EIGHT_BIT
 from ffc.models.pixelcnnpp.weights import Params
 from ffc.models.pixelcnnpp.windows import Names, Window, padded
@@ -69,12 +69,16 @@ class PixelSampling(System):
         return (stride == 1 and (count < width or whole_rows)) or (stride, count) == (width, height)
 
     def init_cache(self, x: State) -> Cache:
-        """Zeros for every feature: a window recomputes all that it reads below its first row. And no row so far."""
+        """Zeros for every feature: a window recomputes all that it reads below its first row."""
+        shapes = jax.eval_shape(self.features, x.reshape(self.coupling.shape))
+        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
-        image = x.reshape(self.coupling.shape)
-        shapes = jax.eval_shape(self.features, image)
-        features = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        return features | {"row": jnp.full(len(x), -1, jnp.int32)}
+    def enter(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> Cache:
+        """The vertical stack in the window's rows: it sees no pixel of theirs."""
+        row, rows, _, _ = self._place(x, start, count, stride)
+        ops = self._over(cache, x, row, rows, 0, self.row_length)
+        network.vertical(ops, self.layers, "x")
+        return ops.features
 
     def sweep_outputs(self, x: State) -> tuple[State, tuple[jax.Array, Coupling]]:
         outputs = self._outputs_everywhere(x)
@@ -117,29 +121,29 @@ class PixelSampling(System):
 
     def row_outputs(self, features: dict[str, jax.Array], image: jax.Array, row: jax.Array) -> jax.Array:
         """The network's outputs [batch, columns, outputs] in a row, with `features` for all that lies above it."""
-        height, width = self._extent
-        ops = Window(height, width, features | {"x": padded(network.with_ones(image))}, row, 1, 0, width)
-        return self._outputs(ops, always=False)[:, 0]
+        return self._outputs(self._over(features, image, row, 1, 0, self.row_length), always=False)[:, 0]
 
     def _window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int):
         """The network's outputs in a window, the noise there, and the next cache."""
+        ops = self._over(cache, x, *self._place(x, start, count, stride))
+        outputs = self._outputs(ops, always=stride == 1 and count > self.row_length)
+        return outputs, self.coupling.at(ops.region(0)), ops.features
+
+    def _place(self, x: State, start: jax.Array, count: int, stride: int) -> tuple[Index, int, Index, int]:
+        """A window's first row, rows, first column, and columns."""
         height, width = self._extent
-        image = padded(network.with_ones(x.reshape(self.coupling.shape)))
         if self.one_start or count == 1 or stride > 1 or len(x) == 1:
             # Samples march in step: one that stopped early is behind, and what it is given is not kept.
             start = jnp.max(start)
-        if stride == 1 and count > width:
-            ops = Window(height, width, cache | {"x": image}, start // width, count // width, 0, width)
-            outputs = self._outputs(ops, always=True)
-        else:
-            row, column = (start // width, start % width) if stride == 1 else (0, start)
-            rows, columns = (1, count) if stride == 1 else (height, 1)
-            new = jnp.any(cache["row"] != row) if stride == 1 else column == 0
-            cache = self._vertical(new, cache, image, row, rows) | {"row": jnp.full(len(x), row, jnp.int32)}
-            ops = Window(height, width, cache | {"x": image}, row, rows, column, columns)
-            outputs = self._outputs(ops, always=False)
-        kept = {name: array for name, array in ops.kept.items() if name != "x"}
-        return outputs, self.coupling.at(ops.region(0)), kept
+        if stride > 1:
+            return 0, height, start, 1
+        if count > width:
+            return start // width, count // width, 0, width
+        return start // width, 1, start % width, count
+
+    def _over(self, cache: Cache, x: State, row: Index, rows: int, column: Index, columns: int) -> Window:
+        image = padded(network.with_ones(x.reshape(-1, *self.coupling.shape[1:])))
+        return Window(*self._extent, cache | {"x": image}, row, rows, column, columns)
 
     @property
     def _extent(self) -> tuple[int, int]:
@@ -152,18 +156,6 @@ class PixelSampling(System):
     def _outputs(self, ops: Window, always: bool) -> jax.Array:
         above = network.vertical(ops, self.layers, "x") if always else network.vertical_names(self.layers)
         return network.horizontal(ops, self.layers, "x", above)
-
-    def _vertical(self, new, cache, image, row, rows: int):
-        """The cache with the vertical stack of `rows` evaluated, where a sample sees them for the first time."""
-        height, width = self._extent
-        stack = {name: array for name, array in cache.items() if name.startswith("v_")}
-
-        def evaluate(stack):
-            ops = Window(height, width, stack | {"x": image}, row, rows, 0, width)
-            network.vertical(ops, self.layers, "x")
-            return {name: ops.kept[name] for name in stack}
-
-        return cache | jax.lax.cond(new, evaluate, lambda stack: stack, stack)
 
 
 def _by_block(tree, count: int):

@@ -29,6 +29,11 @@ class Window(Layers):
         self.height, self.width, self.kept = height, width, kept
         self._row, self._rows, self._column, self._columns = row, rows, column, columns
 
+    @property
+    def features(self) -> dict[str, jax.Array]:
+        """All that is kept, but for the image."""
+        return {name: array for name, array in self.kept.items() if name != "x"}
+
     def region(self, level: int) -> Region:
         return Region(
             *_at_level(level, self.height, self._row, self._rows),

@@ -17,8 +17,8 @@ from ffc.core.measure import in_turn, repeated
 from ffc.core.named import entry_of, is_chosen, solver_by_name
 from ffc.core.solve import RowAbove, history_of, solve
 from ffc.core.solvers import Solver
-from ffc.core.system import State, System, block_agreement, count_ties
-from ffc.core.verify import CONTRADICTION, contradictions, facts, largest_difference, verified
+from ffc.core.system import State, System, block_agreement
+from ffc.core.verify import CONTRADICTION, contradictions, count_ties, facts, largest_difference, verified
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
 from ffc.models.own import check_own

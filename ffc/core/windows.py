@@ -1,0 +1,42 @@
+"""Where the windows of a solver begin, and when they come to other rows."""
+
+import jax
+import jax.numpy as jnp
+
+from ffc.core.system import State, System, put_blocks
+
+
+def window_start(
+    system: System, width: int, prefix: jax.Array, running: jax.Array, together: bool = False
+) -> jax.Array:
+    """Return [batch] where windows of `width` begin: at a sample's prefix or a little before, inside the system."""
+    row = system.row_length
+    if system.lockstep or together:
+        prefix = jnp.full_like(prefix, jnp.min(jnp.where(running, prefix, system.size)))
+    if system.lockstep:
+        start = prefix // ((width + 1) // 2) * ((width + 1) // 2)
+    elif width % row == 0:
+        start = prefix // row * row
+    elif width < row:
+        start = jnp.minimum(prefix, prefix // row * row + row - width)
+    else:
+        start = prefix
+    return jnp.minimum(start, system.size - width)
+
+
+def enters_rows(system: System, count: int, stride: int) -> bool:
+    """Return whether each window lies in a row, and the system's cache keeps something of one (`System.enter`)."""
+    inside = stride == 1 and count <= system.row_length and not system.lockstep
+    return inside and type(system).enter is not System.enter
+
+
+def like_row_above(length: int, x: State, met: jax.Array, index: jax.Array) -> State:
+    """Return `x` with the blocks `index` [batch, window] as the row before them, but for the `met` first ones of all."""
+    last = jnp.maximum(met - length, 0)[:, None]
+    new = (index >= met[:, None]) & (met > 0)[:, None]
+    source = jnp.where(new, last + (index - last) % length, index)
+
+    def leaf(x):
+        return put_blocks(x, jax.vmap(lambda row, at: row[at])(x, source), index[:, 0])
+
+    return jax.tree.map(leaf, x)
