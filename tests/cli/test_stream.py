@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,7 +63,7 @@ def program(code: str, *words, devices: int = 1) -> subprocess.CompletedProcess:
     return subprocess.run(command, env=os.environ | flags, capture_output=True, text=True)
 
 
-def test_a_batch_is_drawn_from_the_seed_and_its_index_and_the_summary_counts_all(made, undisturbed):
+def test_a_batch_is_drawn_from_the_seed_and_its_index_and_the_summary_counts_all(made, sample, undisturbed, folder):
     params, records = checkpoints.load(made).params, batches(undisturbed)
     for index, record in enumerate(records):
         u = MODEL.noise(jax.random.fold_in(key_of(SEED), index), BATCH)
@@ -76,6 +77,10 @@ def test_a_batch_is_drawn_from_the_seed_and_its_index_and_the_summary_counts_all
     summary = json.loads((undisturbed / "summary.json").read_text())
     assert summary == {"batches": BATCHES, "samples": ALL, **counts, "residual": residual}
     assert residual < 1e-5
+    shutil.copytree(undisturbed, folder)
+    Record(records[0].arrays | {"residual": np.full(BATCH, 0.5)}, records[0].meta).save(folder / "batch_000000.npz")
+    sample(folder)
+    assert json.loads((folder / "summary.json").read_text())["residual"] == 0.5, "of the first batch"
 
 
 def test_what_is_missing_is_drawn_to_the_same_bytes_and_debris_is_swept(sample, undisturbed, folder):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from samplers import FLOW, IMAGE, SAMPLERS, TEXT, in_order, weights
+from samplers import FLOW, IMAGE, SAMPLERS, TEXT, in_order, ties, weights
 
 from ffc import FFCError, GSJacobi, solve
 from ffc.core.keys import key_of
@@ -163,6 +163,14 @@ def test_a_flows_inverse_and_forward_agree():
     np.testing.assert_allclose(rounded, x, atol=0.02)
     still = in_order(FLOW.system(jax.jit(FLOW.init)(key_of(0)), system.u, "none"))
     np.testing.assert_array_equal(still[:, :count], system.u)
+
+
+def test_a_tie_of_a_flow_is_a_number_half_way_between_two_fixed_point_numbers():
+    """Of blocks that change nothing: the last number of patch 2, in the first row alone, for that is rounded."""
+    steps = np.zeros((1, *FLOW.sizes[:2]), np.float32)
+    steps[0, 2, -1], steps[0, 3, 0] = 0.501, 0.51
+    system = FLOW.system(jax.jit(FLOW.init)(key_of(0)), steps / 2**12, "12bit")
+    np.testing.assert_array_equal(ties(system, in_order(system))[0], np.arange(system.size) == 2)
 
 
 def test_dropout_keeps_the_mean():

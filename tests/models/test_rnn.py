@@ -38,6 +38,9 @@ def test_newtons_states_are_those_in_order():
     assert set(np.asarray(passed.status)) <= {Status.CERTIFIED, Status.WITHIN_TOLERANCE}
     assert 1 <= passed.iterations <= 12
     assert_close(passed.run, forward(params, x))
+    spoiled = newton(params, x.at[0].set(np.inf), chunk=5)
+    assert spoiled.in_order, "one sample of the batch has no states"
+    assert spoiled.status[0] == Status.NOT_FINITE != spoiled.status[1]
 
 
 def test_where_newton_fails_the_pass_in_order_is_returned_and_the_status_says_so():

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+import zoo
 from test_backpropagation import SETTINGS as RNN
 from test_scaling import drawn
 
@@ -13,7 +14,7 @@ from ffc.core.solvers import Jacobi
 from ffc.data import Dataset
 from ffc.models.made import MADE
 from ffc.models.transformer import Transformer
-from ffc.paper.bench import bench, to_markdown
+from ffc.paper.bench import _solving, bench, to_markdown
 from ffc.paper.experiments import Job, sampling
 from ffc.store import checkpoints
 from ffc.store.records import Record
@@ -87,6 +88,12 @@ def test_every_solver_of_the_preset_is_counted_baselines_first(record, results):
     assert groups[0] != groups[1] == groups[2]  # solvers of one system
     assert record["seconds"].shape == (len(record["task"]), 2)
     assert min(record["seconds"].min(), record["peak_bytes"].min()) > 0
+
+
+def test_an_iteration_by_columns_of_a_cached_system_is_a_whole_pass():
+    job = Job("made_mnist", {"solvers": {"rows": {"solver": "jacobi_gs", "block": 4}}}, "rows", 0, 1)
+    assert _solving("", zoo.chain(), job, MADE((3, 4, 1), (4, 4))).passes == 1
+    assert _solving("", zoo.chain(has_windows=False), job, MADE((3, 4, 1), (4, 4))).passes == 4
 
 
 def test_answers_are_compared_with_the_sequential_one_of_their_system(record):

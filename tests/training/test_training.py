@@ -131,6 +131,13 @@ def test_a_run_killed_at_any_step_ends_with_the_same_bits(dataset, whole, tmp_pa
     assert ("going on from step" in lines[0]) == (calls > 1)
 
 
+def test_each_step_drops_other_pixels(dataset, tmp_path):
+    """Images are alike here, and weights stay as they are."""
+    alike = replace(dataset, train=np.full_like(dataset.train, 99), train_labels=np.zeros_like(dataset.train_labels))
+    losses = run(alike, tmp_path, steps=4, learning_rate=1e-9, validate_every=1).curves["train_loss"]
+    assert len({round(loss, 5) for loss in losses}) == 4
+
+
 def test_a_time_budget_ends_a_run_that_can_go_on_to_the_same_bits(dataset, whole, tmp_path):
     short = run(dataset, tmp_path, max_minutes=1e-9)
     assert short.metrics["steps"] < 20, "it ended before the first validation, and yet has a result"
