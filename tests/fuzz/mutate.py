@@ -2,6 +2,7 @@
 
 import copy
 import json
+import lzma
 import random
 import zipfile
 from collections.abc import Callable
@@ -17,7 +18,6 @@ _ODD = (
     *(None, True, False, 0, -1, 3, 255, 2**31, 2**63, -(2**63), 1e308, 0.5, float("nan"), float("inf"), [], {}, [0]),
     *("", "x", "../../x", "os:system", "object", "x" * 5000, "\0", "é", b"bytes", {"": 0}, [[1, 2], [3, 4]]),
 )
-_FIELDS = ((0, 100), (124, 12), (156, 1), (157, 100), (0, 512))  # of a tar header: name, size, kind, link, all
 
 
 def raw(draw: random.Random, content: bytes) -> bytes:
@@ -85,16 +85,6 @@ def in_zip(draw: random.Random, content: bytes) -> bytes:
     return file[:directory] + raw(draw, file[directory:]) if kind == 2 else file
 
 
-def as_tar(draw: random.Random, content: bytes) -> bytes:
-    """A tar archive with a header that says something else, and a sound checksum."""
-    at = draw.choice([at for at in range(0, len(content), 512) if content[at + 257 : at + 262] == b"ustar"])
-    header, (start, width) = bytearray(content[at : at + 512]), draw.choice(_FIELDS)
-    header[start : start + width] = raw(draw, bytes(header[start : start + width])).ljust(width, b"\0")[:width]
-    header[148:156] = b" " * 8
-    header[148:156] = b"%06o\0 " % sum(header)
-    return content[:at] + header + content[at + 512 :]
-
-
-def packed(inner: Damage, module: Any) -> Damage:
-    """What is inside a file that gzip or xz packed."""
-    return lambda draw, content: module.compress(inner(draw, module.decompress(content)))
+def in_xz(draw: random.Random, content: bytes) -> bytes:
+    """What is inside a file that xz packed, damaged, with sound checksums around it."""
+    return lzma.compress(raw(draw, lzma.decompress(content)))

@@ -1,6 +1,5 @@
 """Every reader of files of ours: a small sound file, how it is read, and how it is damaged."""
 
-import gzip
 import lzma
 import shutil
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import numpy as np
 import plot_data
 import yaml
 from flax.serialization import msgpack_serialize
-from mutate import Damage, as_json, as_tar, as_yaml, in_zip, packed, raw
+from mutate import Damage, as_json, as_yaml, in_xz, in_zip
 from presets import ConfigError, load_preset
 from sound import MODELS, member, pth, state_dict, tar, weights, zipped
 from tiny import TINY
@@ -21,7 +20,6 @@ from ffc.core.errors import FFCError
 from ffc.data import Dataset
 from ffc.paper import authors
 from ffc.store import checkpoints
-from ffc.store.records import Record
 from ffc.store.released import extract
 from ffc.training import store
 
@@ -39,7 +37,6 @@ class Reader:
 
 
 MADE, PIXELCNNPP = MODELS["made"], MODELS["pixelcnnpp"]
-RECORD = Record({"x": np.arange(60.0), "names": np.array(["a", "bc"])}, {"task": "made", "settings": {"a": [1, 2]}})
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3)).astype(np.uint8)
 DATASET = Dataset("x", "X", IMAGES, (IMAGES[0], IMAGES[1, :2]), np.arange(5, dtype=np.int32), None, 5)
 CONTENTS = {"mnist.flax": b"a" * 1000, "mnist_made.pth": b"b", "mnist_jacobi/report.npz": bytes(range(256))}
@@ -68,15 +65,12 @@ def _extracted(path: Path) -> dict[str, bytes]:
     return {name: file.read_bytes() for name, file in extract(path, list(CONTENTS), path.parent / "out").items()}
 
 
-def _record(record: Record) -> Any:
-    return record.arrays, repr(record.meta)
-
-
 def _authors(record: str, arrays: dict[str, np.ndarray]) -> Reader:
     name = authors.RECORDS[record][0]
 
     def read(path: Path) -> Any:
-        return _record(authors.read(*record.split("/"), {name: path}))
+        found = authors.read(*record.split("/"), {name: path})
+        return found.arrays, repr(found.meta)
 
     file, sealed = Path(name).name, name.endswith("npz")
     return Reader(file, lambda path: plot_data.save(path, arrays), read, (in_zip,), sealed)
@@ -97,8 +91,7 @@ READERS: dict[str, Reader] = {
     "DenseNet (old .pth)": Reader(
         "model.pth", _of(pth(state_dict(MODELS["densenet"]), _use_new_zipfile_serialization=False)), _weights
     ),
-    "record (.npz)": Reader("x.npz", RECORD.save, lambda path: _record(Record.load(path)), (in_zip,), True),
-    "data set (.npz)": Reader(
+    "data set, a record (.npz)": Reader(
         "x.npz", DATASET.to_record().save, lambda path: Dataset.load(path).sha256(), (in_zip,), True
     ),
     "state of training": Reader(
@@ -108,13 +101,7 @@ READERS: dict[str, Reader] = {
         sealed=True,
     ),
     "released archive (zip)": Reader("archive", _of(zipped(CONTENTS)), _extracted, (in_zip,), True),
-    "released archive (tar.gz)": Reader(
-        "archive", _of(gzip.compress(TAR, mtime=0)), _extracted, (packed(raw, gzip),), True
-    ),
-    "released archive (tar.xz)": Reader(
-        "archive", _of(lzma.compress(TAR)), _extracted, (packed(as_tar, lzma), packed(raw, lzma)), True
-    ),
-    "authors' MADE (.npz)": _authors("made_mnist/jacobi", plot_data.made("mnist", "jacobi")),
+    "released archive (tar.xz)": Reader("archive", _of(lzma.compress(TAR)), _extracted, (in_xz,), True),
     "authors' PixelCNN++ (.npz)": _authors("pixelcnnpp_mnist/gs_jacobi", plot_data.pixelcnnpp("mnist", "gs_jacobi")),
     "authors' gradients (.pth)": _authors("rnn/gradients_jacobi", plot_data.gradients(0.5)),
 }

@@ -81,7 +81,7 @@ def trial(request, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("trial", READERS, indirect=True)
-@pytest.mark.parametrize("count", [20, pytest.param(500, marks=pytest.mark.stress)])
+@pytest.mark.parametrize("count", [20, pytest.param(300, marks=pytest.mark.stress)])
 def test_a_damaged_file_is_refused_by_its_name_or_read(trial, count, pytestconfig, record_property):
     count, accepted, worst = pytestconfig.getoption("inputs") or count, 0, 0.0
     sound, before = trial.peak(trial.content, "sound")[1], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
