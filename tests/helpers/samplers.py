@@ -14,7 +14,7 @@ from ffc.models.pixelcnnpp import PixelCNNPP
 from ffc.models.transformer import Transformer
 
 FLOW = Flow((4, 6, 3), patch=2, blocks=2, width=8, layers=2, heads=2)
-GRAY = PixelCNNPP((8, 8, 1), filters=4, resnets=1, mixtures=3)
+GRAY = PixelCNNPP((4, 8, 1), filters=4, resnets=1, mixtures=3)
 TEXT = Transformer((1, 12, 1), levels=5, width=16, depth=1, heads=2, cheap=8)
 IMAGE = Transformer((3, 4, 1), levels=4, width=8, depth=2, heads=1, positions="learned", cheap=8)
 
@@ -46,7 +46,7 @@ class Small:
 SAMPLERS = {
     "made gray": Small(MADE((3, 4, 1), hidden=(16, 16)), ((1, 1), (2, 1))),
     "made colour": Small(MADE((2, 2, 3), hidden=(16, 16), trunc_lambda=0.05), ((3, 1),)),
-    "pixels gray": Small(GRAY, ((5, 1), (8, 8))),
+    "pixels gray": Small(GRAY, ((5, 1), (4, 8))),
     "pixels colour": Small(
         PixelCNNPP((8, 4, 3), filters=4, resnets=0, mixtures=3),
         ((12, 1),),

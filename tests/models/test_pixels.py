@@ -72,15 +72,13 @@ def test_what_a_tie_makes_of_an_image_is_corrected():
 @pytest.mark.parametrize(
     ("case", "solvers"),
     [
-        *(
-            (("rgb32", name, 1000, (4, 8)), (Sequential(), CACHED, Jacobi(), GSJacobi(3), JacobiGS(8)))
-            for name in COUPLINGS
-        ),
+        # Whole sweeps, of which solvers without windows are made, are what each answer is held against.
+        *((("rgb32", name, 1000, (4, 8)), (CACHED, GSJacobi(3), JacobiGS(8))) for name in COUPLINGS),
         (("gray28", "gumbel", 2, (12, 16)), (GSJacobi(48), JacobiGS(16), CACHED)),
         (("rgb32", "inverse_cdf", 4, (32, 32), 5), (CACHED,)),  # it once fell beside an edge here
     ],
 )
-def test_a_thousand_images_and_large_ones_are_the_plain_sequential_ones_by_every_solver(case, solvers):
+def test_a_thousand_images_and_large_ones_are_the_plain_sequential_ones_by_every_kind_of_window(case, solvers):
     system = natural(*case)
     plain = in_order(system)
     for solver in solvers:

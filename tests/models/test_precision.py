@@ -27,8 +27,8 @@ def products(jaxpr) -> list:
 def solved(system):
     """The system solved by every kind of window, one of them drafted, and verified."""
     row = system.row_length if system.row_length > 1 else 4
-    solvers = [Jacobi(), GSJacobi(row // 2), JacobiGS(row), GSJacobi(row, draft=system.draft())]
-    return [solve(system, solver, verify=solver == Jacobi()).value for solver in solvers]
+    solvers = [GSJacobi(row // 2), JacobiGS(row), GSJacobi(row, draft=system.draft())]
+    return [solve(system, solver, verify=solver == solvers[0]).value for solver in solvers]
 
 
 @pytest.mark.parametrize("name", ["made gray", "pixels colour", "tokens of a text", "flow"])
