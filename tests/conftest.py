@@ -19,12 +19,9 @@ PLAIN = "not stress"
 #: Files that hold the bits of real numbers of one program against another's. They come last: the compiler changes once.
 COMPARED = {"core/test_modes.py"}
 #: Files that take longest come first, so that no process of pytest is left with one when the others are done.
-FIRST = (
-    "workflow/test_finished.py",
-    "project/test_docs.py",
-    "workflow/test_environments.py",
-    "workflow/test_weights.py",
-)
+FIRST = [f"workflow/test_{name}.py" for name in ("finished", "own_task", "weights", "slurm", "kubernetes")]
+FIRST += ["project/test_docs.py", "models/test_pixels.py", "core/test_check.py", "core/test_modes.py"]
+FIRST += ["workflow/test_environments.py"]
 
 # Most of the time goes into compiling: programs are kept between runs, and shared with the processes that tests start.
 for name, value in {
@@ -50,9 +47,16 @@ def pytest_configure(config):
     optimise(config.option.markexpr != PLAIN)  # fixtures of the session come before those of a file
 
 
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers(config):
+    """Long tests wait for clusters, disks and other programs: one process more than there are cores."""
+    return (yield) + (config.option.markexpr == "stress")
+
+
+def pytest_collection_modifyitems(items, config):
     places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
-    items.sort(key=lambda item: (compared(item.path), places.get(item.path, len(FIRST))))
+    last = compared if config.option.markexpr == PLAIN else lambda path: False
+    items.sort(key=lambda item: (last(item.path), places.get(item.path, len(FIRST))))
 
 
 def compared(path: Path) -> bool:
@@ -118,9 +122,8 @@ def run_tiny(folder: Path, foreign: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (settings | {name: str(foreign / path) for name, path in paths.items()}).items():
             patch.setenv(name, value)
-        run = snakemake(folder, "tiny")
-    assert run.returncode == 0, run.stdout
-    assert run.stdout.count("\n") <= 100
-    assert run.stdout.count("made_mnist by ") == 3
-    assert r"\xd7" in run.stdout, "the verdict, whose × is no letter of ASCII"
-    assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", run.stdout)
+        printed = snakemake(folder, "tiny")
+    assert printed.count("\n") <= 100
+    assert printed.count("made_mnist by ") == 3
+    assert r"\xd7" in printed, "the verdict, whose × is no letter of ASCII"
+    assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", printed)

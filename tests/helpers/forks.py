@@ -1,6 +1,7 @@
 """Snakemake's command without its start: a process that has imported it forks for each command, which then is its own.
 
-For plans and refusals, most of whose time is that import. Where forks are not safe (macOS), each is a new process.
+For plans, refusals and runs of few jobs, much of whose time is that import. It does not see what a test changes of the
+environment. Where forks are not safe (macOS), each is a new process.
 """
 
 import atexit
@@ -13,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """A command to its end, with all that it printed as `stdout`."""
+def snakemake(folder: Path, *arguments: str, fails: bool = False) -> str:
+    """What a command prints that succeeds, or `fails` without a traceback."""
     with tempfile.NamedTemporaryFile("r") as printed:
         if sys.platform == "linux":
             parent = _parent()
@@ -24,7 +25,10 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
             command = [sys.executable, "-m", "snakemake", *arguments]
             with open(printed.name, "w") as output:
                 code = subprocess.run(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT).returncode
-        return subprocess.CompletedProcess(arguments, code, printed.read())
+        text = printed.read()
+    assert bool(code) == fails, text
+    assert not fails or "Traceback (most recent call last)" not in text, text
+    return text
 
 
 @functools.cache
@@ -48,6 +52,7 @@ if __name__ == "__main__":
         child = os.fork()
         if child == 0:
             os.chdir(folder)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # the next commands come there
             for stream in (1, 2):
                 os.dup2(os.open(printed, os.O_WRONLY | os.O_APPEND), stream)
             sys.argv = [str(Path(snakemake.__file__).with_name("__main__.py")), *arguments]

@@ -40,24 +40,23 @@ def start(folder: Path, *arguments: str, **options) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, **options)
 
 
-def snakemake(folder: Path, *arguments: str, timeout: float = 900) -> subprocess.CompletedProcess:
-    """Snakemake to its end, with all that it printed as `stdout`; whatever ends the wait ends its jobs, too."""
+def snakemake(folder: Path, *arguments: str, code: int = 0, timeout: float = 1200) -> str:
+    """What Snakemake prints to its end, with this `code`; whatever ends the wait ends its jobs, too."""
     run = start(folder, *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         printed, _ = run.communicate(timeout=timeout)
     finally:
         with suppress(ProcessLookupError):  # jobs of a run that has ended
             os.killpg(run.pid, signal.SIGKILL)
-    return subprocess.CompletedProcess(run.args, run.returncode, printed)
+    assert run.returncode == code, printed
+    return printed
 
 
 def planned(folder: Path, *arguments: str) -> dict[str, set[str]]:
     """What a run would make now: the files of each rule, below `results`."""
-    run = forks.snakemake(folder, "--summary", *arguments)
-    assert run.returncode == 0, run.stdout
-    rows = [line.split("\t") for line in run.stdout.splitlines() if line.count("\t") == 5]
+    rows = [line.split("\t") for line in forks.snakemake(folder, "--summary", *arguments).splitlines()]
     made = {}
-    for file, _, rule, *_, state in rows:
+    for file, _, rule, *_, state in (row for row in rows if len(row) == 6):
         if state == "update pending":
             made.setdefault(rule, set()).add(file.removeprefix("results/"))
     return made

@@ -44,9 +44,7 @@ def run(tmp_path_factory):
         patch.setenv("KUBECONFIG", str(settings))
         patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
         patch.setenv("PATH", str(pip.parent), prepend=os.pathsep)
-        answer = snakemake(folder, RECORD, *options, *place, timeout=1200)
-    logs = "\n".join(log.read_text() for log in settings.parent.glob("*.log"))
-    assert answer.returncode == 0, answer.stdout + logs
+        snakemake(folder, RECORD, *options, *place)
     assert set(Record.load(volume / RECORD)["status"]) == {"certified"}
     return volume, list(bodies.values())
 

@@ -138,28 +138,21 @@ def test_a_file_that_is_no_preset_costs_little_and_makes_nothing(tmp_path, monke
     assert not (tmp_path / "was-run").exists()
 
 
-def test_a_preset_with_the_name_of_a_rule_is_a_fault_of_its_own(tmp_path):
-    """Both would be targets of that name."""
-    for name in ("mine", "train"):
-        (tmp_path / f"{name}.yaml").write_text((ROOT / "config" / "presets" / "quick.yaml").read_text())
+def test_a_faulty_preset_does_not_hide_the_others(tmp_path):
+    """A preset's name must serve as a target, beside those of the rules."""
+    for name in ("my-preset", "mine", "bad", "train"):
+        (tmp_path / f"{name}.yaml").write_text("a: [" if name == "bad" else yaml.safe_dump(QUICK))
     presets, faults = load_presets(tmp_path, taken={"all", "train"})
-    assert [*presets] == ["mine"]
+    assert presets == {"mine": QUICK}
+    assert faults.keys() == {"my-preset", "bad", "train"}
+    assert "my-preset.yaml: a preset's name" in faults["my-preset"]
     assert "train.yaml: train is the name of a rule" in faults["train"]
 
 
-def test_a_faulty_preset_does_not_hide_the_others(tmp_path):
-    """A preset's name must serve as a target, too."""
-    for name, text in (("my-preset", yaml.safe_dump(QUICK)), ("mine", yaml.safe_dump(QUICK)), ("bad", "a: [")):
-        (tmp_path / f"{name}.yaml").write_text(text)
-    presets, faults = load_presets(tmp_path)
-    assert presets == {"mine": QUICK}
-    assert faults.keys() == {"my-preset", "bad"}
-    assert "my-preset.yaml: a preset's name" in faults["my-preset"]
-
-
-def test_a_model_of_ones_own_has_keys_of_its_own_and_a_race_chooses_a_window(tmp_path):
+def test_a_window_may_be_the_whole_image_or_the_choice_of_a_race_and_a_model_of_ones_own_has_keys_of_its_own(tmp_path):
     preset = changed(QUICK, f"{MADE}.model", {"kind": "mine.models:Flow", "depth": 3})
     preset["tasks"]["pixelcnnpp_mnist"]["solvers"]["wide"] = {"solver": "gs_jacobi", "window": "auto"}
+    preset["tasks"]["pixelcnnpp_mnist"]["solvers"]["gs_jacobi"]["window"] = 28
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(preset))
     assert load_preset(tmp_path / "mine.yaml") == preset
 
@@ -185,9 +178,3 @@ def test_a_solver_is_held_against_the_sequential_answer_of_its_own_system():
 def test_a_configuration_with_a_mistake_is_refused(config, sentence):
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         check_config(config, ["paper", "quick", "small"])
-
-
-def test_a_window_may_be_the_whole_image(tmp_path):
-    preset = changed(QUICK, "tasks.pixelcnnpp_mnist.solvers.gs_jacobi.window", 28)
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(preset))
-    assert load_preset(tmp_path / "mine.yaml") == preset

@@ -6,7 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from tiny import MADE, TINY, add_presets, copy_to, planned, snakemake
+from forks import snakemake
+from tiny import MADE, TINY, add_presets, copy_to, planned
 
 from ffc.paper.experiments import sampling
 from ffc.store.records import Record
@@ -26,9 +27,7 @@ RECORDS = [f"results/tiny/records/made_mnist/{solver}.npz" for solver in MADE["s
 def test_records_differ_in_nothing_but_their_times(finished, tmp_path, preset, asked, job):
     folder = shutil.copytree(finished, tmp_path / "project")
     add_presets(folder, tiny=TINY | preset)
-    run = snakemake(folder, *asked)
-    assert run.returncode == 0, run.stdout
-    assert job in run.stdout
+    assert job in snakemake(folder, *asked)
     repeats = preset.get("repeats", 1)
     for path in RECORDS if "one_process" in preset else RECORDS[:1]:
         one, other = (Record.load(place / path) for place in (finished, folder))
@@ -45,5 +44,5 @@ def test_a_clone_that_is_given_results_alone_has_nothing_to_do_once_it_is_told(f
     for file in clone.rglob("*"):
         if "results" not in file.relative_to(clone).parts:
             file.touch()  # a clone's files are of now
-    assert snakemake(clone, "tiny", "--touch").returncode == 0
+    snakemake(clone, "tiny", "--touch")
     assert planned(clone, "tiny") == {}

@@ -68,9 +68,8 @@ def run(tmp_path_factory):
     with slurm.cluster(tmp_path_factory.mktemp("slurm")) as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in (environment | {"JAX_PLATFORMS": "cpu"}).items():  # the devices are stand-ins
             patch.setenv(name, value)
-        answer = snakemake(folder, *RECORDS, *OPTIONS, timeout=1200)
+        snakemake(folder, *RECORDS, *OPTIONS)
         told = subprocess.check_output(["scontrol", "--oneliner", "show", "job"], text=True)
-    assert answer.returncode == 0, answer.stdout
     jobs = [dict(re.findall(r"([\w/]+)=(\S+)", line)) for line in told.splitlines()]
     return folder, sorted(jobs, key=lambda job: int(job["JobId"]))
 

@@ -9,9 +9,10 @@ import zipfile
 
 import plot_data
 import pytest
+from forks import snakemake
 from places import GOLDEN
 from sound import pth, state_dict
-from tiny import MADE, TINY, copy_to, of_preset, planned, snakemake
+from tiny import MADE, TINY, copy_to, of_preset, planned
 
 from ffc import box
 from ffc.models.made import MADE as Network
@@ -19,12 +20,12 @@ from ffc.store.records import Record
 
 pytestmark = pytest.mark.stress
 
-TASK = MADE | {"solvers": {"sequential": {}, "jacobi": {}}}
-OWN = {key: value for key, value in MADE.items() if key != "paper"} | {"solvers": {"sequential": {}}}
+ALONE = MADE | {"solvers": {"sequential": {}}}
+OWN = {key: value for key, value in ALONE.items() if key != "paper"}
+CIFAR = {"paper": "made_cifar", "released": "cifar10_made.pth", "data": {"name": "patches", "size": 8}}
 RELEASED = {
-    "made_mnist": TASK | {"released": "mnist_made.pth"},
-    "made_cifar": TASK
-    | {"paper": "made_cifar", "released": "cifar10_made.pth", "data": {"name": "patches", "size": 8}},
+    "made_mnist": MADE | {"released": "mnist_made.pth", "solvers": {"sequential": {}, "jacobi": {}}},
+    "made_cifar": ALONE | CIFAR,
 }
 BOXED = {
     # Data that nobody has: they serve only where the weights are trained.
@@ -43,7 +44,7 @@ OTHER = {
     "solvers": {"feedforward": {}},
 }
 PRESETS = {
-    "half": TINY | {"tasks": RELEASED | BOXED},
+    "half": TINY | {"one_process": True, "tasks": RELEASED | BOXED},
     "boxed": TINY | {"tasks": BOXED},
     "damaged": TINY | {"tasks": RELEASED},
     "other": TINY | {"tasks": {"densenet": OTHER}},
@@ -72,9 +73,8 @@ def half(project, tmp_path_factory):
     source = plot_data.archive(folder.with_suffix(".tar.gz"), folder)
     settings = ("--config", f"checkpoints={{source: {source}}}", "--")
     targets = ("summary.md", "overlay/figures", "authors/notebooks/made.ipynb")
-    run = snakemake(project, *settings, *(f"results/half/{target}" for target in targets))
-    assert run.returncode == 0, run.stdout
-    return project / "results" / "half", run.stdout, settings
+    printed = snakemake(project, *settings, *(f"results/half/{target}" for target in targets))
+    return project / "results" / "half", printed, settings
 
 
 def test_what_can_be_had_is_not_trained_and_what_lacks_is(project, half):
@@ -132,33 +132,27 @@ def test_the_authors_results_are_among_those_of_a_preset_unless_weights_are_trai
 
 def test_what_the_box_lacks_is_an_error_where_it_must_not_be_trained(project):
     asked = "results/boxed/checkpoints/lacking.flax"
-    run = snakemake(project, "--config", "checkpoints={mode: released}", "--", asked)
-    assert run.returncode != 0
-    assert "the box has no no-such-model; set the mode to auto" in run.stdout
+    printed = snakemake(project, "--config", "checkpoints={mode: released}", "--", asked, fails=True)
+    assert "the box has no no-such-model; set the mode to auto" in printed
 
 
 def test_what_is_damaged_or_of_another_model_never_becomes_a_checkpoint(project):
     archive = project / "archive.zip"
     settings = ["--forcerun", "find_released", "--config", "checkpoints={source: archive.zip}"]
     weights = [f"results/damaged/checkpoints/{task}.flax" for task in RELEASED]
-    archive.write_bytes(b"<html>Quota exceeded</html>")
-    assert "neither a zip nor a tar archive; fetch it again" in snakemake(project, *settings, "--", *weights).stdout
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("mnist_made.pth", STATE[:-400])
         file.writestr("cifar10_made.pth", (GOLDEN / "densenet.pth").read_bytes())
-    run = snakemake(project, *settings, "--", *weights)
-    assert run.returncode != 0
-    assert "mnist_made.pth: not a plain PyTorch state dict: it is damaged" in run.stdout
-    assert "cifar10_made.pth: weights of a densenet, where the preset wants a made" in run.stdout
+    printed = snakemake(project, *settings, "--", *weights, fails=True)
+    assert "mnist_made.pth: not a plain PyTorch state dict: it is damaged" in printed
+    assert "cifar10_made.pth: weights of a densenet, where the preset wants a made" in printed
     assert not list(project.glob("results/damaged/checkpoints/*.flax"))
 
 
 def test_without_a_network_the_same_command_trains_and_the_record_says_on_which_images(project):
     target = "results/other/records/densenet/feedforward.npz"
     settings = ["--config", "checkpoints={source: http://127.0.0.1:9/archive.zip}", "--", target]
-    run = snakemake(project, *settings)
-    assert run.returncode == 0, run.stdout
-    assert "Training of densenet" in run.stdout
+    assert "Training of densenet" in snakemake(project, *settings)
     record = Record.load(project / target).meta
     assert record["data"]["title"] == "scikit-learn digits resized to 16×16"
     assert record["checkpoint"]["data"] == record["data"]
