@@ -10,13 +10,12 @@ if TYPE_CHECKING:
     from ffc.core.history import Trace
     from ffc.core.solution import Solution, Status
     from ffc.core.solve import Exact, RowAbove, Tolerance, solve
-    from ffc.core.solvers import Chained, GSJacobi, Jacobi, JacobiGS, Sequential
+    from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
     from ffc.core.system import System
     from ffc.recurrence import Chunks, Newton, Picard, QuasiNewton, Recurrence
 
 __version__ = "0.1.0"
 __all__ = [
-    "Chained",
     "Chunks",
     "Draft",
     "Evaluated",

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from ffc.cli import given, options
+from ffc.cli import given
 from ffc.cli.codes import DONE, NOT_EXACT
 from ffc.core.errors import FFCError
 
@@ -13,15 +13,16 @@ from ffc.core.errors import FFCError
 def compare(arguments: argparse.Namespace) -> int:
     """`ffc compare`: every solver on the same noise, one table."""
     from ffc.core.measure import timed_repeats
-    from ffc.core.named import fitting, sizes_of, solver_by_name
+    from ffc.core.named import sizes_of, solver_by_name
+    from ffc.core.names import FIXED
     from ffc.core.solve import solve
     from ffc.core.system import batch_size
     from ffc.core.verify import CONTRADICTION, contradictions, count_ties, facts, largest_difference, verified
 
     checkpoint, system = given.load(arguments)
     model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
-    asked = options.compared(arguments, fitting(system))
-    solvers = {name: solver_by_name(name, system, *words, guess) for name, words in asked.items()}
+    words = arguments.window, arguments.block, guess
+    solvers = {name: solver_by_name(name, system, *words) for name in FIXED}
     if arguments.draft:
         together = arguments.together
         solvers["drafted"] = solver_by_name("gs_jacobi", system, arguments.window, None, guess, True, together)

@@ -3,10 +3,10 @@
 import argparse
 import difflib
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ffc.core.errors import FFCError
-from ffc.core.names import AUTO, BLOCKS, CHAINED, DRAFTED, SEEDS
+from ffc.core.names import AUTO, BLOCKS, DRAFTED, SEEDS
 from ffc.store.paths import expanded
 
 #: Samples that are drawn unless told, and where iterations begin.
@@ -48,7 +48,7 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     command.add_argument("--noise", type=expanded, metavar="FILE.npz", help="noise: the array u in the authors' layout")
     command.add_argument("--seed", type=seed, default=0, help="seed of noise, without --noise: 0 (default) … 2**64 − 1")
     command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
-    text = "gs_jacobi: rows solved together, or 'N blocks', or auto; chained: N,N,…, blocks for each link, or auto"
+    text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
     command.add_argument("--window", type=window, metavar="ROWS", help=text)
     command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels of a block, solved in order")
     text = (
@@ -90,10 +90,8 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def window(text: str) -> int | str | list[int]:
-    """The type of an option that is a number of rows or of blocks, one of blocks for each link, or left to a race."""
-    if "," in text:
-        return [at_least(1)(part) for part in text.split(",")]
+def window(text: str) -> int | str:
+    """The type of an option that is a number of rows or of blocks, or left to a race."""
     if text == AUTO or BLOCKS.fullmatch(text):
         return text
     try:
@@ -113,19 +111,13 @@ def image_size(text: str) -> tuple[int, ...]:
 def check_solver(arguments: argparse.Namespace) -> None:
     """`FFCError` on an option of another solver than the one that was named, or else raced for."""
     named = arguments.solver or AUTO
-    for option, solvers in (("window", ("gs_jacobi", CHAINED)), ("block", ("jacobi_gs",))):
-        if getattr(arguments, option) is not None and named not in solvers:
-            raise FFCError(f"--{option} belongs to --solver {' or '.join(solvers)}, not {named}; leave it out")
+    for option, solver in (("window", "gs_jacobi"), ("block", "jacobi_gs")):
+        if getattr(arguments, option) is not None and named != solver:
+            raise FFCError(f"--{option} belongs to --solver {solver}, not {named}; leave it out")
     for option, solvers in (("draft", DRAFTED), ("together", ("gs_jacobi",))):
         if getattr(arguments, option) and named not in solvers:
             belongs = " and ".join(solvers)
             raise FFCError(f"--{option} belongs to --solver {belongs}, not {named}; leave it out")
-
-
-def compared(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
-    """The window and block of each solver of a comparison, of those that it can have."""
-    links = isinstance(arguments.window, list)
-    return {name: (arguments.window if (name == CHAINED) == links else None, arguments.block) for name in names}
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Source:
 
     checkpoint: Checkpoint
     solver: str
-    window: int | str | list[int] | None
+    window: int | str | None
     block: int | None
     system: dict[str, str]
     guess: str

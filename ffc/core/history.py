@@ -17,14 +17,11 @@ class Trace:
     reference: State
     length: int = field(metadata={"static": True})
     snapshots: tuple[int, ...] = field(metadata={"static": True}, default=())
-    #: [batch] iterations of each sample before this solve, which are counted where `snapshots` names them; None: 0.
-    begun: jax.Array | None = None
 
     @property
     def named(self) -> jax.Array:
-        """[S, batch or 1] the iterations whose states are kept; 0 where they lie before this solve."""
-        counted = jnp.array(self.snapshots, jnp.int32)[:, None]
-        return counted if self.begun is None else jnp.maximum(counted - self.begun, 0)
+        """Return [S, 1], the iterations whose states are kept."""
+        return jnp.array(self.snapshots, jnp.int32)[:, None]
 
 
 class History(NamedTuple):

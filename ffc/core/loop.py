@@ -186,7 +186,7 @@ def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> 
     solved = index < c.prefix[:, None]
     hold = solved | (c.status != Status.RUNNING)[:, None]
     if how.row_above:
-        c = c._replace(x=like_row_above(system.row_length, c.x, c.met, index))
+        c = c._replace(x=like_row_above(system, c.x, c.met, index))
     if _cached(how, system):
         x, outputs, cache = _window_steps(system, schedule, c, start, hold)
         before, after = (take_blocks(state, start, schedule.window) for state in (c.x, x))

@@ -1,38 +1,34 @@
 """Solvers by the names that presets and the command line use."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from ffc.core import tune
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
-from ffc.core.names import AUTO, BLOCKS, CHAINED, DRAFTED, FIXED, NAMES
+from ffc.core.names import AUTO, BLOCKS, DRAFTED, NAMES
 from ffc.core.solve import RowAbove
-from ffc.core.solvers import Chained, GSJacobi, Jacobi, JacobiGS, Sequential, Solver
+from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential, Solver
 from ffc.core.system import State, System
 
 
 def solver_by_name(
     name: str,
     system: System,
-    window: int | str | Sequence[int] | None = None,
+    window: int | str | None = None,
     block: int | None = None,
     guess: State | RowAbove | None = None,
     draft: Draft | bool = False,
     together: bool = False,
-    above: Sequence[int] = (),
     uses: int | None = None,
 ) -> Solver:
     """The solver `name`, fitted to `system`.
 
     `window` counts rows (of an image; half of them unless given, one with a draft), or blocks: "8 blocks" (pixels,
-    entries of MADE, or tokens, which lie in no rows: 8 with a draft). Of "chained" it is a number of blocks for each
-    link, and `above` are the links that begin as the one before them. `block` counts blocks (a row unless given).
-    `draft` is one, or True for the system's own.
-    The solver "auto" and the window "auto" are decided by `ffc.core.tune.race`, which runs the system from `guess`;
-    where the system is a chain, link by link, or all links at once by Jacobi. Where the solver is to be used `uses`
-    times, a race lasts no longer than these take one block after the other.
+    entries of MADE, or tokens, which lie in no rows: 8 with a draft). `block` counts blocks (None: a row). `draft` is
+    one, or True for the system's own.
+    The solver "auto" and the window "auto" are decided by `ffc.core.tune.race`, which runs the system from `guess`.
+    Where the solver is to be used `uses` times, a race lasts no longer than these take one block after the other.
     Raises `FFCError` where the name, window, block or draft does not fit.
     """
     if block is not None and (block < 1 or system.size % block):
@@ -44,10 +40,6 @@ def solver_by_name(
     if together and name != "gs_jacobi":
         raise FFCError(f"together: {name} has no windows that move; give gs_jacobi, or leave it out")
     own = _draft(draft, name, system)
-    if name == CHAINED:
-        return _chained(window, above, system, guess)
-    if name == AUTO and system.links:
-        return tune.chained_or_whole(system, guess)
     if name == AUTO:
         return tune.fastest(system, tune.candidates(system), guess, uses)
     if name == "gs_jacobi" and window == AUTO:
@@ -67,22 +59,14 @@ def solver_by_name(
     return solvers[name]
 
 
-def fitting(system: System) -> tuple[str, ...]:
-    """The names of `FIXED` solvers, and "chained" where `system` is a chain."""
-    return (*FIXED, CHAINED) if system.links else FIXED
-
-
-def is_chosen(name: str, window: int | str | Sequence[int] | None) -> bool:
+def is_chosen(name: str, window: int | str | None) -> bool:
     """Whether a race decides the solver `name` with this `window`."""
-    return AUTO in (name, window) or (name == CHAINED and window is None)
+    return AUTO in (name, window)
 
 
 def entry_of(solver: Solver, system: System) -> dict[str, Any]:
     """What a preset calls a solver: `solver` and the options that `solver_by_name` makes it from."""
     drafted = {"draft": True} if getattr(solver, "draft", None) is not None else {}
-    if isinstance(solver, Chained):
-        windows = [schedule.window for schedule in solver.schedules(system.size)]
-        return {"solver": CHAINED, "window": windows, "above": [i for i, begins in enumerate(solver.above) if begins]}
     if isinstance(solver, GSJacobi):
         rows, rest = divmod(solver.window, system.row_length)
         window = {"window": f"{solver.window} blocks" if rest else rows}
@@ -127,25 +111,7 @@ def _draft(draft: Draft | bool | None, name: str, system: System) -> Draft | Non
     return own_draft(system) if draft is True else draft
 
 
-def _chained(
-    window: int | str | Sequence[int] | None, above: Sequence[int], system: System, guess: State | RowAbove | None
-) -> Chained:
-    if not system.links:
-        raise FFCError(f"solver {CHAINED}: {type(system).__name__} is no chain of links; give gs_jacobi, or auto")
-    if window is None or window == AUTO:
-        return tune.chained(system, guess)
-    length = system.size // system.links
-    widths = window if isinstance(window, list | tuple) else ()
-    if len(widths) != system.links or not all(width in range(1, length + 1) for width in widths):
-        raise FFCError(
-            f"window: {window}; this system is a chain of {system.links} links: give for each of them how many of its "
-            f"{length} blocks to solve together, or auto"
-        )
-    begins = tuple(link in above for link in range(system.links))
-    return Chained(tuple(tune.of_width(width, length) for width in widths), begins)
-
-
-def _window_in_blocks(window: int | str | Sequence[int] | None, system: System) -> int:
+def _window_in_blocks(window: int | str | None, system: System) -> int:
     rows = system.size // system.row_length
     if window is None:
         return max(1, rows // 2) * system.row_length

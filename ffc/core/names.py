@@ -6,9 +6,7 @@ import re
 FIXED = ("sequential", "cached", "jacobi", "gs_jacobi", "jacobi_gs")
 #: Those, and the one that a short race on the system decides.
 AUTO = "auto"
-#: And the one for a system that is a chain of links.
-CHAINED = "chained"
-NAMES = (*FIXED, CHAINED, AUTO)
+NAMES = (*FIXED, AUTO)
 #: Those that take a draft.
 DRAFTED = ("jacobi", "gs_jacobi")
 #: A window that is given in blocks, not in rows.

@@ -1,19 +1,17 @@
 """solve(): any system by any schedule. It stops by itself, with a certificate (`ffc.core.loop` says what that is)."""
 
 from dataclasses import dataclass
-from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ffc.core import arguments, loop, programs
-from ffc.core.chain import check_links, in_links, solve_links
-from ffc.core.compiled import compiled, standard_modes
+from ffc.core.compiled import standard_modes
 from ffc.core.errors import FFCError
 from ffc.core.history import History, Trace, in_order
 from ffc.core.solution import Solution
-from ffc.core.solvers import Chained, Jacobi, Schedule, Sequential, Solver
+from ffc.core.solvers import Jacobi, Schedule, Sequential, Solver
 from ffc.core.system import State, System
 from ffc.core.verify import verified
 
@@ -75,29 +73,23 @@ def solve(
     guess does not have the shape of its states, or a `discrete` system is differentiated.
     """
     states = arguments.state_of(system)
-    solver = in_links(solver, system)
     plan = _plan(system, states, solver, stop, trace, guess)
     if adjoint is None:
         adjoint = solver if plan.draft is not None and plan.draft.linear(transposed=True) else Jacobi()
     else:
         arguments.schedule_of(adjoint, system.size)
-    if isinstance(solver, Chained):
-        check_links(solver, system)
-        how = (type(stop), isinstance(guess, RowAbove), adjoint)
-        solution = _run_chain(solver, how, system, plan.guess, trace, plan.limits)
-    else:
-        end = programs.whole(plan, trace, adjoint)
-        solution = Solution(
-            value=end.x,
-            status_codes=end.status,
-            iterations=end.iterations,
-            certified=end.certified,
-            size=system.size,
-            steps_per_iteration=plan.how.schedule.block,
-            history=end.history,
-            undrafted=None if end.drafting is None else ~end.drafting,
-            outputs=end.outputs,
-        )
+    end = programs.whole(plan, trace, adjoint)
+    solution = Solution(
+        value=end.x,
+        status_codes=end.status,
+        iterations=end.iterations,
+        certified=end.certified,
+        size=system.size,
+        steps_per_iteration=plan.how.schedule.block,
+        history=end.history,
+        undrafted=None if end.drafting is None else ~end.drafting,
+        outputs=end.outputs,
+    )
     return verified(system, solution) if verify else solution
 
 
@@ -119,11 +111,8 @@ def history_of(
     arguments.check_outside_jit((system, solution.value, guess), "history_of")
     iterations = int(np.max(np.asarray(solution.iterations), initial=0))
     trace = Trace(solution.value, system.size, snapshots)  # as long as any run can be: solvers share its programs
-    linked = in_links(solver, system)
     if isinstance(solver, Sequential) and not isinstance(guess, RowAbove):
         history = in_order(system.initial() if guess is None else guess, trace)
-    elif isinstance(linked, Chained):
-        history = cast(History, solve(system, linked, trace=trace, guess=guess).history)
     else:
         plan = _plan(system, arguments.state_of(system), solver, Exact(), trace, guess)
         history = programs.curves(plan, trace, iterations)
@@ -158,20 +147,6 @@ def _plan(
         row_above=row_above and _moves_by_rows(system, schedule, states),
     )
     return programs.Plan(how, system, first, limits, draft)
-
-
-@compiled(0, 1)
-def _run_chain(
-    solver: Chained, how: tuple, system: System, guess: State | None, trace: Trace | None, limits: loop.Limits
-) -> Solution:
-    """Link after link, each by `solve`, as one program."""
-    stop, above, adjoint = how
-
-    def one(link: System, of_link: Solver, most: jax.Array | int, trace: Trace | None, guess: State | None) -> Solution:
-        limited = Exact(most) if stop is Exact else Tolerance(limits.tolerance, most, limits.relative)  # type: ignore[arg-type]
-        return solve(link, of_link, limited, trace, guess, adjoint=adjoint)
-
-    return solve_links(one, system, solver, limits.iterations, trace, guess, above)
 
 
 def _limits(stop: Exact | Tolerance, size: int, states: State) -> loop.Limits:

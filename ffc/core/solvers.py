@@ -11,8 +11,6 @@ of all runs at once, then the second of all runs, and so on, each seeing the new
 | GSJacobi(window=w) | w      | 1     | Jacobi over a sliding window; with drafts, speculative decoding        |
 | JacobiGS(block=b)  | N      | b     | Parareal without a coarse propagator, block Jacobi                     |
 
-`Chained` has one of them for each link of a system that is a chain (`ffc.core.chain`).
-
 A solver knows nothing of models. `cached=True` lets the system evaluate only the blocks asked for
 (`System.window`); `cached=False` evaluates a whole sweep at every step and keeps those blocks.
 
@@ -20,7 +18,7 @@ The second axis is the *draft* (`ffc.core.drafts`): what becomes of the blocks b
 Without one they are what was evaluated. Jacobi and GSJacobi take one.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from numbers import Integral
 from typing import Any, Self
 
@@ -123,43 +121,4 @@ class JacobiGS(_Solver):
         return Schedule(window=size, block=int(self.block), cached=self.cached)
 
 
-@dataclass(frozen=True)
-class Chained(_Solver):
-    """One solver for each link of the system, in order: `Chained((GSJacobi(8), Jacobi()))`.
-
-    `above`: for each link, whether it begins as the link before it does (`System.link_above`), and not by `initial()`;
-    of no effect where `solve` is given a guess. Raises `FFCError` where a link's solver is none that a chain can hold.
-    """
-
-    solvers: tuple[Sequential | Jacobi | GSJacobi, ...]
-    above: tuple[bool, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.solvers, tuple) or not self.solvers:
-            raise FFCError(f"Chained: its solvers are {self.solvers!r}; give a tuple of them, one for each link")
-        for solver in self.solvers:
-            if not isinstance(solver, Sequential | Jacobi | GSJacobi):
-                raise FFCError(f"Chained: {solver!r} solves no link; give Sequential, Jacobi or GSJacobi")
-            if getattr(solver, "draft", None) is not None:
-                raise FFCError("Chained: a link's solver takes no draft; leave it out")
-        if len(self.above) not in (0, len(self.solvers)):
-            raise FFCError(
-                f"Chained: above has {len(self.above)} entries for {len(self.solvers)} solvers; give one for each"
-            )
-
-    def schedules(self, size: int) -> list[Schedule]:
-        """The schedule of each link; `FFCError` where the links do not fit `size` blocks."""
-        if size % len(self.solvers):
-            raise FFCError(f"Chained: {len(self.solvers)} links do not divide {size} blocks; give one for each link")
-        return [solver.schedule(size // len(self.solvers)) for solver in self.solvers]
-
-    def schedule(self, size: int) -> Schedule:
-        """The widest of the links' schedules."""
-        found = self.schedules(size)
-        return replace(max(found, key=lambda one: one.window), cached=any(one.cached for one in found))
-
-    def begins_above(self, link: int) -> bool:
-        return bool(self.above) and self.above[link]
-
-
-Solver = Sequential | Jacobi | GSJacobi | JacobiGS | Chained
+Solver = Sequential | Jacobi | GSJacobi | JacobiGS

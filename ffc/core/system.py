@@ -41,21 +41,19 @@ class System:
         def row_length(self) -> int:
             """Blocks in a row (of an image, say). Windows of whole rows begin with one; shorter ones lie inside one."""
 
-        @property
-        def links(self) -> int:
-            """Links of a chain: equal runs of blocks, which `Chained` solves in order, each as its `link`; 0: none."""
-
     else:
         #: Number of blocks N.
         size: int
         #: Blocks in a row (of an image, say). Windows of whole rows begin with one; shorter ones lie inside one.
         row_length: int = 1
-        #: Links of a chain: equal runs of blocks, which `Chained` solves in order, each as its `link`; 0: none.
-        links: int = 0
     #: Whether `Solution.outputs` has what the last sweep found (`sweep_outputs`); for systems without windows.
     returns_outputs: bool = False
     #: Whether the windows of all samples begin at one block: where the slowest is, rounded down to half a window.
     lockstep: bool = False
+    #: Whether the windows of all samples lie in the row of the slowest.
+    rows_in_step: bool = False
+    #: Whether each row has the order of the one before reversed: `RowAbove` then begins with that.
+    mirrored: bool = False
 
     def initial(self) -> State:
         """The first guess of the fixed-point iteration, with the shape and dtype of every iterate."""
@@ -123,14 +121,6 @@ class System:
     def in_step(self) -> "System":
         """The same system, for windows that begin at one block for all samples: worth writing where that costs less."""
         return self
-
-    def link(self, number: int, before: State | None) -> "System":
-        """The system of one link's blocks alone, given the solution `before` of the link before it; None for link 0."""
-        raise NotImplementedError(f"{type(self).__name__} has no link()")
-
-    def link_above(self, number: int, before: State | None) -> State:
-        """A guess of that link, by the one before it: where `RowAbove` lets it begin. Unless told, as `before` is."""
-        return self.link(number, before).initial() if before is None else before
 
     def linear(self, x: State) -> "Linear | None":
         """Return the linear systems of derivatives at the solution `x`, where they have a form of their own."""

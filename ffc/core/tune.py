@@ -22,7 +22,7 @@ from ffc.core.errors import FFCError
 from ffc.core.measure import interleaved, repeated, seconds, timed
 from ffc.core.solution import Solution
 from ffc.core.solve import Exact, RowAbove, solve
-from ffc.core.solvers import Chained, GSJacobi, Jacobi, JacobiGS, Sequential, Solver
+from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential, Solver
 from ffc.core.system import State, System, batch_size
 
 #: Iterations that tell how long one takes.
@@ -161,45 +161,6 @@ def candidates(system: System) -> Iterator[Solver]:
     yield from (solver for solver in wide if _pays(system, solver))
     if draft := system.draft():
         yield from (solver for solver in drafted(system, draft) if _pays(system, solver))
-
-
-def chained(system: System, guess: State | RowAbove | None = None) -> Chained:
-    """For each link of a chain the window that solves it in the least time, and where it begins.
-
-    Windows of 1, 2, 4 … blocks and of the whole link run link after link, each for as long as the sequential solver
-    takes, from `initial()` and from the link before; or all from `guess`, where it is given.
-    """
-    if _is_empty(system):
-        return Chained((Sequential(cached=True),) * system.links)
-    length = system.size // system.links
-    widths = [1 << i for i in range(length.bit_length()) if 1 << i < length]
-    solvers = [of_width(width, length) for width in (*widths, length)]
-    before, chosen = None, []
-    for number in range(system.links):
-        link = system.link(number, before)
-        starts = {False: link.initial(), True: system.link_above(number, before)}
-        if isinstance(guess, RowAbove):
-            del starts[False]
-        elif guess is not None:
-            starts = {False: guess[:, number * length : (number + 1) * length]}
-        trials = [(race(link, solvers, start, share=1)[0], above) for above, start in starts.items()]
-        best, above = max(trials, key=lambda trial: trial[0].rate)
-        chosen.append((best.solver, above))
-        before = solve(link, best.solver, guess=starts[above]).value
-    return Chained(*(tuple(part) for part in zip(*chosen, strict=True)))
-
-
-def chained_or_whole(system: System, guess: State | RowAbove | None = None) -> Solver:
-    """What `chained` finds; or Jacobi, where it is faster for all links at once, as on a device that has room."""
-    found: list[Solver] = [chained(system, guess), Jacobi()]
-    return found[0] if _is_empty(system) else race(system, found, guess, share=1)[0].solver
-
-
-def of_width(width: int, size: int) -> Sequential | Jacobi | GSJacobi:
-    """Windows of `width` blocks of a system of `size`: one block in order, all of them by Jacobi."""
-    if width == 1:
-        return Sequential(cached=True)
-    return Jacobi() if width == size else GSJacobi(width)
 
 
 def _pays(system: System, solver: Solver) -> bool:

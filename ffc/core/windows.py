@@ -13,6 +13,9 @@ def window_start(
     row = system.row_length
     if system.lockstep or together:
         prefix = jnp.full_like(prefix, jnp.min(jnp.where(running, prefix, system.size)))
+    if system.rows_in_step:  # samples that have the row wait at its end
+        slowest = jnp.min(jnp.where(running, prefix, system.size))
+        prefix = jnp.minimum(prefix, slowest // row * row + row - 1)
     if system.lockstep:
         start = prefix // ((width + 1) // 2) * ((width + 1) // 2)
     elif width % row == 0:
@@ -30,11 +33,15 @@ def enters_rows(system: System, count: int, stride: int) -> bool:
     return inside and type(system).enter is not System.enter
 
 
-def like_row_above(length: int, x: State, met: jax.Array, index: jax.Array) -> State:
-    """Return `x` with the blocks `index` [batch, window] as the row before them, but for the `met` first ones of all."""
+def like_row_above(system: System, x: State, met: jax.Array, index: jax.Array) -> State:
+    """Return `x` with the blocks `index` [batch, window] as the row before them, but for the `met` first ones."""
+    length = system.row_length
     last = jnp.maximum(met - length, 0)[:, None]
     new = (index >= met[:, None]) & (met > 0)[:, None]
-    source = jnp.where(new, last + (index - last) % length, index)
+    above = last + (index - last) % length
+    if system.mirrored:
+        above = (2 * (index // length) - 1) * length + length - 1 - index
+    source = jnp.where(new, above, index)
 
     def leaf(x):
         return put_blocks(x, jax.vmap(lambda row, at: row[at])(x, source), index[:, 0])

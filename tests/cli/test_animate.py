@@ -67,10 +67,10 @@ def test_the_clock_is_stretched_by_a_round_number_and_shows_the_end(longest, slo
     assert len(clock.moments) <= animation.FRAMES + 1
 
 
-CHAIN = pytest.param("flow", ("chained", "--window", "4,2"), None, marks=pytest.mark.stress)
+ROWS = pytest.param("flow", ("gs_jacobi", "--window", "4 blocks"), None, marks=pytest.mark.stress)
 
 
-@pytest.mark.parametrize(("name", "solver", "against"), [("rgb", ("jacobi",), "sequential"), CHAIN])
+@pytest.mark.parametrize(("name", "solver", "against"), [("rgb", ("jacobi",), "sequential"), ROWS])
 def test_the_animation_ends_with_a_pause_on_what_the_picture_shows(paths, ffc, tmp_path, name, solver, against):
     words = ("--solver", *solver, "--batch", BATCH, "--animate", tmp_path / "a.gif")
     told = ffc("sample", paths[name], *words, *(("--against", against) if against else ())).out

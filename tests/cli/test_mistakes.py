@@ -10,7 +10,7 @@ from commands import BLOCKS
 from places import ROOT
 
 SAMPLE, TRAIN = "sample @made --out a.npz --solver ", "train made digits --out a.flax --set hidden=8,8 "
-CHAIN, TEXT = "sample @flow --out a.npz --solver ", "sample @text --out a.npz --solver cached "
+TEXT = "sample @text --out a.npz --solver cached "
 SEEDS = "expected a whole number from 0 to 2**64 − 1"
 
 #: Words of a command, and what the line must name. The first of each kind names the key, the place and the cure.
@@ -31,14 +31,13 @@ VALUES = [
     *((f"{SAMPLE}jacobi --seed {seed}", "--seed", SEEDS) for seed in ("-1", "1e3", 2**64, "9" * 5000)),
     (SAMPLE + "jacobi --size 28", "--size", "expected HEIGHTxWIDTH", "'28'"),
     (SAMPLE + "gs_jacobi --window '8 block'", "--window", "'8 blocks'", "'8 block'"),
-    (CHAIN + "chained --window 2,x", "--window", "expected a whole number", "'x'"),
     (TRAIN + "--set hidden", "--set hidden", "NAME=VALUE, say hidden=512,512"),
     (TRAIN + "--set hidden=8,x", "--set hidden", "expected a whole number, not 'x'"),
     (TRAIN + "--set hidden=8", "expected the widths of two layers"),
     (TRAIN + "--decay often", "--decay", "expected a number, not 'often'"),
 ]
 ELSEWHERE = [  # options of something else
-    (SAMPLE + "jacobi --window 2", "--window belongs to --solver gs_jacobi or chained, not jacobi", "leave it out"),
+    (SAMPLE + "jacobi --window 2", "--window belongs to --solver gs_jacobi, not jacobi", "leave it out"),
     ("sample made-mnist --image a.png --window 2", "--window", "not auto"),
     (SAMPLE + "jacobi --block 2", "--block", "jacobi_gs", "not jacobi"),
     (SAMPLE + "cached --draft", "--draft belongs to --solver jacobi and gs_jacobi", "not cached"),
@@ -54,7 +53,6 @@ ELSEWHERE = [  # options of something else
 ]
 MISFITS = [  # what the model, its system or its data do not allow
     (SAMPLE + "gs_jacobi --window 13", "window: 13", "3 rows of 4 blocks", "give 1 … 3 (rows)"),
-    (CHAIN + "chained --window 2,2,2", "window: [2, 2, 2]", "a chain of 2 links: give for each of them how many"),
     ("sample made-mnist --image a.png --size 14x14", "--size 14×14: made-mnist", "28×28×1", "leave --size out"),
     ("compare @densenet", "densenet draws no samples", "PixelCNN++ or MADE"),
     (TEXT + "--image a.png", "--image", "transformer", "no pictures", "leave it out"),

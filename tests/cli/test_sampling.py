@@ -1,6 +1,5 @@
 """`ffc sample`, `ffc compare` and `ffc inspect`: the same samples by every solver, and what is said of them."""
 
-import argparse
 import functools
 import json
 import os
@@ -14,10 +13,9 @@ from PIL import Image
 from places import GOLDEN
 
 from ffc import Exact, Jacobi, solve
-from ffc.cli import options
 from ffc.cli.codes import DONE, ERROR, INTERRUPTED, NOT_EXACT
 from ffc.cli.terminal import readable
-from ffc.core.names import CHAINED, FIXED
+from ffc.core.names import FIXED
 from ffc.store import checkpoints
 from ffc.store.records import Record
 
@@ -27,7 +25,7 @@ EIGHT_BIT = {"quantize": "8bit"}
 DRAFT, SETTINGS = "gs_jacobi --draft --together", {"draft": True, "together": True}
 SHORT = ("text", {"temperature": "0.5", "top_k": "20", "top_p": "0.9"}, DRAFT, SETTINGS | {"window": 8})
 LONG = [
-    pytest.param("flow", {}, "chained --window 4,2", {"window": [4, 2], "above": []}, marks=pytest.mark.stress),
+    pytest.param("flow", {}, "gs_jacobi --window 1", {"window": 1}, marks=pytest.mark.stress),
     pytest.param("pixelcnnpp", EIGHT_BIT, DRAFT, SETTINGS | {"window": 1}, marks=pytest.mark.stress),
 ]
 
@@ -171,26 +169,13 @@ def test_compare_has_a_row_for_each_solver(made, noise, ffc, monkeypatch):
     assert "made.flax: sample 2 by sequential" in ffc("compare", made, "--noise", noise, code=ERROR).err
 
 
-def test_a_window_of_a_comparison_is_that_of_the_chain_or_of_the_others():
-    for window, own in (([2, 4], {CHAINED}), ("2 blocks", {*FIXED}), (None, set())):
-        asked = options.compared(argparse.Namespace(window=window, block=4), (*FIXED, CHAINED))
-        assert asked == {name: (window if name in own else None, 4) for name in (*FIXED, CHAINED)}
-
-
 @pytest.mark.stress
-@pytest.mark.parametrize(
-    ("name", "words", "last"),
-    [
-        ("flow", ("--window", "2,4", "--guess", "mean"), CHAINED),
-        ("pixelcnnpp", (*spelled(EIGHT_BIT), "--draft"), "drafted"),
-    ],
-)
-def test_compare_has_a_row_for_a_chain_and_for_drafted_windows(paths, ffc, name, words, last):
-    printed = ffc("compare", paths[name], "--batch", 2, *words).out
+def test_compare_has_a_row_for_drafted_windows(paths, ffc):
+    printed = ffc("compare", paths["pixelcnnpp"], "--batch", 2, *spelled(EIGHT_BIT), "--draft").out
     rows = table(printed)
-    assert list(rows) == [*FIXED, last]
+    assert list(rows) == [*FIXED, "drafted"]
     assert len({cells[1] for cells in rows.values()}) == 1, "all are certified whole"
-    assert re.search(rf"; {last}: window .+", printed)
+    assert re.search(r"; drafted: window .+", printed)
 
 
 def test_inspect_says_what_the_weights_of_others_are(paths, ffc):

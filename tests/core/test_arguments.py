@@ -10,14 +10,13 @@ import pytest
 import torch
 import zoo
 from drafting import Picard
-from links import Links
 
-from ffc import Chained, Draft, Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, check, solve
+from ffc import Draft, Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, check, solve
 from ffc.core import tune
 from ffc.core.named import solver_by_name
 
 U = jnp.ones((2, 4))
-LINE, ROWS, CHAIN = zoo.Line(U, zoo.add), zoo.whole_numbers(0, row_length=3), Links((zoo.chain(2, 6),) * 3)
+LINE, ROWS = zoo.Line(U, zoo.add), zoo.whole_numbers(0, row_length=3)
 SHORT = zoo.variant(Draft, redraft=lambda self, system, seen: seen.after[:, 1:])
 SEVERAL = zoo.variant(zoo.Leaves, supports_window=lambda *_: True)(U[:, 0])
 
@@ -97,15 +96,6 @@ MISTAKES = [
     (solved(guess=[1.0, 2.0]), "guess: it is a list"),
     (solved(guess=U[:, :3]), r"guess: it has the shape \(2, 3\); a state of this system has \(2, 4\)"),
     # chains
-    (lambda: Chained([Jacobi()]), "Chained: .* give a tuple"),
-    (lambda: Chained((JacobiGS(2),)), r"Chained: JacobiGS\(block=2.* solves no link"),
-    (lambda: Chained((Jacobi(draft=Picard()),)), "Chained: a link's solver takes no draft"),
-    (lambda: Chained((Jacobi(), Jacobi()), (True,)), "Chained: above has 1 entries for 2 solvers"),
-    (solved(Chained((Jacobi(),) * 2)), "solver: Chained has 2 solvers; Line is no chain"),
-    (solved(Chained((Jacobi(),) * 2), CHAIN), "solver: Chained has 2 .*a chain of 3 links"),
-    (named("chained", system=LINE), "solver chained: Line is no chain"),
-    (named("chained", system=CHAIN, window=[1, 7, 2]), "window: .*chain of 3 links"),
-    (named("chained", system=CHAIN, window=2), "window: 2; .*for each of them"),
     # names and races
     (named("newton"), "solver 'newton': expected one of sequential"),
     *((named("gs_jacobi", window=w), f"window: {w}; .*4 rows of 3 blocks: give 1 … 4") for w in (5, 0, "13 blocks")),

@@ -30,6 +30,7 @@ WAYS = {
     "in a row, which is entered": (zoo.by_rows(zoo.crowd(row_length=6)), GSJacobi(3)),
     "a row, which is entered": (zoo.by_rows(ROWS), GSJacobi(4, together=True)),
     "in order, by rows that are entered": (zoo.by_rows(ROWS), Sequential(cached=True)),
+    "a row after the other": (zoo.crowd(row_length=6, rows_in_step=True, mirrored=True), GSJacobi(3)),
     "rows": (ROWS, GSJacobi(8)),
     "rows by sweeps": (zoo.crowd(row_length=4, has_windows=False), GSJacobi(8)),
     "across rows": (ROWS, GSJacobi(5)),
@@ -40,7 +41,9 @@ WAYS = {
     "lockstep by sweeps": (IN_STEP, GSJacobi(6, cached=False)),
 }
 GUESSES = [*((way, WILD) for way in WAYS)]
-GUESSES += [(way, RowAbove()) for way in ("in a row", "rows", "across rows", "everything", "in order")]
+GUESSES += [
+    (way, RowAbove()) for way in ("in a row", "a row after the other", "rows", "across rows", "everything", "in order")
+]
 
 
 def assert_run(solution, run):

@@ -75,7 +75,9 @@ class _Loop:
     def iterate(self, going):
         slowest = min(self.prefix[going])
         in_step = self.system.lockstep or self.schedule.together
-        anew = [b for b in going if self.look(b, slowest if in_step else self.prefix[b])]
+        row = self.system.row_length
+        last = slowest // row * row + row - 1 if self.system.rows_in_step else self.size
+        anew = [b for b in going if self.look(b, slowest if in_step else min(self.prefix[b], last))]
         self.iterations[going if anew and in_step else anew] -= 1  # nobody waits at the cost of its own iterations
 
     def look(self, b, first):
@@ -84,7 +86,10 @@ class _Loop:
         x, prefix, met, row = self.x[b], self.prefix[b], self.met[b], self.system.row_length
         end = start + self.schedule.window
         for i in range(met, end) if self.above and met else ():
-            x[i] = x[i - row * -(-(i + 1 - met) // row)] if i >= row else x[i]
+            above = (
+                (2 * (i // row) - 1) * row + row - 1 - i if self.system.mirrored else i - row * -(-(i + 1 - met) // row)
+            )
+            x[i] = x[above] if i >= row else x[i]
         before, blocks = x.copy(), range(max(start, prefix), end)
         for j in range(self.schedule.block):
             here = [i for i in blocks if (i - start) % self.schedule.block == j]

@@ -30,6 +30,8 @@ class Weighted(System):
     has_windows: bool = field(metadata=STATIC, default=True)
     row_length: int = field(metadata=STATIC, default=1)
     lockstep: bool = field(metadata=STATIC, default=False)
+    rows_in_step: bool = field(metadata=STATIC, default=False)
+    mirrored: bool = field(metadata=STATIC, default=False)
     shared: bool = field(metadata=STATIC, default=False)  # windows are where the first sample's is
 
     @property
@@ -126,12 +128,7 @@ def whole_numbers(seed: int, batch: int = 3, size: int = 12, density: float = 0.
 
 
 def in_order(system: System) -> np.ndarray:
-    """The solution of a `Weighted` system, or of `Links` of them, one block after the other in float64: [batch, N]."""
-    if system.links:
-        links = [in_order(system.link(0, None))]
-        for number in range(1, system.links):
-            links.append(in_order(system.link(number, links[-1])))
-        return np.concatenate(links, axis=1)
+    """The solution of a `Weighted` system, one block after the other in float64: [batch, N]."""
     weights, u = (np.asarray(array, np.float64) for array in (system.weights, system.u))
     x = np.zeros_like(u)
     for i in range(system.size):

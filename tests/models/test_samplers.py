@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from samplers import FLOW, GRAY, IMAGE, SAMPLERS, TEXT, in_order, select, sweep, weights
 
-from ffc import Chained, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, solve
+from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, solve
 from ffc.core.check_windows import check_windows
 from ffc.core.examples import Examples
 from ffc.core.keys import key_of
@@ -47,7 +47,7 @@ SOLVED = [
     ("made colour", [GSJacobi(11)], {}),
     ("tokens of a text", [CACHED, GSJacobi(5)], PROMPTED),
     ("tokens of an image", [GSJacobi(5)], {"top_p": 0.8, "prompt": [[1], [3], [0]]}),
-    ("flow", [Chained((Jacobi(), GSJacobi(2)))], {"quantize": "12bit"}),
+    ("flow", [CACHED, GSJacobi(2)], {"quantize": "12bit"}),
     ("flow", [GSJacobi(4)], {"quantize": "none"}),
     *(
         pytest.param(*case, marks=pytest.mark.stress)

@@ -20,7 +20,7 @@ from ffc.core.system import State
 from ffc.models.base import Batch, Params, Sampler, cast, draw
 from ffc.models.flow import network
 from ffc.models.flow.network import Sizes
-from ffc.models.flow.system import FlowSampling, Inverse
+from ffc.models.flow.system import FlowSampling
 
 __all__ = ["Flow", "FlowSampling"]
 
@@ -120,8 +120,8 @@ class Flow(Sampler):
         quantize "12bit": inside the system, every entry is rounded to a multiple of 2⁻¹², a 32nd part of a level, so
         that the last bits of sums seldom matter; "none": entries are real numbers.
         """
-        blocks = (jax.tree.map(jnp.asarray, params[_name(k)]) for k in range(self.blocks))
-        return FlowSampling(tuple(Inverse(block, self.heads, _BITS[quantize]) for block in blocks), jnp.asarray(u))
+        blocks = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(params[_name(k)] for k in range(self.blocks)))
+        return FlowSampling(blocks, jnp.asarray(u), self.heads, _BITS[quantize])
 
     def samples(self, x: State) -> jax.Array:
         """Images [batch, height, width, channels] float32 in about [−1, 1]: the last row."""

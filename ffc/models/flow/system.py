@@ -1,13 +1,12 @@
-"""A flow's sampling as triangular systems: of one block of the flow (`Link`), and of all of them (`FlowSampling`).
+"""A flow's sampling as a triangular system, with a row of blocks for each block of the flow.
 
-A block's inverse is x_i = z_i·exp(s_i(x_<i)) + mean_i(x_<i), patch after patch. Its z is the solution of the block
-before, in reversed order. The whole system has a row for each block of the flow, and a block of the system is a patch.
+A block's inverse is x_i = z_i·exp(s_i(x_<i)) + mean_i(x_<i), patch after patch. Its z is the row before, in reversed
+order; that of the first row is the noise. The last row is the image.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,28 +19,96 @@ from ffc.models.flow import network
 _TIE = 2e-6
 
 
+class _Row(NamedTuple):
+    """What windows share while they stay in a row."""
+
+    params: Params  # of its block of the flow
+    z: jax.Array  # [batch, patches, entries]
+    kept: Cache  # of its network
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Inverse:
-    """One block of the flow, backwards: its network, and what becomes of means and log-scales."""
+class FlowSampling(System):
+    """All blocks of a flow, from noise to patches: a row of blocks for each, the last of them the image.
 
-    params: Params
+    Windows lie inside one row, and the windows of all samples in the row of the slowest: one network is evaluated at a
+    time. A window of one patch is the sampler with a cache.
+    """
+
+    blocks: Params  # leaves [rows, ...]: the network of each row
+    u: jax.Array  # [batch, patches, entries]
     heads: int = field(metadata={"static": True})
     bits: int | None = field(metadata={"static": True})  # of the fraction of a fixed-point number; None: real numbers
+    rows_in_step, mirrored = True, True
 
-    def whole(self, x: jax.Array, z: jax.Array) -> jax.Array:
-        return self._rounded(self.real(x, z))
+    @property
+    def size(self) -> int:
+        return len(jax.tree.leaves(self.blocks)[0]) * self.row_length
 
-    def real(self, x: jax.Array, z: jax.Array) -> jax.Array:
-        """All patches, before they are rounded."""
-        return _sampled(network.whole(self.params, x, self.heads), z)
+    @property
+    def row_length(self) -> int:
+        return self.u.shape[1]
 
-    def window(self, cache: Cache, x: jax.Array, z: jax.Array, start: jax.Array, count: int) -> tuple[jax.Array, Cache]:
-        outputs, cache = network.window(self.params, cache, x, start, count, self.heads)
-        return self._rounded(_sampled(outputs, take_blocks(z, start, count))), cache
+    @property
+    def discrete(self) -> bool:
+        return self.bits is not None
 
-    def cache(self, batch: int) -> Cache:
-        return network.init_cache(self.params, batch, self.heads)
+    def initial(self) -> State:
+        return jnp.zeros((len(self.u), self.size, self.u.shape[2]), self.u.dtype)
+
+    def sweep(self, x: State) -> State:
+        return self._by_row(x, lambda params, row, z: self._rounded(self._real(params, row, z)))
+
+    def supports_window(self, count: int, stride: int) -> bool:
+        return stride == 1 and count <= self.row_length and count < self.size
+
+    def init_cache(self, x: State) -> Cache:
+        return self._row_of(0, x)
+
+    def enter(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> Cache:
+        return self._row_of(start[0] // self.row_length, x)
+
+    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
+        first = start[0] // self.row_length * self.row_length
+        own = jax.lax.dynamic_slice_in_dim(x, first, self.row_length, axis=1)
+        outputs, kept = network.window(cache.params, cache.kept, own, start - first, count, self.heads)
+        values = self._rounded(_sampled(outputs, take_blocks(cache.z, start - first, count)))
+        return values, cache._replace(kept=kept)
+
+    def with_median_noise(self) -> System:
+        return replace(self, u=jnp.zeros_like(self.u))
+
+    def ties(self, x: State) -> jax.Array:
+        """Return [batch, N] whether an entry of a patch lies near the middle of two fixed-point numbers."""
+        if self.bits is None:
+            return jnp.zeros(x.shape[:2], bool)
+        steps = 2.0**self.bits
+
+        def of_row(params: Params, row: jax.Array, z: jax.Array) -> jax.Array:
+            scaled = self._real(params, row, z) * steps
+            return jnp.any(jnp.abs(scaled - jnp.floor(scaled) - 0.5) < _TIE * steps, axis=-1)
+
+        return self._by_row(x, of_row)
+
+    def _row_of(self, number: jax.Array | int, x: State) -> _Row:
+        """A row at its beginning."""
+        params = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, number, keepdims=False), self.blocks)
+        before = jnp.maximum(number - 1, 0) * self.row_length
+        above = jax.lax.dynamic_slice_in_dim(x, before, self.row_length, axis=1)
+        z = jnp.where(jnp.equal(number, 0), self.u, above[:, ::-1])
+        return _Row(params, z, network.init_cache(params, len(x), self.heads))
+
+    def _by_row(self, x: State, of_row: Callable[[Params, jax.Array, jax.Array], jax.Array]) -> jax.Array:
+        """`of_row(params, row, z)` of every row of `x`, one after the other along the blocks."""
+        rows = jnp.split(x, self.size // self.row_length, axis=1)
+        inputs = (self.u, *(row[:, ::-1] for row in rows[:-1]))
+        params = [jax.tree.map(lambda leaf, i=i: leaf[i], self.blocks) for i in range(len(rows))]
+        return jnp.concatenate(list(map(of_row, params, rows, inputs)), axis=1)
+
+    def _real(self, params: Params, x: jax.Array, z: jax.Array) -> jax.Array:
+        """All patches of a row, before they are rounded."""
+        return _sampled(network.whole(params, x, self.heads), z)
 
     def _rounded(self, x: jax.Array) -> jax.Array:
         return x if self.bits is None else jnp.round(x * 2.0**self.bits) * 2.0**-self.bits
@@ -50,157 +117,3 @@ class Inverse:
 def _sampled(outputs: tuple[jax.Array, jax.Array], z: jax.Array) -> jax.Array:
     mean, log_scale = outputs
     return z * jnp.exp(log_scale) + mean
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Link(System):
-    """x_i = z_i·exp(s_i(x_<i)) + mean_i(x_<i): the inverse of one block of a flow, for a z that is known."""
-
-    block: Inverse
-    z: jax.Array  # [batch, patches, entries]
-
-    @property
-    def size(self) -> int:
-        return self.z.shape[1]
-
-    @property
-    def row_length(self) -> int:
-        return self.size
-
-    @property
-    def discrete(self) -> bool:
-        return self.block.bits is not None
-
-    def initial(self) -> State:
-        return jnp.zeros_like(self.z)
-
-    def sweep(self, x: State) -> State:
-        return self.block.whole(x, self.z)
-
-    def supports_window(self, count: int, stride: int) -> bool:
-        return stride == 1 and count < self.size
-
-    def init_cache(self, x: State) -> Cache:
-        return self.block.cache(len(x))
-
-    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
-        return self.block.window(cache, x, self.z, start, count)
-
-    def with_median_noise(self) -> System:
-        return replace(self, z=jnp.zeros_like(self.z))
-
-    def ties(self, x: State) -> jax.Array:
-        return _ties(self.block, x, self.z)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class FlowSampling(System):
-    """All blocks of a flow, from noise to patches: a row of blocks for each, the last of them the image.
-
-    Windows lie inside one row. Samples in one row are evaluated together, others one by one. `link` gives each row as
-    a system of its own, so that `Chained` evaluates one network at a time, and has another window for each.
-    """
-
-    blocks: tuple[Inverse, ...]
-    u: jax.Array  # [batch, patches, entries]
-
-    @property
-    def size(self) -> int:
-        return self.links * self.row_length
-
-    @property
-    def row_length(self) -> int:
-        return self.u.shape[1]
-
-    @property
-    def links(self) -> int:
-        return len(self.blocks)
-
-    @property
-    def discrete(self) -> bool:
-        return self.blocks[0].bits is not None
-
-    def link(self, number: int, before: State | None) -> Link:
-        return Link(self.blocks[number], self.u if before is None else before[:, ::-1])
-
-    def link_above(self, number: int, before: State | None) -> State:
-        return self.link(number, before).z
-
-    def initial(self) -> State:
-        return jnp.zeros((len(self.u), self.size, self.u.shape[2]), self.u.dtype)
-
-    def sweep(self, x: State) -> State:
-        return self._by_row(x, Inverse.whole)
-
-    def supports_window(self, count: int, stride: int) -> bool:
-        part = count < self.row_length or count % self.row_length == 0
-        return stride == 1 and part and count < self.size
-
-    def init_cache(self, x: State) -> Cache:
-        return self.blocks[0].cache(len(x))
-
-    def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
-        row = start // self.row_length
-
-        window = partial(self._window_of_row, count)
-
-        def alone(row: jax.Array, *given: Any) -> tuple[jax.Array, Cache]:
-            def sample(one):
-                row, *rest = jax.tree.map(lambda leaf: leaf[None], one)
-                return jax.tree.map(lambda leaf: leaf[0], window(row[0], *rest))
-
-            return jax.lax.map(sample, (row, *given))
-
-        def together(row: jax.Array, *given: Any) -> tuple[jax.Array, Cache]:
-            return window(row[0], *given)
-
-        given = (row, cache, x, self.u, start)
-        return together(*given) if len(x) == 1 else jax.lax.cond(jnp.all(row == row[0]), together, alone, *given)
-
-    def with_median_noise(self) -> System:
-        return replace(self, u=jnp.zeros_like(self.u))
-
-    def ties(self, x: State) -> jax.Array:
-        return self._by_row(x, _ties)
-
-    def _by_row(self, x: State, of_row: Callable[[Inverse, jax.Array, jax.Array], jax.Array]) -> jax.Array:
-        """`of_row(block, row, z)` of every row of `x`, one after the other along the blocks."""
-        rows = jnp.split(x, self.links, axis=1)
-        inputs = (self.u, *(row[:, ::-1] for row in rows[:-1]))
-        return jnp.concatenate(list(map(of_row, self.blocks, rows, inputs)), axis=1)
-
-    def _window_of_row(
-        self, count: int, row: jax.Array, cache: Cache, x: State, u: jax.Array, start: jax.Array
-    ) -> tuple[jax.Array, Cache]:
-        """A window of samples that all stand in `row`: a part of it, or `row` and some that follow, whole."""
-        length = self.row_length
-        if count >= length:
-            rows = [self._switch(Inverse.whole, row + i, x, u) for i in range(count // length)]
-            return jnp.concatenate(rows, axis=1), cache
-
-        def part(block: Inverse, own: jax.Array, z: jax.Array) -> tuple[jax.Array, Cache]:
-            return block.window(cache, own, z, start - row * length, count)
-
-        return self._switch(part, row, x, u)
-
-    def _switch(
-        self, of_row: Callable[[Inverse, jax.Array, jax.Array], Any], row: jax.Array, x: State, u: jax.Array
-    ) -> Any:
-        """`of_row(block, row, z)` of one row."""
-        own, above = (self._row(x, at) for at in (row, jnp.maximum(row - 1, 0)))
-        z = jnp.where(row == 0, u, above[:, ::-1])
-        return jax.lax.switch(row, [partial(of_row, block) for block in self.blocks], own, z)
-
-    def _row(self, x: State, number: jax.Array) -> jax.Array:
-        return jax.lax.dynamic_slice_in_dim(x, number * self.row_length, self.row_length, axis=1)
-
-
-def _ties(block: Inverse, x: jax.Array, z: jax.Array) -> jax.Array:
-    """[batch, patches] whether an entry of a patch lies near the middle of two fixed-point numbers."""
-    if block.bits is None:
-        return jnp.zeros(x.shape[:2], bool)
-    steps = 2.0**block.bits
-    scaled = block.real(x, z) * steps
-    return jnp.any(jnp.abs(scaled - jnp.floor(scaled) - 0.5) < _TIE * steps, axis=-1)

@@ -105,7 +105,7 @@ def system_of(job: Job, checkpoint: Checkpoint, options: dict[str, str]) -> Syst
 
 
 def solver_of(job: Job, system: System, guess: State | RowAbove | None = None) -> Solver:
-    names = ("window", "block", "draft", "together", "above")
+    names = ("window", "block", "draft", "together")
     options = {name: job.options[name] for name in names if name in job.options}
     return solver_by_name(job.kind, system, guess=guess, **options)
 

@@ -80,7 +80,6 @@ LOOKS = {
     "gs_jacobi": Look("GS-Jacobi", "#009e73", (0, (2.5, 1))),
     "gs_jacobi_ahead": Look("GS-Jacobi", "#00573f", (0, (1, 2))),  # from a better first guess
     "jacobi_gs": Look("Jacobi-GS", "#cc79a7", (0, (1, 1))),
-    "chained": Look("Chained", "#117733", (0, (5, 1, 1, 1, 1, 1))),
     "auto": Look("Auto", "#882255", (0, (4, 1, 1, 1, 1, 1))),
     "deer": Look("DEER", "#332288", (0, (6, 1.2, 1.2, 1.2))),
     "quasi_deer": Look("Quasi-DEER", "#999933", (0, (4, 2))),
