@@ -7,25 +7,23 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
-configfile: "config/config.yaml"
+# In another folder, and as a module, the defaults of the schema hold, which are the same.
+if os.path.exists("config/config.yaml"):
+
+    configfile: "config/config.yaml"
 
 
-# While a report is written, that with the run's verdict on top (workflow/scripts/report.py).
-report: os.environ.get("FFC_FIRST_PAGE", "workflow/report/workflow.rst")
+report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/common_solve.smk"
-include: "rules/common_notebooks.smk"
-include: "rules/common_authors.smk"
-include: "rules/common_reference.smk"
-include: "rules/common_scatter.smk"
 
 
 wildcard_constraints:
-    preset="|".join(PRESETS),
+    preset="|".join(PRESETS) or "(?!)",
     task="|".join(sorted({*TASKS, *PAPER})),
-    notebook="|".join(NOTEBOOKS),
+    notebook="|".join(sorted({*NOTEBOOKS, *TASKS})),
+    figure=r"\w+",
     reference="|".join(REFERENCES) or "(?!)",
     origin="released|trained",
 
@@ -38,7 +36,7 @@ rule all:
     localrule: True
 
 
-# Every file in config/presets is a target: `snakemake quick`, or one of your own.
+# Every preset is a target: `snakemake quick`, or one of your own. The name of a rule has no wildcards.
 for name in PRESETS:
 
     rule:
@@ -58,24 +56,33 @@ include: "rules/figures.smk"
 include: "rules/authors.smk"
 include: "rules/bench.smk"
 include: "rules/reference.smk"
-include: "rules/report.smk"
 
 
-named = [rule.name for rule in workflow.rules if not rule.has_wildcards()]
-if problem := targets.problem_of(TARGETS, named) or targets.problem_of_records(TARGETS, PRESETS):
-    raise WorkflowError(problem)
+# What no other rule makes: its input function says why.
+rule unknown:
+    input:
+        refused,
+    output:
+        "{target}",
+    wildcard_constraints:
+        target=targets.pattern(PRESETS),
+    localrule: True
 
 
 onstart:
-    require_writable()
-    require_gpu()
+    for fault in FAULTS.values():
+        print(f"{fault}\nWithout it, the others run.", file=sys.stderr)
+    if problem := hooks.problem_of_folders():
+        raise WorkflowError(problem)
+    if cores_here() and not config["without_gpu"] and (problem := hooks.problem_of_gpu(UNSOLVED, PRESETS)):
+        raise WorkflowError(problem)
 
 
 onsuccess:
-    clear_progress()
-    print(*verdicts(), *logs_of(log), f"Finished in {elapsed()}.", *new_reports(), sep="\n", flush=True)
+    pages = {preset: results_of(preset) for preset in PRESETS}
+    said = hooks.after_success(pages, START, ROOT / "Snakefile", config)
+    print(*said, f"Finished in {(time.time() - START) / 60:.1f} min.", sep="\n", flush=True)
 
 
 onerror:
-    clear_progress()
-    print(*after_failure(log), *logs_of(log), sep="\n", flush=True)
+    print(*hooks.after_failure(log), sep="\n", flush=True)

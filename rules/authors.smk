@@ -4,7 +4,6 @@
 rule authors_record:
     input:
         found="results/{preset}/checkpoints/released.json",
-        code=code("authors"),
     output:
         "results/{preset}/authors/records/{task}/{solver}.npz",
     log:
@@ -17,17 +16,17 @@ rule authors_record:
     resources:
         mem_mb=3000,
         runtime=60,
+    params:
+        code=code("authors"),
     message:
         "The authors' {wildcards.task} by {wildcards.solver}"
     script:
         "../workflow/scripts/authors.py"
 
 
-rule authors_notebook:
+use rule notebook as authors_notebook with:
     input:
-        authors=authors_records,
-        notebook="notebooks/{notebook}.ipynb",
-        code=code("run_notebook", notebook="{notebook}"),
+        records=authors_records,
     output:
         notebook="results/{preset}/authors/notebooks/{notebook}.ipynb",
         figures=report(
@@ -38,62 +37,46 @@ rule authors_notebook:
             labels={"figure": "{figure}", "format": "{format}"},
         ),
     log:
-        log="logs/{preset}/authors/{notebook}.log",
-        notebook="logs/{preset}/authors/{notebook}.ipynb",
+        "logs/{preset}/authors/{notebook}.log",
     benchmark:
         "benchmarks/{preset}/authors/{notebook}.tsv"
-    conda:
-        "../envs/notebook.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
-        parameters=lambda wildcards, output: {
-            "records": f"results/{wildcards.preset}/authors/records",
+        code=code("run_notebook", notebook=lambda wildcards: wildcards.notebook),
+        notebook="{notebook}",
+        parameters=lambda wildcards, input, output: {
+            "records": records_in(input),
             "figures": output.figures,
             "only": authors_wanted(wildcards),
         },
     message:
         "The authors' figures of {output.notebook}"
-    script:
-        "../workflow/scripts/run_notebook.py"
 
 
-rule overlay:
+use rule notebook as overlay with:
     input:
         authors=authors_records,
         records=records_beside,
-        notebook="notebooks/overlay.ipynb",
-        code=code("run_notebook", notebook="overlay"),
     output:
         notebook="results/{preset}/overlay/notebooks/overlay.ipynb",
         figures=report(
             directory("results/{preset}/overlay/figures"),
             patterns=["{figure}.{format,png|svg}"],
-            caption="../workflow/report/overlay.rst",
+            caption="../workflow/report/authors.rst",
             category="Ours and the authors' results",
             labels={"figure": "{figure}", "format": "{format}"},
         ),
     log:
-        log="logs/{preset}/overlay/overlay.log",
-        notebook="logs/{preset}/overlay/overlay.ipynb",
+        "logs/{preset}/overlay/overlay.log",
     benchmark:
         "benchmarks/{preset}/overlay.tsv"
-    conda:
-        "../envs/notebook.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
-        parameters=lambda wildcards, output: {
-            "records": f"results/{wildcards.preset}/records",
-            "authors": f"results/{wildcards.preset}/authors/records",
+        code=code("run_notebook", notebook=lambda wildcards: "overlay"),
+        notebook="overlay",
+        parameters=lambda wildcards, input, output: {
+            "records": records_in(input),
+            "authors": str(Path(input.authors[0]).parents[1]),
             "figures": output.figures,
             "only": authors_wanted(wildcards),
         },
     message:
         "Ours and the authors' figures of {wildcards.preset}"
-    script:
-        "../workflow/scripts/run_notebook.py"

@@ -10,7 +10,6 @@ rule bench:
 rule bench_preset:
     input:
         records=lambda wildcards: records_of(wildcards.preset),
-        code=code("bench", lambda wildcards: [*EXPERIMENTS.values(), *models_of(wildcards.preset)]),
     output:
         record="results/{preset}/bench.npz",
         table="results/{preset}/bench.md",
@@ -26,6 +25,7 @@ rule bench_preset:
         runtime=240,
         gpu=gpus,
     params:
+        code=code("bench", bench_modules),
         results="results/{preset}",
         repeats=lambda wildcards: preset_of(wildcards, "repeats"),
     message:

@@ -4,9 +4,6 @@ else trained here."""
 
 # A Snakemake checkpoint: what it finds decides which tasks are trained, and which of the authors' results are drawn.
 checkpoint find_released:
-    input:
-        code=code("find_released"),
-        box=lambda wildcards: boxed_files(boxed_names(wildcards.preset)),
     output:
         "results/{preset}/checkpoints/released.json",
     log:
@@ -21,8 +18,12 @@ checkpoint find_released:
         mem_mb=4000,
         runtime=60,
     params:
-        files=lambda wildcards: released_files(wildcards.preset),
-        box=lambda wildcards: boxed_names(wildcards.preset),
+        code=code(
+            "find_released",
+            files=lambda wildcards: jobs.boxed_files(jobs.named_in(PRESETS[wildcards.preset], "weights")),
+        ),
+        files=lambda wildcards: jobs.named_in(PRESETS[wildcards.preset], "released"),
+        box=lambda wildcards: jobs.named_in(PRESETS[wildcards.preset], "weights"),
         figures=lambda wildcards: papers_figures(PRESETS[wildcards.preset]),
         mode=config["checkpoints"]["mode"],
         source=config["checkpoints"]["source"],
@@ -36,8 +37,6 @@ checkpoint find_released:
 rule import_released:
     input:
         found="results/{preset}/checkpoints/released.json",
-        box=lambda wildcards: boxed_files(task_of(wildcards, "weights").values()),
-        code=code("import_released", model_modules),
     output:
         weights="results/{preset}/checkpoints/released/{task}.flax",
         about="results/{preset}/checkpoints/released/{task}.json",
@@ -52,6 +51,11 @@ rule import_released:
         mem_mb=4000,
         runtime=30,
     params:
+        code=code(
+            "import_released",
+            model_modules,
+            files=lambda wildcards: jobs.boxed_files(task_of(wildcards, "weights").values()),
+        ),
         task=lambda wildcards: task_of(wildcards, "released", "weights", "model", "data"),
     message:
         "Released weights for {wildcards.task}"

@@ -3,64 +3,49 @@
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
-sys.path[:0] = [workflow.basedir, str(Path(workflow.basedir) / "workflow")]
-
-from snakemake.io import sourcecache_entry
+ROOT = Path(workflow.current_basedir).parent  # of the repository, also where it is a module of another workflow
+sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from bootstrap import unfit
 from ffc.paper.tasks import MODULES as EXPERIMENTS
-from first_page import verdict
+import hooks
 import imports
+import jobs
 import own
-import progress
 import targets
-from presets import ConfigError, check_config, load_presets, reference_of
-from tasks import MODELS, NOTEBOOKS, PAPER, experiment_of, notebooks, papers_figures, stand_ins
+from presets import ConfigError, check_config, load_presets, nearest, reference_of
+from tasks import NOTEBOOKS, PAPER, experiment_of, notebooks, papers_figures, stand_ins
 
 START = time.time()
 for stream in (sys.stdout, sys.stderr):  # a locale may know few letters
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="backslashreplace")
-PROGRESS = progress.watch(workflow)
 
-if problem := unfit(Path(workflow.basedir)) or imports.future(START):
+if problem := unfit(ROOT):
     raise WorkflowError(problem)
 
-# What the command asks for; a job of a run, which has none, was looked at before.
-TARGETS = targets.of_command(sys.argv) if workflow.is_main_process else []
-
 # The names of rules, as they are written.
-RULES = {
-    name
-    for file in Path(workflow.basedir).joinpath("rules").glob("*.smk")
-    for name in re.findall(r"^ *(?:rule|checkpoint) (\w+):", file.read_text(), re.M)
-}
+RULES = re.findall(r"^ *(?:rule|checkpoint) (\w+):", "\n".join(map(Path.read_text, ROOT.glob("rules/*.smk"))), re.M)
 
 try:
-    PRESETS, faults = load_presets(Path("config/presets"), taken={"all", *RULES})
-    # A faulty preset stops a run of its own, and no other one.
-    for name, fault in faults.items():
-        if name == config.get("preset") or targets.asks_for(name, TARGETS):
-            raise ConfigError(fault)
-        if workflow.is_main_process:
-            print(f"{fault}\nWithout it, the others run.", file=sys.stderr)
+    # Faulty presets stop a run of their own, and no other one.
+    FOLDERS = (ROOT / "config" / "presets", Path(config.get("presets") or "config/presets"))
+    PRESETS, FAULTS = load_presets(*FOLDERS, taken={"all", "unknown", *RULES})
+    if config.get("preset") in FAULTS:
+        raise ConfigError(FAULTS[config["preset"]])
     check_config(config, PRESETS)
-    for name in PRESETS if workflow.is_main_process else ():
-        if targets.asks_for(name, TARGETS or [config["preset"]]) and (
-            problem := own.problem_of(name, PRESETS[name], workflow, config)
-        ):
-            raise ConfigError(problem)
 except ConfigError as error:
     raise WorkflowError(error)
 
-# Names of tasks, of all presets.
 TASKS = sorted({task for preset in PRESETS.values() for task in preset["tasks"]})
+SHOWN = {name: notebooks(preset) for name, preset in PRESETS.items()}
+# Presets with a GPU that have records to make, once the plan is there.
+UNSOLVED = set()
 
 
 def task_of(wildcards, *keys):
@@ -105,41 +90,32 @@ def data_settings(wildcards):
     return task_of(wildcards)["train_data" if wildcards.trained else "data"]
 
 
-def boxed(name):
-    """What the model `name` in the box is; None where the box has none of that name."""
-    about = Path(workflow.basedir) / "ffc" / "box" / f"{name}.json"
-    return json.loads(about.read_text()) if about.exists() else None
+def refuse_if(problem, wildcards):
+    if problem:
+        raise WorkflowError(f"config/presets/{wildcards.preset}.yaml: tasks.{wildcards.task}.{problem}")
 
 
-def boxed_names(preset):
-    """The model in the box that each task asks for."""
-    return sorted(settings["weights"] for settings in PRESETS[preset]["tasks"].values() if "weights" in settings)
+def pictures_are_there(wildcards):
+    """No input: a folder of pictures is looked for before anything runs. On a cluster, jobs may see another disk."""
+    if cores_here() and not Path(f"results/{wildcards.preset}/data/{wildcards.task}{wildcards.trained}.npz").exists():
+        refuse_if(own.problem_of_pictures(data_settings(wildcards), own.data_folder(config)), wildcards)
+    return []
 
 
-def boxed_files(names):
-    """Those of them that are in the box."""
-    return [source(f"ffc/box/{name}.{suffix}") for name in names if boxed(name) for suffix in ("flax", "json")]
+def code(script, modules=lambda wildcards: (), files=lambda wildcards: (), notebook=None, without="/"):
+    """A parameter that changes with the files of the repository that a job runs: its script, its notebook, `modules`,
+    which are found by name, all that these import, but for paths that begin with `without`; and with `files`.
 
-
-def source(path):
-    """A file of the repository as a rule's input: every job has it beside the Snakefile, wherever results are kept.
-
-    Snakemake would look for it in a storage; what it calls `local` ties jobs to the machine that submits them.
+    A parameter, as inputs would have to lie where the results do, on a cluster's storage or in another folder.
     """
-    return sourcecache_entry(path, path)
 
-
-def code(script, modules=lambda wildcards: [], notebook=None, without="/"):
-    """A rule's input: the files of the repository that its script and its notebook run, and those of `modules`, which are
-    found by name; but for those whose path begins with `without`."""
-
-    def files(wildcards):
+    def digest(wildcards):
         roots = [f"workflow/scripts/{script}.py"]
         if notebook:
-            roots.append(f"notebooks/{notebook.format(**dict(wildcards.items()))}.ipynb")
-        return [source(path) for path in imports.closure(roots, modules(wildcards)) if not path.startswith(without)]
+            roots.append(f"notebooks/{notebook(wildcards)}.ipynb")
+        return imports.digest(tuple(roots), tuple(modules(wildcards)), tuple(files(wildcards)), without)
 
-    return files
+    return digest
 
 
 def model_modules(wildcards):
@@ -148,50 +124,30 @@ def model_modules(wildcards):
     return [kind.partition(":")[0] if ":" in kind else f"ffc.models.{kind}"] if kind else []
 
 
-def models_of(preset):
-    """The modules of the models of all tasks of a preset."""
-    return sorted({module for task in PRESETS[preset]["tasks"] for module in model_modules(task_at(preset, task))})
+def bench_modules(wildcards):
+    tasks = [job_of(wildcards.preset, task) for task in preset_of(wildcards, "tasks")]
+    return sorted({*EXPERIMENTS.values(), *(module for task in tasks for module in model_modules(task))})
 
 
-def task_at(preset, task):
-    return SimpleNamespace(preset=preset, task=task)
+def job_of(preset, task, solver=None):
+    """What is wildcards of a job in other rules."""
+    return SimpleNamespace(preset=preset, task=task, solver=solver)
+
+
+def scaled(wildcards):
+    """The task whose weights are timed at other sizes."""
+    return job_of(wildcards.preset, preset_of(wildcards, "scaling")["task"])
+
+
+def together():
+    """The tasks whose solvers run in one process, each by the first job of it, and the solvers."""
+    joined = [(name, task) for name, preset in PRESETS.items() if preset.get("one_process") for task in preset["tasks"]]
+    solvers = [jobs.in_order(PRESETS[name]["tasks"][task]) for name, task in joined]
+    return [(job_of(name, task, order[0]), order) for (name, task), order in zip(joined, solvers)]
 
 
 def gpus(wildcards):
     return 1 if preset_of(wildcards, "gpu", False) else 0
-
-
-def require_writable():
-    """Before jobs have computed what they could not write."""
-    for folder in filter(os.path.exists, (".", "results", "logs", "benchmarks")):
-        if not os.access(folder, os.W_OK):
-            raise WorkflowError(
-                f"{os.path.abspath(folder)}: may not be written to; change that (chmod u+w, or how its disk is mounted), "
-                "or run a copy of the project elsewhere"
-            )
-
-
-def require_gpu():
-    """Don't start by accident what needs days without a GPU. A cluster has its own."""
-    asking = {job.wildcards.preset for job in workflow.dag.needrun_jobs() if job.resources.get("gpu")}
-    if not asking or not workflow.local_exec or config["without_gpu"] or has_gpu():
-        return
-    costs = [
-        f"preset {name}: {PRESETS[name]['without_gpu']}" for name in sorted(asking) if "without_gpu" in PRESETS[name]
-    ]
-    raise WorkflowError(
-        "Jobs of this run ask for a GPU, and this machine shows none (nvidia-smi -L).",
-        *(f"Without one, {cost}." for cost in costs),
-        "`snakemake quick` needs none and takes minutes, `laptop` about half an hour on real data; `small` is for one GPU.",
-        "To go on all the same: --config without_gpu=True",
-    )
-
-
-def has_gpu():
-    try:
-        return bool(subprocess.run(["nvidia-smi", "-L"], capture_output=True).stdout.strip())
-    except OSError:
-        return False
 
 
 def memory(wildcards, attempt):
@@ -199,69 +155,136 @@ def memory(wildcards, attempt):
     return attempt * (16000 if preset_of(wildcards, "gpu", False) else 3000)
 
 
-def all_cores():
-    """Solvers are timed: a job that claims every core has no neighbour to disturb it."""
+def cores_here():
+    """The cores of this machine that jobs may use; None where they run on a cluster, which has jobs, not cores."""
     try:
         return workflow.cores
-    except WorkflowError:  # a cluster has jobs, not cores
-        return 4
+    except WorkflowError:
+        return None
 
 
-def storage_arguments():
-    """What a second Snakemake must be told to find results where a profile keeps them."""
-    settings = workflow.storage_settings
-    if not settings.default_storage_provider:
-        return []
-    names = ("default_storage_provider", "default_storage_prefix")
-    return [f"--{name.replace('_', '-')}={getattr(settings, name)}" for name in names]
+def all_cores():
+    """Solvers are timed: a job that claims every core has no neighbour to disturb it."""
+    return cores_here() or 4
 
 
-def released_files(preset):
-    """The released file that each task asks for."""
-    tasks = PRESETS[preset]["tasks"]
-    return sorted(settings["released"] for settings in tasks.values() if "released" in settings)
+def solver_inputs(wildcards):
+    """What a solver's job reads: data and weights where it needs any, and the sequential answer to compare with."""
+    preset, task, solver = wildcards.preset, wildcards.task, wildcards.solver
+    section = task_of(wildcards)
+    record = f"results/{preset}/records/{task}/{solver}.npz"
+    if problem := targets.problem_of_record(record, PRESETS):
+        raise WorkflowError(problem)
+    if cores_here():
+        refuse_if(own.problem_of_model(section.get("model", {}).get("kind", ""), ROOT), wildcards)
+    if gpus(wildcards) and not Path(record).exists():
+        UNSOLVED.add(preset)
+    files = {} if experiment_of(section) == "sampling" else {"data": data_of(wildcards)}  # a sampler sees noise alone
+    if "model" in section:
+        files["checkpoint"] = f"results/{preset}/checkpoints/{task}.flax"
+        files["about"] = f"results/{preset}/checkpoints/{task}.json"  # read with it
+    if solver != (sequential := reference_of(section, solver)):
+        files["reference"] = f"results/{preset}/records/{task}/{sequential}.npz"
+    return files
 
 
-def elapsed():
-    seconds = round(time.time() - START)
-    return f"{seconds // 60} min {seconds % 60} s"
+def solver_modules(wildcards):
+    """What a solver's job finds by name: the experiment, and the model."""
+    return [EXPERIMENTS[experiment_of(task_of(wildcards))], *model_modules(wildcards)]
 
 
-def after_failure(logs):
-    """What failed, once more, as it may have scrolled away, and what to do."""
-    lines = [
-        *(PROGRESS.failed if PROGRESS else []),
-        "Once that is mended, repeat the command: what is finished stays, and training with the same settings goes on from its last state.",
-    ]
-    if any(re.search(r"SIG(KILL|ABRT)|exit status 13[47]", Path(log).read_text(errors="replace")) for log in logs):
-        lines.append(
-            "A job was killed. Unless somebody did that, memory ran out: close other programs, let fewer jobs run at "
-            "once (--cores 1), or make batch, images or samples smaller in the preset."
-        )
-    return lines
+def records_of(preset, sections=None):
+    return jobs.records_of(preset, PRESETS[preset], sections)
 
 
-def clear_progress():
-    if PROGRESS:
-        PROGRESS.clear()
+def results_of(preset):
+    return jobs.pages_of(preset, PRESETS[preset])
 
 
-def logs_of(files):
-    """A line that says where Snakemake's full log is, for a terminal that shows little of it."""
-    return [f"Snakemake's log: {', '.join(files)}"] if PROGRESS else []
+def records_in(input):
+    """The folder of a notebook's records, where its job finds them."""
+    return str(Path(input.records[0]).parents[1])
 
 
-def new_reports():
-    """A line for each report that this run wrote."""
-    return [f"Open {path} in a browser." for path in written("report.html")]
+def notebook_of(wildcards):
+    return SHOWN[wildcards.preset][wildcards.notebook]
 
 
-def verdicts():
-    """What each table that this run wrote comes to, a line for each task."""
-    return [line for path in written("summary.md") for line in verdict(path)[0]]
+def figure_of(wildcards):
+    """The notebook that draws a figure, its title, and what the figure is."""
+    if found := jobs.figure_of(PRESETS[wildcards.preset], wildcards.figure):
+        return found
+    known = [figure for notebook in SHOWN[wildcards.preset].values() for figure in notebook.figures]
+    raise WorkflowError(f"{wildcards.figure}: no figure of {wildcards.preset}{nearest(wildcards.figure, known)}")
 
 
-def written(name):
-    """The file `name` of each preset, where this run wrote it."""
-    files = [Path(f"results/{preset}/{name}") for preset in PRESETS]
-    return [path for path in files if path.exists() and path.stat().st_mtime >= START]
+def caption_of(wildcards):
+    preset = PRESETS[wildcards.preset]
+    return jobs.caption(preset, figure_of(wildcards)[2], boxed=config["checkpoints"]["mode"] != "trained")
+
+
+def refused(wildcards):
+    raise WorkflowError(targets.problem_of(wildcards.target, PRESETS, FAULTS))
+
+
+def authors_figures(preset):
+    """The figures that the authors' results allow, each with the records (task/solver) that it shows.
+
+    Nothing is looked for where a preset names no released file, or nothing released is wanted.
+    """
+    if config["checkpoints"]["mode"] == "trained" or not jobs.named_in(PRESETS[preset], "released"):
+        return {}
+    note = checkpoints.find_released.get(preset=preset).output[0]
+    return json.loads(Path(note).read_text())["authors"]
+
+
+def authors_notebooks(preset):
+    """Each notebook that has any of these figures, with those that it has."""
+    drawn = authors_figures(preset)
+    shown = {name: [figure for figure in jobs.papers_figures_by(name) if figure in drawn] for name in NOTEBOOKS}
+    return {name: figures for name, figures in shown.items() if figures}
+
+
+def authors_pages(preset):
+    """What the report shows of them."""
+    figures = [f"results/{preset}/authors/figures/{name}" for name in authors_notebooks(preset)]
+    return [*figures, f"results/{preset}/overlay/figures"] if figures else []
+
+
+def authors_wanted(wildcards):
+    """The figures of a notebook, or all."""
+    notebook = wildcards.get("notebook")
+    figures = authors_notebooks(wildcards.preset).get(notebook) if notebook else [*authors_figures(wildcards.preset)]
+    if not figures:
+        raise WorkflowError(f"results/{wildcards.preset}/authors: there are no results of theirs that this shows")
+    return figures
+
+
+def authors_records(wildcards):
+    drawn = authors_figures(wildcards.preset)
+    records = sorted({record for figure in authors_wanted(wildcards) for record in drawn[figure]})
+    return [f"results/{wildcards.preset}/authors/records/{record}.npz" for record in records]
+
+
+def records_beside(wildcards):
+    """Our records of the tasks that stand for theirs."""
+    papers = {Path(record).parent.name for record in authors_records(wildcards)}
+    standing = stand_ins(preset_of(wildcards, "tasks"))
+    return records_of(wildcards.preset, [standing[paper] for paper in sorted(papers)])
+
+
+# Measured records that the repository keeps, as <device>/<preset>.
+REFERENCES = [
+    str(path.parent.relative_to("results/reference")) for path in Path("results/reference").glob("*/*/records")
+]
+
+
+def reference_records(wildcards):
+    return sorted(map(str, Path(f"results/reference/{wildcards.reference}/records").glob("*/*.npz")))
+
+
+def reference_pages(reference):
+    """All that can be drawn again of the records of one preset on one device."""
+    tasks = {path.parent.name for path in Path(f"results/reference/{reference}/records").glob("*/*.npz")}
+    needed = {paper.notebook for name, paper in PAPER.items() if name in tasks} | ({"scaling"} & tasks)
+    return [f"results/reference/{reference}/notebooks/{name}.ipynb" for name in (*sorted(needed), "summary")]

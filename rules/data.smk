@@ -3,7 +3,7 @@
 
 rule data:
     input:
-        code=code("data"),
+        pictures_are_there,
     output:
         "results/{preset}/data/{task}{trained}.npz",
     log:
@@ -19,6 +19,7 @@ rule data:
         mem_mb=4000,
         runtime=60,
     params:
+        code=code("data"),
         data=data_settings,
         pictures=lambda wildcards: own.state_of_pictures(data_settings(wildcards), own.data_folder(config)),
     message:

@@ -1,61 +1,22 @@
 """The notebooks, run by papermill: each draws the figures of its tasks; the last writes the table."""
 
-for preset, name, notebook in [(preset, *item) for preset, shown in SHOWN.items() for item in shown.items()]:
 
-    # A rule for each, as presets differ in what a notebook draws.
-    rule:
-        name:
-            f"notebook_{preset}_{name}"
-        input:
-            records=records_of(preset, notebook.sections.values()),
-            notebook=source(f"notebooks/{notebook.source}.ipynb"),
-            code=code("run_notebook", notebook=notebook.source),
-        output:
-            notebook=f"results/{preset}/notebooks/{name}.ipynb",
-            page=notebook_page(preset, name),
-            figures=figure_outputs(preset, notebook.title, notebook.figures),
-        log:
-            log=f"logs/{preset}/notebooks/{name}.log",
-            notebook=f"logs/{preset}/notebooks/{name}.ipynb",
-        benchmark:
-            f"benchmarks/{preset}/notebooks/{name}.tsv"
-        conda:
-            "../envs/notebook.yaml"
-        threads: 1
-        resources:
-            mem_mb=2000,
-            runtime=30,
-        params:
-            parameters=notebook_parameters(notebook),
-            data=data_names(preset, notebook.sections),
-            task=notebook.task,
-        message:
-            "Figures of {output.notebook}"
-        script:
-            "../workflow/scripts/run_notebook.py"
-
-
-rule summary:
+rule notebook:
     input:
-        records=lambda wildcards: records_of(wildcards.preset),
-        notebook=source("notebooks/summary.ipynb"),
-        code=code("run_notebook", notebook="summary"),
+        records=lambda wildcards: records_of(wildcards.preset, notebook_of(wildcards).sections),
     output:
-        notebook="results/{preset}/notebooks/summary.ipynb",
-        page=notebook_page("{preset}", "summary"),
-        markdown="results/{preset}/summary.md",
-        csv=report(
-            "results/{preset}/summary.csv",
-            caption="../workflow/report/summary.rst",
-            category="Summary",
-            labels={"table": "summary", "format": "csv"},
+        notebook="results/{preset}/notebooks/{notebook}.ipynb",
+        page=report(
+            "results/{preset}/notebooks/{notebook}.html",
+            caption="../workflow/report/notebook.rst",
+            category="Notebooks",
+            labels={"notebook": "{notebook}"},
         ),
-        figures=figure_outputs("{preset}", "Training", {"training": "training"}),
+        figures=directory("results/{preset}/notebooks/{notebook}"),
     log:
-        log="logs/{preset}/notebooks/summary.log",
-        notebook="logs/{preset}/notebooks/summary.ipynb",
+        "logs/{preset}/notebooks/{notebook}.log",
     benchmark:
-        "benchmarks/{preset}/notebooks/summary.tsv"
+        "benchmarks/{preset}/notebooks/{notebook}.tsv"
     conda:
         "../envs/notebook.yaml"
     threads: 1
@@ -63,10 +24,114 @@ rule summary:
         mem_mb=2000,
         runtime=30,
     params:
-        parameters=lambda wildcards, input, output: notebook_parameters()(wildcards, input, output)
-        | {"output": str(Path(output.markdown).parent)},
+        code=code("run_notebook", notebook=lambda wildcards: notebook_of(wildcards).source),
+        notebook=lambda wildcards: notebook_of(wildcards).source,
+        parameters=lambda wildcards, input, output: {"records": records_in(input), "figures": output.figures}
+        | jobs.narrowed(notebook_of(wildcards)),
+    message:
+        "Figures of {output.notebook}"
+    script:
+        "../workflow/scripts/run_notebook.py"
+
+
+use rule notebook as summary with:
+    input:
+        records=lambda wildcards: records_of(wildcards.preset),
+    output:
+        notebook="results/{preset}/notebooks/summary.ipynb",
+        page=report(
+            "results/{preset}/notebooks/summary.html",
+            caption="../workflow/report/notebook.rst",
+            category="Notebooks",
+            labels={"notebook": "summary"},
+        ),
+        figures=directory("results/{preset}/notebooks/summary"),
+        markdown="results/{preset}/summary.md",
+        csv=report(
+            "results/{preset}/summary.csv",
+            caption="../workflow/report/summary.rst",
+            category="Summary",
+            labels={"table": "summary", "format": "csv"},
+        ),
+    log:
+        "logs/{preset}/notebooks/summary.log",
+    benchmark:
+        "benchmarks/{preset}/notebooks/summary.tsv"
+    params:
+        code=code("run_notebook", notebook=lambda wildcards: "summary"),
+        notebook="summary",
+        parameters=lambda wildcards, input, output: {
+            "records": records_in(input),
+            "figures": output.figures,
+            "output": str(Path(output.markdown).parent),
+        },
         title=lambda wildcards: preset_of(wildcards, "title"),
     message:
         "Table of {output.notebook}"
+
+
+# A copy where it is asked for by its name: which figures a notebook draws, the preset decides.
+rule figure:
+    input:
+        lambda wildcards: f"results/{{preset}}/notebooks/{figure_of(wildcards)[0]}",
+    output:
+        [
+            report(
+                f"results/{{preset}}/figures/{{figure}}.{suffix}",
+                caption="../workflow/report/figure.rst",
+                category=lambda wildcards: figure_of(wildcards)[1],
+                labels={"figure": "{figure}", "format": suffix},
+            )
+            for suffix in ("png", "svg")
+        ],
+        "results/{preset}/figures/{figure}.pdf",
+    log:
+        "logs/{preset}/figures/{figure}.log",
+    localrule: True
+    conda:
+        "../envs/notebook.yaml"
+    threads: 1
+    resources:
+        mem_mb=100,
+        runtime=5,
+    params:
+        folder=lambda wildcards, output: Path(output[0]).parent,
+        caption=caption_of,
+    message:
+        "Figure {wildcards.figure}"
+    shell:
+        "cp {input}/{wildcards.figure}.* {params.folder} > {log} 2>&1"
+
+
+# The table as a page of the report, and the verdict for the report's first page.
+rule table:
+    input:
+        csv="results/{preset}/summary.csv",
+        markdown="results/{preset}/summary.md",
+        figures=lambda wildcards: [f for f in results_of(wildcards.preset) if f.endswith(".png")],
+    output:
+        page=report(
+            "results/{preset}/summary.html",
+            caption="../workflow/report/summary.rst",
+            category="Summary",
+            labels={"table": "summary", "format": "html"},
+        ),
+        verdict="results/{preset}/verdict.rst",
+    log:
+        "logs/{preset}/table.log",
+    benchmark:
+        "benchmarks/{preset}/table.tsv"
+    localrule: True
+    conda:
+        "../envs/notebook.yaml"
+    threads: 1
+    resources:
+        mem_mb=200,
+        runtime=5,
+    params:
+        code=code("table"),
+        title=lambda wildcards: preset_of(wildcards, "title"),
+    message:
+        "Table {output.page}"
     script:
-        "../workflow/scripts/run_notebook.py"
+        "../workflow/scripts/table.py"

@@ -4,7 +4,6 @@
 rule solve:
     input:
         unpack(solver_inputs),
-        code=code("solve", solver_modules),
     output:
         "results/{preset}/records/{task}/{solver}.npz",
     log:
@@ -13,7 +12,7 @@ rule solve:
         "benchmarks/{preset}/solve/{task}/{solver}.tsv"
     wildcard_constraints:
         solver=r"(?!gradients_)\w+",
-        preset="|".join(name for name in PRESETS if name not in IN_ONE_PROCESS) or "(?!)",
+        preset="|".join(name for name in PRESETS if not PRESETS[name].get("one_process")) or "(?!)",
     priority: 1  # what needs one core alone is then left over, and runs side by side
     conda:
         "../envs/ffc.yaml"
@@ -23,94 +22,50 @@ rule solve:
         runtime=240,
         gpu=gpus,
     params:
-        told=told,
+        code=code("solve", solver_modules),
+        told=lambda wildcards: jobs.told(PRESETS[wildcards.preset], wildcards.task, wildcards.solver),
     message:
         "{wildcards.task} by {wildcards.solver}"
     script:
         "../workflow/scripts/solve.py"
 
 
-for jobs in together():
+# Starting a process, and compiling what solvers share, takes longer than a small task: of a preset that wants it, all
+# solvers of a task are one job. A rule for each, as a wildcard does not say which solvers there are.
+for one, solvers in together():
 
-    # Starting a process, and compiling what solvers share, takes longer than a small task.
     rule:
         name:
-            f"solve_{jobs[0].preset}_{jobs[0].task}"
+            f"solve_{one.preset}_{one.task}"
         input:
-            unpack(lambda wildcards, one=jobs[0]: solver_inputs(one)),
-            code=lambda wildcards, one=jobs[0]: code("solve", solver_modules)(one),
+            unpack(lambda wildcards, one=one: solver_inputs(one)),
         output:
-            [f"results/{job.preset}/records/{job.task}/{job.solver}.npz" for job in jobs],
+            [f"results/{one.preset}/records/{one.task}/{solver}.npz" for solver in solvers],
         log:
-            f"logs/{jobs[0].preset}/solve/{jobs[0].task}.log",
+            f"logs/{one.preset}/solve/{one.task}.log",
         benchmark:
-            f"benchmarks/{jobs[0].preset}/solve/{jobs[0].task}.tsv"
+            f"benchmarks/{one.preset}/solve/{one.task}.tsv"
         priority: 1
         conda:
             "../envs/ffc.yaml"
         threads: all_cores()
         resources:
-            mem_mb=lambda wildcards, attempt, one=jobs[0]: memory(one, attempt),
+            mem_mb=lambda wildcards, attempt, one=one: memory(one, attempt),
             runtime=240,
-            gpu=gpus(jobs[0]),
+            gpu=gpus(one),
         params:
-            told=told(*jobs),
+            code=lambda wildcards, one=one: code("solve", solver_modules)(one),
+            told=jobs.told(PRESETS[one.preset], one.task, *solvers),
         message:
-            f"{jobs[0].task} by {', '.join(job.solver for job in jobs)}"
+            f"{one.task} by {', '.join(solvers)}"
         script:
             "../workflow/scripts/solve.py"
-
-
-if config["scatter"] > 1:
-
-    # Jobs that share a solver's timed repeats, each on a device of its own where there are several.
-    use rule solve as solve_part with:
-        output:
-            temp("results/{preset}/records/{task}/.{solver}/{part}of{parts}.npz"),
-        log:
-            "logs/{preset}/solve/{task}/{solver}_{part}of{parts}.log",
-        benchmark:
-            "benchmarks/{preset}/solve/{task}/{solver}_{part}of{parts}.tsv"
-        wildcard_constraints:
-            part=r"\d+",
-            parts=r"\d+",
-        params:
-            told=lambda wildcards: told(wildcards) | {"repeats": share_of_repeats(wildcards)},
-        message:
-            "{wildcards.task} by {wildcards.solver}, {wildcards.part} of {wildcards.parts}"
-
-    rule gather:
-        input:
-            parts=parts_of,
-            code=code("gather"),
-        output:
-            "results/{preset}/records/{task}/{solver}.npz",
-        log:
-            "logs/{preset}/solve/{task}/{solver}.log",
-        benchmark:
-            "benchmarks/{preset}/solve/{task}/{solver}.tsv"
-        wildcard_constraints:
-            task="|".join(SCATTERED),
-        localrule: True
-        conda:
-            "../envs/ffc.yaml"
-        threads: 1
-        resources:
-            mem_mb=2000,
-            runtime=10,
-        message:
-            "{wildcards.task} by {wildcards.solver}, gathered"
-        script:
-            "../workflow/scripts/gather.py"
-
-    ruleorder: gather > solve
 
 
 rule gradients:
     input:
         trained="results/{preset}/records/{task}/feedforward.npz",
         data="results/{preset}/data/{task}.npz",
-        code=code("gradients"),
     output:
         "results/{preset}/records/{task}/gradients_{solver}.npz",
     log:
@@ -127,6 +82,7 @@ rule gradients:
         runtime=60,
         gpu=gpus,
     params:
+        code=code("gradients"),
         settings=lambda wildcards: task_of(wildcards, "data", "hidden", "scale", "samples"),
         seed=lambda wildcards: preset_of(wildcards, "seed"),
     message:
@@ -138,7 +94,6 @@ rule gradients:
 rule rnn_scaling:
     input:
         data="results/{preset}/data/{task}.npz",
-        code=code("rnn_scaling"),
     output:
         "results/{preset}/records/{task}_scaling/scaling.npz",
     log:
@@ -154,6 +109,7 @@ rule rnn_scaling:
         runtime=60,
         gpu=gpus,
     params:
+        code=code("rnn_scaling"),
         settings=lambda wildcards: task_of(wildcards, "hidden", "scale", "lengths"),
         seed=lambda wildcards: preset_of(wildcards, "seed"),
         repeats=lambda wildcards: preset_of(wildcards, "repeats"),
@@ -165,12 +121,8 @@ rule rnn_scaling:
 
 rule scaling:
     input:
-        checkpoint=lambda wildcards: f"results/{{preset}}/checkpoints/{preset_of(wildcards, 'scaling')['task']}.flax",
-        about=lambda wildcards: f"results/{{preset}}/checkpoints/{preset_of(wildcards, 'scaling')['task']}.json",
-        code=code(
-            "scaling",
-            lambda wildcards: model_modules(task_at(wildcards.preset, preset_of(wildcards, "scaling")["task"])),
-        ),
+        checkpoint=lambda wildcards: f"results/{{preset}}/checkpoints/{scaled(wildcards).task}.flax",
+        about=lambda wildcards: f"results/{{preset}}/checkpoints/{scaled(wildcards).task}.json",
     output:
         "results/{preset}/records/scaling/sampling.npz",
     log:
@@ -186,8 +138,9 @@ rule scaling:
         runtime=120,
         gpu=gpus,
     params:
-        settings=sizes_settings,
-        task=lambda wildcards: preset_of(wildcards, "scaling")["task"],
+        code=code("scaling", lambda wildcards: model_modules(scaled(wildcards))),
+        settings=lambda wildcards: jobs.sizes(PRESETS[wildcards.preset]),
+        task=lambda wildcards: scaled(wildcards).task,
         seed=lambda wildcards: preset_of(wildcards, "seed"),
         repeats=lambda wildcards: preset_of(wildcards, "repeats"),
     message:

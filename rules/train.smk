@@ -6,8 +6,6 @@ It goes when the weights are accepted (rule `weights`)."""
 rule train:
     input:
         data=train_data_of,
-        # Hours of training do not begin anew where a solver changes: a loss does not solve.
-        code=code("train", model_modules, without="ffc/core/"),
     output:
         weights="results/{preset}/checkpoints/trained/{task}.flax",
         about="results/{preset}/checkpoints/trained/{task}.json",
@@ -24,6 +22,8 @@ rule train:
         runtime=1440,
         gpu=gpus,
     params:
+        # Hours of training do not begin anew where a solver changes: a loss does not solve.
+        code=code("train", model_modules, without="ffc/core/"),
         task=lambda wildcards: task_of(wildcards, "model", "train"),
         seed=lambda wildcards: preset_of(wildcards, "seed"),
     message:

@@ -123,7 +123,6 @@ def run_tiny(folder: Path, foreign: Path) -> None:
         for name, value in (settings | {name: str(foreign / path) for name, path in paths.items()}).items():
             patch.setenv(name, value)
         printed = snakemake(folder, "tiny")
-    assert printed.count("\n") <= 100
-    assert printed.count("made_mnist by ") == 3
+    assert printed.count("\n") <= 50
     assert r"\xd7" in printed, "the verdict, whose × is no letter of ASCII"
-    assert re.search(r"Finished in \d+ min \d+ s\.\nOpen results/tiny/report\.html", printed)
+    assert re.search(r"Open results/tiny/report\.html in a browser\.\nFinished in [\d.]+ min\.", printed)

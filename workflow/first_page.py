@@ -3,16 +3,11 @@
 import base64
 import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 #: The figure that makes the case: the first of these that the preset has; a task of one's own has one by time.
 FIGURES = ("made_mnist", "pixelcnnpp_mnist", "sampling_scaling", "*_time", "densenet_outputs", "rnn_end", "training")
-
-#: Snakemake centres its pages: of one that is larger than the window, the top and the left would be out of reach.
-STYLE = """.. raw:: html
-
-   <style>.items-center.overflow-auto { place-content: safe center; place-items: safe center }
-   .prose.max-w-lg { max-width: 50rem; padding: 1rem }</style>"""
 
 
 def verdict(summary: Path) -> tuple[list[str], list[list[str]]]:
@@ -23,12 +18,11 @@ def verdict(summary: Path) -> tuple[list[str], list[list[str]]]:
     return [line[2:] for line in lines if line.startswith("- ")], cells[:1] + cells[2:]
 
 
-def first_page(about: str, summary: Path, figures: Path) -> str:
-    """The text `about` the workflow in reStructuredText, with the verdict, its table and a figure before it."""
+def first_page(summary: Path, figures: Sequence[Path]) -> str:
+    """Return the verdict in reStructuredText, with its table and one of `figures`."""
     lines, rows = verdict(summary)
-    title, _, rest = about.partition("\n\n")
-    parts = [title, STYLE, "\n".join(f"- {_plain(line)}" for line in lines), _table(rows), _figure(figures), rest]
-    return "\n\n".join(part for part in parts if part)
+    parts = ["\n".join(f"- {_plain(line)}" for line in lines), _table(rows), _figure(figures)]
+    return "".join(f"{part}\n\n" for part in parts if part)
 
 
 def _table(rows: list[list[str]]) -> str:
@@ -40,9 +34,9 @@ def _table(rows: list[list[str]]) -> str:
     return f".. list-table::\n   :header-rows: 1\n\n{cells}"
 
 
-def _figure(folder: Path) -> str:
-    """The figure inside the page, as a report is one file; in lines, as docutils reads none that is very long."""
-    path = next((path for name in FIGURES for path in sorted(folder.glob(f"{name}.png"))), None)
+def _figure(figures: Sequence[Path]) -> str:
+    """Return the figure inside the page, for a report is one file; in lines, as docutils reads no long one."""
+    path = next((path for name in FIGURES for path in sorted(figures) if path.match(f"{name}.png")), None)
     if path is None:
         return ""
     data = textwrap.indent(base64.encodebytes(path.read_bytes()).decode(), "   ")

@@ -5,6 +5,7 @@ the import statements, also of those inside functions. A module that is chosen b
 """
 
 import ast
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -36,22 +37,16 @@ def closure(roots: Iterable[str], modules: Iterable[str] = ()) -> list[str]:
     return sorted({str(path.relative_to(ROOT)) for path, _ in visited})
 
 
-def future(now: float) -> str | None:
-    """Return what to say of a source file whose time lies ahead of `now`, in seconds; None where there is none.
+@cache
+def digest(roots: tuple[str, ...], modules: tuple[str, ...], files: tuple[str, ...], without: str) -> str:
+    """Return what changes with `files`, and with the content of a file in `closure`, if its path does not begin so."""
+    paths = [path for path in closure(roots, modules) if not path.startswith(without)]
+    return hashlib.sha256("".join(path + _content(path) for path in (*paths, *files)).encode()).hexdigest()[:16]
 
-    Snakemake would remove each result of it as out of date, when its job has ended.
-    """
-    folders = (ROOT / "ffc", ROOT / "workflow", ROOT / "notebooks")
-    files = [*ROOT.glob("*.py"), *(path for folder in folders for path in folder.rglob("*.*"))]
-    newest = max(files, key=lambda path: path.stat().st_mtime)
-    minutes = (newest.stat().st_mtime - now) / 60
-    if minutes < 0.1:  # a file may have been written just now
-        return None
-    name = newest.relative_to(ROOT)
-    return (
-        f"{name}: its time lies {minutes:.1f} minutes ahead of this machine's clock, so that all that is made by it "
-        f"would be thrown away as older; set the clock, or run: touch {name}"
-    )
+
+@cache
+def _content(path: str) -> str:
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
 
 
 @cache

@@ -13,21 +13,6 @@ from pathlib import Path
 from typing import Any
 
 
-def problem_of(name: str, preset: Mapping[str, Any], workflow: Any, config: Mapping[str, Any]) -> str | None:
-    """What is not there of all that a preset names, beginning with its file and the key; None where nothing lacks."""
-    root, storage, deployment = Path(workflow.basedir), workflow.storage_settings, workflow.deployment_settings
-    data = data_folder(config)
-    afar = storage and storage.default_storage_provider  # pods see another disk
-    elsewhere = bool(deployment and deployment.deployment_method)  # jobs may have packages that are not here
-    for task, settings in preset["tasks"].items():
-        made = Path(f"results/{name}/data/{task}.npz").exists()
-        problem = None if made or afar else problem_of_pictures(settings, data)
-        problem = problem or problem_of_model(settings.get("model", {}).get("kind", ""), root, elsewhere)
-        if problem:
-            return f"config/presets/{name}.yaml: tasks.{task}.{problem}"
-    return None
-
-
 def data_folder(config: Mapping[str, Any]) -> Path:
     """Return the folder of data sets: as configured, or `FFC_DATA`, or `data`."""
     return Path(os.path.expanduser(config["data"]["folder"] or os.environ.get("FFC_DATA") or "data"))
@@ -51,23 +36,23 @@ def state_of_pictures(settings: Mapping[str, Any], data: Path) -> str:
 
 
 def problem_of_pictures(settings: Mapping[str, Any], data: Path) -> str | None:
-    """Of a task's folder of pictures, absolute or in the folder `data`."""
-    path = settings["data"].get("path")
-    if path is None or settings.keys() & {"released", "weights"}:  # where these are had, no data may be needed
-        return None
-    folder = data / os.path.expanduser(path)
-    return None if folder.is_dir() else f"data.path: there is no folder {folder}; make it, or name another"
+    """Return what is wrong with the folder of pictures that a `data:` names, absolute or in the folder `data`."""
+    path = settings.get("path")
+    folder = data / os.path.expanduser(path or "")
+    return (
+        None if folder.is_dir() or path is None else f"data.path: there is no folder {folder}; make it, or name another"
+    )
 
 
-def problem_of_model(kind: str, root: Path, elsewhere: bool = False) -> str | None:
-    """Of a model's class, as far as its file tells: in the folder `root`, or a package, here or `elsewhere`."""
+def problem_of_model(kind: str, root: Path) -> str | None:
+    """Return what is wrong with a model's class, as far as its file tells: in `root`, or an installed package."""
     module, own, name = kind.partition(":")
     if not own:
         return None
     place, top = root.joinpath(*module.split(".")), module.partition(".")[0]
     file = next((file for file in (place / "__init__.py", place.with_name(f"{place.name}.py")) if file.is_file()), None)
     if file is None:
-        if top and not (root / top).exists() and (elsewhere or find_spec(top)):
+        if top and not (root / top).exists() and find_spec(top):
             return None
         return f"model.kind: there is no module {module}; put it into the project's folder, or install it"
     try:

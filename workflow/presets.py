@@ -47,29 +47,25 @@ def check_config(config: dict[str, Any], presets: dict[str, Any]) -> None:
     _fill(config, schema)
     if config["preset"] not in presets:
         raise ConfigError(
-            f"preset: there is no {config['preset']!r}{_nearest(config['preset'], presets)}; "
+            f"preset: there is no {config['preset']!r}{nearest(config['preset'], presets)}; "
             f"presets are {', '.join(presets)} (files in config/presets)"
         )
 
 
-def load_presets(folder: Path, taken: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
-    """Every sound preset of a folder by its name; and of every other one, by its name, what is wrong with it.
+def load_presets(*folders: Path, taken: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return every sound preset of some folders by its name; and what is wrong with every other one, by its name.
 
-    Names that are `taken`, by rules, are no preset's: each is a target.
+    Of two files of one name the later folder's counts. Names that are `taken`, by rules, are no preset's: each is a
+    target.
     """
     presets, faults = {}, {}
-    for path in sorted(folder.glob("*.yaml")):
+    for name, path in {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}.items():
         try:
-            if path.stem in taken:
-                raise ConfigError(f"{path}: {path.stem} is the name of a rule; give the file another name")
-            presets[path.stem] = load_preset(path)
+            if name in taken:
+                raise ConfigError(f"{path}: {name} is the name of a rule; give the file another name")
+            presets[name] = load_preset(path)
         except ConfigError as error:
-            faults[path.stem] = str(error)
-    if not presets and not faults:
-        raise ConfigError(
-            f"{folder.absolute()}: holds no presets (.yaml files); run Snakemake in the project's folder, without "
-            "--directory"
-        )
+            faults[name] = str(error)
     return presets, faults
 
 
@@ -111,7 +107,7 @@ def _check_scaling(preset: dict[str, Any]) -> None:
     fit = [name for name, kind in kinds.items() if kind in SCALING]
     if task not in fit:
         raise ConfigError(
-            f"task: {task} is no task of {' or '.join(SCALING)} here{_nearest(task, fit)}; the preset has "
+            f"task: {task} is no task of {' or '.join(SCALING)} here{nearest(task, fit)}; the preset has "
             f"{', '.join(fit) or 'none'}: name one, or add it"
         )
     if problem := sizes.problem_of_lengths(section, preset["tasks"][task]):
@@ -207,12 +203,12 @@ def _explain(error: jsonschema.ValidationError) -> str:
             known = list(schema.get("properties", {}))
             unknown = next(str(key) for key in value if key not in known)
             expected = f"expected {', '.join(known)}" if known else "it takes no keys"
-            return f"{'.'.join([*path, unknown])}: unknown key{_nearest(unknown, known)}; {expected}"
+            return f"{'.'.join([*path, unknown])}: unknown key{nearest(unknown, known)}; {expected}"
         case "required":
             missing = next(key for key in rule if key not in value)
             if missing == "solver":
                 return (
-                    f"{where}: no solver has that name{_nearest(path[-1], SOLVERS)}; use one of "
+                    f"{where}: no solver has that name{nearest(path[-1], SOLVERS)}; use one of "
                     f"{', '.join(SOLVERS)}, or say which it is (solver: jacobi)"
                 )
             return f"{where}: {missing} is missing"
@@ -222,7 +218,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
             return f"{where}: {value!r} is not {_type(rule)}{_hint(value)}"
         case "enum" | "const":
             known = [str(word) for word in (rule if isinstance(rule, list) else [rule])]
-            return f"{where}: {value!r} is unknown{_nearest(str(value), known)}; expected {', '.join(known)}"
+            return f"{where}: {value!r} is unknown{nearest(str(value), known)}; expected {', '.join(known)}"
         case word if word in BOUNDS:
             return f"{where}: {value} is out of range; expected {BOUNDS[word]} {rule}"
         case _:
@@ -253,6 +249,6 @@ def _hint(value: Any) -> str:
         return ""
 
 
-def _nearest(word: str, known) -> str:
+def nearest(word: str, known) -> str:
     near = difflib.get_close_matches(word, list(map(str, known)), n=1)
     return f" (did you mean {near[0]}?)" if near else ""

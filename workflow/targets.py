@@ -1,59 +1,47 @@
-"""What a command asks of Snakemake: presets that it needs, and names that nothing has.
+"""What a command may ask for that no rule makes, and why it is not made."""
 
-Nothing here imports `ffc`, as in `presets.py`.
-"""
-
-import difflib
+import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-
-def of_command(words: Sequence[str]) -> list[str]:
-    """The targets that a command line names; none where it is not Snakemake's (its API, a job of its own).
-
-    Snakemake itself tells no Snakefile what was asked for.
-    """
-    program = Path(words[0])
-    if "snakemake" not in (program.stem, program.parent.name):  # or python -m snakemake
-        return []
-    from snakemake.cli import get_argument_parser
-
-    return list(get_argument_parser().parse_known_args(words[1:])[0].targets or [])
+from jobs import records_of
+from presets import nearest
 
 
-def asks_for(preset: str, targets: Iterable[str]) -> bool:
-    """Whether one of `targets` is the preset, or a file of it."""
-    return any(target == preset or target.startswith(f"results/{preset}/") for target in targets)
+def pattern(presets: Mapping[str, Any]) -> str:
+    """Return what such targets match: names, absolute paths, and files of a preset or a solver that there is not."""
+    known = [record for name, preset in presets.items() for record in records_of(name, preset)]
+    joined = "|".join(name for name, preset in presets.items() if preset.get("one_process")) or "(?!)"
+    return (
+        rf"/.+|[^/.]+|results/\w+/report\.html|results/(?!(?:{'|'.join([*presets, 'reference'])})/).+"
+        rf"|(?!(?:{'|'.join(known)})$)results/(?:{joined})/records/.+"
+    )
 
 
-def problem_of(targets: Iterable[str], known: Collection[str]) -> str | None:
-    """What is wrong with the first target that looks like a name (not like a file) and is none of `known`."""
-    for target in targets:
-        if target in known or "/" in target or "." in target:
-            continue
-        whole = ", ".join(sorted(name for name in known if "_" not in name))
-        return (
-            f"{target}: no target has this name{_nearest(target, known)}; targets are {whole}, and the paths of files"
-        )
-    return None
+def problem_of(target: str, presets: Mapping[str, Any], faults: Mapping[str, str]) -> str:
+    """Return why no rule makes `target`; `faults` says what is wrong with presets that are not sound."""
+    preset = target.split("/")[1] if target.startswith("results/") else target
+    if target.startswith("/"):
+        return f"{target}: name a file from the folder where the run takes place: {os.path.relpath(target)}"
+    if preset in faults:
+        return faults[preset]
+    if preset in presets and target.endswith("/report.html"):
+        return f"{target}: Snakemake writes it at the end of a run; again: snakemake {preset} --report {target}"
+    if problem := preset in presets and problem_of_record(target, presets):
+        return problem
+    names = [*presets, "all", "bench", "reference"]
+    return (
+        f"{target}: no target has this name{nearest(preset, names)}; targets are {', '.join(names)}, and paths of files"
+    )
 
 
-def problem_of_records(targets: Iterable[str], presets: Mapping[str, Any]) -> str | None:
-    """What is wrong with the first target that is a record of a solver which its task does not have."""
-    for target in targets:
-        path = re.fullmatch(r"results/(\w+)/records/(\w+)/(?!gradients_)(\w+)\.npz", target)
-        preset, task, solver = path.groups() if path else ("", "", "")
-        solvers = presets.get(preset, {}).get("tasks", {}).get(task, {}).get("solvers", {solver})
-        if solver not in solvers:
-            return (
-                f"config/presets/{preset}.yaml: tasks.{task}.solvers has no {solver}{_nearest(solver, solvers)}; "
-                f"it has {', '.join(solvers)}"
-            )
-    return None
-
-
-def _nearest(word: str, known: Collection[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+def problem_of_record(target: str, presets: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with a record of a solver which its task does not have."""
+    path = re.fullmatch(r"results/(\w+)/records/(\w+)/(?!gradients_)(\w+)\.npz", target)
+    preset, task, solver = path.groups() if path else ("", "", "")
+    solvers = presets.get(preset, {}).get("tasks", {}).get(task, {}).get("solvers", [solver])
+    if solver in solvers:
+        return None
+    problem = f"has no {solver}{nearest(solver, solvers)}; it has {', '.join(solvers)}"
+    return f"config/presets/{preset}.yaml: tasks.{task}.solvers {problem}"

@@ -24,17 +24,23 @@ SCALING = {
 
 
 class Paper(NamedTuple):
-    """A task of the paper: its experiment, the notebook that draws it, and its figures by what follows its name."""
+    """A task of the paper: its experiment, the notebook that draws it, and its figures.
+
+    By what follows the task's name, each is of a kind (captions.py).
+    """
 
     experiment: str
     notebook: str
-    views: tuple[str, ...]
+    views: dict[str, str]
 
 
-_MADE, _PIXELS = ("", "_time_nolog", "_time_nolog_iter"), ("", "_iter")
+_RNN = {"_begin": "begin", "_end": "end", "_backprop": "loss_time", "_backprop_iter": "loss", "_scaling": "lengths"}
+_NET = {"_outputs": "logits", "_outputs_log": "logits_log", "_iter": "top_iterations", "": "top_time"}
+_MADE = {"": "sample", "_time_nolog": "time", "_time_nolog_iter": "iterations"}
+_PIXELS = {"": "time", "_iter": "iterations"}
 PAPER = {
-    "rnn": Paper("backpropagation", "rnn_backprop", ("_begin", "_end", "_backprop", "_backprop_iter", "_scaling")),
-    "densenet": Paper("classification", "densenet", ("_outputs", "_outputs_log", "_iter", "")),
+    "rnn": Paper("backpropagation", "rnn_backprop", _RNN),
+    "densenet": Paper("classification", "densenet", _NET),
     "made_mnist": Paper("sampling", "made", _MADE),
     "made_cifar": Paper("sampling", "made", _MADE),
     "pixelcnnpp_mnist": Paper("sampling", "pixelcnnpp", _PIXELS),
@@ -49,15 +55,20 @@ NOTEBOOKS = {
     "pixelcnnpp": "PixelCNN++ sampling",
     "scaling": "Sampling by size",
 }
-#: Of a task that stands for none of the paper's: the notebook, the name that its captions go by, and its figures.
+#: Of a task that stands for none of the paper's: the notebook, and its figures.
 OWN = {
-    "backpropagation": ("rnn_backprop", "rnn", PAPER["rnn"].views),
-    "classification": ("densenet", "densenet", PAPER["densenet"].views),
-    "sampling": ("sampling", "sampling", ("_iter", "_time", "")),
+    "backpropagation": ("rnn_backprop", _RNN),
+    "classification": ("densenet", _NET),
+    "sampling": ("sampling", {"_iter": "iterations", "_time": "time", "": "sample"}),
 }
 #: Names of files and folders that are no task's.
 _TAKEN = {*NOTEBOOKS, "overlay", "sampling", "sampling_scaling", "summary", "training"} - PAPER.keys()
 _ENDINGS = {"_scaling": "times by length", "_trained": "data of weights that are trained here"}
+
+
+class Figure(NamedTuple):
+    kind: str  # in captions.py
+    task: str  # or `scaling`
 
 
 class Notebook(NamedTuple):
@@ -65,8 +76,8 @@ class Notebook(NamedTuple):
 
     title: str  # in the report
     source: str  # notebooks/<source>.ipynb
-    sections: dict[str, str]  # the name that captions have → the task, or `scaling`
-    figures: dict[str, str]  # figure → its caption, workflow/report/<caption>.rst
+    sections: tuple[str, ...] | None  # the tasks, or `scaling`; None: all
+    figures: dict[str, Figure]
     task: str | None = None  # the one task that it is about, where that is none of the paper's
 
 
@@ -100,26 +111,29 @@ def stand_ins(tasks: Mapping[str, Any]) -> dict[str, str]:
 
 
 def notebooks(preset: Mapping[str, Any]) -> dict[str, Notebook]:
-    """The notebooks of a preset by name: the paper's with what the preset has of them, and one for each other task."""
+    """Return the notebooks of a preset by name: the paper's that it has, those of other tasks, the summary."""
     tasks, found = preset["tasks"], {}
     standing = stand_ins(tasks)
     for name, title in NOTEBOOKS.items():
         papers = {paper: task for paper, task in standing.items() if PAPER[paper].notebook == name}
-        figures = [paper + view for paper in papers for view in PAPER[paper].views]
+        views = {paper: PAPER[paper].views.items() for paper in papers}
+        figures = {paper + view: Figure(kind, papers[paper]) for paper in papers for view, kind in views[paper]}
         if papers:
-            found[name] = Notebook(title, name, papers, {figure: figure for figure in figures})
+            found[name] = Notebook(title, name, (*papers.values(),), figures)
         elif name == "scaling" in preset:
-            found[name] = Notebook(title, name, {name: name}, {"sampling_scaling": "sampling_scaling"})
+            found[name] = Notebook(title, name, (name,), {"sampling_scaling": Figure("sizes", name)})
     for task, settings in tasks.items():
         if "paper" not in settings:
-            source, stem, views = OWN[experiment_of(settings)]
-            found[task] = Notebook(task, source, {stem: task}, {task + view: stem + view for view in views}, task)
-    return found
+            source, views = OWN[experiment_of(settings)]
+            figures = {task + view: Figure(kind, task) for view, kind in views.items()}
+            found[task] = Notebook(task, source, (task,), figures, task)
+    return found | {"summary": Notebook("Training", "summary", None, {"training": Figure("training", "")})}
 
 
 def papers_figures(preset: Mapping[str, Any]) -> list[str]:
     """The figures of a preset that the paper has, or that are drawn beside them."""
-    return [figure for notebook in notebooks(preset).values() if not notebook.task for figure in notebook.figures]
+    papers = [notebook for name, notebook in notebooks(preset).items() if name in NOTEBOOKS]
+    return [figure for notebook in papers for figure in notebook.figures]
 
 
 def problem_of(preset: Mapping[str, Any]) -> str | None:

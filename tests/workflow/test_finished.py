@@ -1,20 +1,15 @@
-"""The tiny preset when it has run: its report and its pages, what a change reruns, and what scattered jobs give."""
+"""The tiny preset when it has run: its report and its pages, and what a change reruns."""
 
 import re
 import shutil
 
 import forks
-import numpy as np
 import pytest
 from tiny import copy_to, of_preset, planned
 
-from ffc.core.errors import FFCError
-from ffc.paper.experiments import sampling
-from ffc.store.records import Record
-
 RECORDS = {f"records/made_mnist/{solver}.npz" for solver in ("sequential", "jacobi", "wide")}
-DRAWN = {"summary", "table", "report"}
-SOLVED = {"solve", "notebook_tiny_made"} | DRAWN
+DRAWN = {"summary", "figure", "table"}
+SOLVED = {"solve", "notebook"} | DRAWN
 TRAINED = {"train", "weights"} | SOLVED
 
 
@@ -49,7 +44,7 @@ def test_a_fresh_clone_that_is_given_results_has_nothing_to_do_even_where_other_
 @pytest.mark.parametrize(
     ("file", "change", "rerun"),
     [
-        ("workflow/scripts/table.py", ("", "\n"), {"table", "report"}),
+        ("workflow/scripts/table.py", ("", "\n"), {"table"}),
         ("notebooks/summary.ipynb", ("", "\n"), DRAWN),
         ("config/presets/tiny.yaml", ("window: 4", "window: 2"), SOLVED),
         ("config/presets/tiny.yaml", ("steps: 60", "steps: 61"), TRAINED),
@@ -70,31 +65,3 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(clone, file, change
     assert again.keys() == rerun
     records = {"records/made_mnist/wide.npz"} if "window" in old else RECORDS
     assert again.get("solve", records) == records
-
-
-@pytest.fixture(scope="module")
-def whole(finished) -> Record:
-    return Record.load(finished / "results/tiny/records/made_mnist/sequential.npz")
-
-
-def part(whole, seconds, arrays=None, **meta) -> Record:
-    """A record as `whole`, of a job that timed `seconds`."""
-    meta = {"repeats": len(seconds), "peak_memory_bytes": None} | meta
-    return Record(whole.arrays | {"seconds": np.array(seconds)} | (arrays or {}), whole.meta | meta)
-
-
-def test_times_of_jobs_that_share_repeats_are_put_together(whole):
-    gathered = sampling.gather([part(whole, [4.0, 2.0], peak_memory_bytes=5), part(whole, [3.0], peak_memory_bytes=7)])
-    assert gathered["seconds"].tolist() == [4.0, 2.0, 3.0]
-    assert gathered["oracle_seconds"] == 3.0 / whole["iterations"].max() * whole["oracle_iterations"]
-    assert gathered.meta == whole.meta | {"repeats": 3, "peak_memory_bytes": 7}
-
-
-def test_jobs_that_differ_in_more_than_times_are_refused(whole):
-    other = np.nextafter(whole["samples"], np.float32(9))
-    for name, one in {
-        "samples": part(whole, [1.0], {"samples": other}),
-        "device": part(whole, [1.0], device={"platform": "gpu", "name": "another"}),
-    }.items():
-        with pytest.raises(FFCError, match=f"solver sequential: jobs that share its repeats differ in {name}; give"):
-            sampling.gather([part(whole, [1.0]), one])

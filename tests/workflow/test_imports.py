@@ -3,18 +3,18 @@
 import re
 import subprocess
 import sys
-import time
 
 import pytest
-from imports import closure, future
+from imports import closure
 from places import ROOT
 
 
 def test_each_rule_depends_on_the_script_that_it_runs():
     rules = "".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
     names = [code or script for code, script in re.findall(r'code\(\s*"(\w+)"|\.\./workflow/scripts/(\w+)\.py', rules)]
-    assert len(names) > 30
-    assert names[::2] == names[1::2]
+    own = [name for name in names if name != "run_notebook"]  # whose rule others use with a notebook of their own
+    assert len(own) > 15
+    assert own[::2] == own[1::2]
 
 
 def test_nothing_is_imported_that_a_rule_does_not_know():
@@ -45,15 +45,6 @@ def test_a_change_reruns_what_imports_it(roots, modules, inside, outside):
     assert f"ffc/{inside}.py" in files
     assert f"ffc/{outside}.py" not in files
     assert all((ROOT / file).is_file() for file in files)
-
-
-def test_a_file_from_the_future_is_named_before_anything_runs():
-    """Else Snakemake would throw away what has been trained, as older than its input."""
-    now = time.time()
-    assert future(now + 10) is None
-    file, _, message = future(now - 10 * 365 * 86400).partition(":")
-    assert (ROOT / file).is_file()
-    assert f"touch {file}" in message
 
 
 def test_a_name_that_a_package_imports_when_it_is_asked_for_is_followed_whoever_comes_first():

@@ -53,12 +53,13 @@ def project(tmp_path_factory):
 
 def test_a_preset_names_its_tasks_and_each_has_what_its_model_makes_it(project):
     plan = of_preset("free", planned(project, "free"))
-    for notebook, figure in {"made": "made_mnist", "words": "words", "memory": "memory_scaling"}.items():
-        assert {f"notebooks/{notebook}.ipynb", f"figures/{figure}.svg"} <= plan.pop(f"notebook_free_{notebook}")
+    named = {"made": "made_mnist", "words": "words", "memory": "memory_scaling"}
+    assert {f"notebooks/{notebook}.ipynb" for notebook in named} <= plan["notebook"]
+    assert {f"figures/{figure}.svg" for figure in named.values()} <= plan["figure"]
     counts = {rule: len(files) for rule, files in plan.items()}
     solved = {"solve_free_words": 2, "solve_free_Digits": 2, "solve_free_memory": 1}
     made = {"data": 3, "train": 4, "weights": 4, "gradients": 2, "rnn_scaling": 1}
-    assert counts == solved | made | {"summary": 7, "table": 1, "report": 1}
+    assert counts == solved | made | {"notebook": 9, "figure": 36, "summary": 5, "table": 2}
 
 
 @pytest.mark.stress
@@ -75,8 +76,8 @@ def test_the_page_does_what_it_says_and_a_preset_of_free_names_runs_to_its_repor
         assert record.meta["settings"]["experiment"] == "sampling"
         np.testing.assert_array_equal(record["max_difference"], 0)
     (project / "belief.py").write_text(block("python") + "\n")
-    tables = {"summary", "table", "report"}
-    assert planned(project, "belief").keys() == {"train", "weights", "solve", "notebook_belief_belief"} | tables
+    drawn = {"notebook", "figure", "summary", "table"}
+    assert planned(project, "belief").keys() == {"train", "weights", "solve"} | drawn
 
     results = project / "results" / "free"
     figures = {path.stem for path in (results / "figures").glob("*.png")}

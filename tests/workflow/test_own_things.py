@@ -34,11 +34,11 @@ def test_a_data_set_takes_the_options_of_its_function_and_no_others(tmp_path, na
             loaded(tmp_path, {"name": name, "path": "mine"})
 
 
-def test_a_folder_of_pictures_must_be_there_unless_weights_are_had(tmp_path, monkeypatch):
+def test_a_folder_of_pictures_must_be_there(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    settings = {"data": {"name": "image_folder", "path": "~/mine", "size": 8}}
+    settings = {"name": "image_folder", "path": "~/mine", "size": 8}
     assert problem_of_pictures(settings, tmp_path).startswith(f"data.path: there is no folder {tmp_path}/mine; make it")
-    assert problem_of_pictures(settings | {"weights": "mnist"}, tmp_path) is None
+    assert problem_of_pictures({"name": "digits"}, tmp_path) is None
     (tmp_path / "mine").mkdir()
     assert problem_of_pictures(settings, tmp_path) is None
 
@@ -62,7 +62,6 @@ def test_the_class_of_a_model_must_be_there_and_none_of_its_code_is_run(tmp_path
     (tmp_path / "deep").mkdir()
     answer = problem_of_model(kind, tmp_path)
     assert (answer is None) if problem is None else problem in answer
-    assert problem_of_model("mime:Mine", tmp_path, elsewhere=True) is None
 
 
 def test_every_data_set_stands_in_the_configurations_page():

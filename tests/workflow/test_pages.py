@@ -9,7 +9,7 @@ import nbformat
 import pytest
 import synthetic
 from docutils.core import publish_string
-from first_page import STYLE, first_page, verdict
+from first_page import first_page, verdict
 from nbclient import NotebookClient
 from places import ROOT
 
@@ -18,7 +18,6 @@ from ffc.paper import figures
 from ffc.paper.workflow import run_notebook
 
 LINES = ["made_mnist: Jacobi has 4× the speed of the best_ *sequential* evaluation.", "Certified: every sample."]
-ABOUT = "Title\n=====\n\nWhat this is.\n"
 SUMMARY = f"""- Device: Abacus, 10 rows
 
 ## Verdict
@@ -49,15 +48,15 @@ def test_the_verdict_is_the_section_of_that_name(summary):
     assert verdict(summary) == (LINES, [["task", "fastest", "× plain"], row])
     summary.write_text("- Device: Abacus\n")
     assert verdict(summary) == ([], [])
-    assert first_page(ABOUT, summary, summary.parent).replace(f"\n\n{STYLE}", "") == ABOUT
+    assert first_page(summary, []) == ""
 
 
-def test_the_first_page_shows_verdict_table_and_figure_before_the_rest(summary, tmp_path):
+def test_the_first_page_shows_verdict_table_and_figure(summary, tmp_path):
     (tmp_path / "made_mnist.png").write_bytes(pixels := bytes(range(256)) * 100)
-    text = first_page(ABOUT, summary, tmp_path)
+    text = first_page(summary, [tmp_path / "densenet_outputs.png", tmp_path / "made_mnist.png"])
     page = publish_string(text, writer="html5", settings_overrides={"halt_level": 2}).decode()
     image = f"data:image/png;base64,{base64.b64encode(pixels).decode()}"
-    parts = ("best_ *sequential* evaluation", "<th", "row_above", image, "What this is.")
+    parts = ("best_ *sequential* evaluation", "<th", "row_above", image)
     assert [*map(page.index, parts)] == sorted(map(page.index, parts))
     assert "other" not in page
 

@@ -1,5 +1,6 @@
 """What a command plans, file by file; and what it refuses, in one message, before anything runs."""
 
+import shutil
 import subprocess
 import sys
 
@@ -11,9 +12,14 @@ from tasks import PAPER
 from tiny import MADE, TINY, copy_to, of_preset, planned
 
 QUICK = yaml.safe_load((ROOT / "config" / "presets" / "quick.yaml").read_text())
-REPEATED = TINY | {"repeats": 3, "tasks": {"made_mnist": MADE | {"solvers": {"sequential": {}, "auto": {}}}}}
 NOWHERE = {"name": "image_folder", "path": "nowhere", "size": 8}
 BROKEN = TINY | {"tasks": {"made_mnist": MADE | {"data": NOWHERE}}}
+MODULE = """
+module ffc:
+    snakefile: "{}"
+    config: {{"preset": "mine", "presets": "own"}}
+use rule * from ffc as ffc_*
+"""
 FAULT = "faulty.yaml: titel: unknown key (did you mean title?)"
 
 
@@ -21,7 +27,7 @@ FAULT = "faulty.yaml: titel: unknown key (did you mean title?)"
 def project(tmp_path_factory):
     """A copy of the project that nothing has run in; one of its presets is faulty."""
     joined, faulty = TINY | {"one_process": True}, {"titel": "A mistake"}
-    return copy_to(tmp_path_factory.mktemp("project"), repeated=REPEATED, broken=BROKEN, joined=joined, faulty=faulty)
+    return copy_to(tmp_path_factory.mktemp("project"), broken=BROKEN, joined=joined, faulty=faulty)
 
 
 @pytest.fixture(scope="module")
@@ -32,25 +38,22 @@ def plan(project):
 
 @pytest.fixture(scope="module")
 def trained(project):
-    """The plan without released weights, where five jobs may share a solver's repeats."""
-    settings = ["--config", "checkpoints={mode: trained}", "scatter=5"]
-    return planned(project, "quick", "joined", "repeated", *settings)
+    """The plan without released weights."""
+    return planned(project, "quick", "--config", "checkpoints={mode: trained}")
 
 
 def files(*names: str, of: tuple[str, ...] = ("flax", "json")) -> set[str]:
     return {f"{name}.{suffix}" for name in names for suffix in of}
 
 
-def notebook(name: str, *figures: str) -> set[str]:
-    return files(f"notebooks/{name}", of=("ipynb", "html")) | files(*figures, of=("png", "svg", "pdf"))
-
-
 def test_quick_is_every_experiment_figure_table_and_the_report(plan):
-    figures = {name: [] for name in ("rnn_backprop", "densenet", "made", "pixelcnnpp")}
-    for task, paper in PAPER.items():
-        figures[paper.notebook] += [f"figures/{task}{view}" for view in paper.views]
-    figures["scaling"] = ["figures/sampling_scaling"]
-    expected = {f"notebook_quick_{name}": notebook(name, *drawn) for name, drawn in figures.items()}
+    notebooks = [f"notebooks/{name}" for name in ("rnn_backprop", "densenet", "made", "pixelcnnpp", "scaling")]
+    figures = [f"figures/{task}{view}" for task, paper in PAPER.items() for view in paper.views]
+    figures += ["figures/sampling_scaling", "figures/training"]
+    expected = {
+        "notebook": files(*notebooks, of=("ipynb", "html")) | {*notebooks},
+        "figure": files(*figures, of=("png", "svg", "pdf")),
+    }
     for task, section in QUICK["tasks"].items():  # one process for the solvers of a task
         expected[f"solve_quick_{task}"] = {f"records/{task}/{solver}.npz" for solver in section["solvers"]}
     expected |= {
@@ -61,9 +64,9 @@ def test_quick_is_every_experiment_figure_table_and_the_report(plan):
         "gradients": {f"records/rnn/gradients_{solver}.npz" for solver in ("feedforward", "jacobi")},
         "rnn_scaling": {"records/rnn_scaling/scaling.npz"},
         "scaling": {"records/scaling/sampling.npz"},
-        "summary": notebook("summary", "figures/training") | {"summary.md", "summary.csv"},
-        "table": {"summary.html"},
-        "report": {"report.html"},
+        "summary": files("notebooks/summary", of=("ipynb", "html"))
+        | {"notebooks/summary", "summary.md", "summary.csv"},
+        "table": {"summary.html", "verdict.rst"},
     }
     assert of_preset("quick", plan) == expected
 
@@ -78,16 +81,9 @@ def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_kno
     assert "find_released" not in trained
 
 
-def test_jobs_share_repeats_where_there_are_any_and_a_race_stays_whole(plan, trained):
-    parts = {f"records/made_mnist/.sequential/{part}of3.npz" for part in (1, 2, 3)}
-    shared = of_preset("repeated", trained)
-    assert shared["solve_part"] == parts | {"records/made_mnist/.auto/1of1.npz"}
-    assert shared["gather"] == {"records/made_mnist/sequential.npz", "records/made_mnist/auto.npz"}
-    assert "solve" not in shared
-    # Solvers whose repeats are shared have no process in common.
+def test_solvers_of_a_task_are_one_job_where_the_preset_wants_it(plan):
     records = {f"records/made_mnist/{solver}.npz" for solver in MADE["solvers"]}
     assert of_preset("joined", plan)["solve_joined_made_mnist"] == records
-    assert of_preset("joined", trained)["gather"] == records
 
 
 @pytest.mark.parametrize(
@@ -102,15 +98,24 @@ def test_jobs_share_repeats_where_there_are_any_and_a_race_stays_whole(plan, tra
         ),
         (["results/quick/records/made_mnist/jacoby.npz"], "made_mnist.solvers has no jacoby (did you mean jacobi?)"),
         (["results/quick/overlay/figures"], "results/quick/authors: there are no results of theirs that this shows"),
-        (
-            ["quick", "--directory", "envs", "--configfile", "config/config.yaml"],
-            "envs/config/presets: holds no presets",
-        ),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
 def test_what_cannot_be_made_is_one_message(project, command, message):
     assert message in forks.snakemake(project, "-n", *command, fails=True)
+
+
+def test_a_run_elsewhere_and_a_module_of_another_workflow_plan_what_a_run_here_does(project, tmp_path):
+    """With presets of their own beside those of the project."""
+    here, elsewhere = of_preset("tiny", planned(project, "tiny")), tmp_path / "elsewhere"
+    for folder in ("config/presets", "own"):
+        (elsewhere / folder).mkdir(parents=True)
+        shutil.copy(project / "config" / "presets" / "tiny.yaml", elsewhere / folder / "mine.yaml")
+    assert of_preset("mine", planned(project, "mine", "--directory", str(elsewhere))) == here
+    (elsewhere / "config" / "presets" / "mine.yaml").unlink()
+    (elsewhere / "Snakefile").write_text(MODULE.format(project / "Snakefile"))
+    module = of_preset("mine", planned(elsewhere, "ffc_mine", "--cores", "1"))
+    assert {rule.removeprefix("ffc_"): files for rule, files in module.items()} == here
 
 
 def test_a_folder_that_jobs_cannot_run_in_is_refused(project, tmp_path):
@@ -123,7 +128,7 @@ def test_what_a_user_can_mend_is_one_message_in_the_log_and_on_the_terminal(proj
     (project / "data" / "nowhere").mkdir(parents=True)
     printed = forks.snakemake(project, "results/broken/data/made_mnist.npz", fails=True)
     message, log = "nowhere: ", (project / "logs/broken/data/made_mnist.log").read_text()
-    assert printed.count(message) == 2  # when it fails, and at the end
+    assert message in printed
     assert "Once that is mended, repeat the command" in printed
     assert message in log
     assert "Traceback" not in printed + log

@@ -1,17 +1,17 @@
-"""What rules ask of functions: who does how many repeats, what a solver's job reads, and where weights come from."""
+"""What rules ask of functions: what a solver's job is told, what a figure shows, and where weights come from."""
 
-import ast
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import jobs
 import pytest
+from captions import CAPTIONS
 from places import ROOT
-from presets import load_preset, reference_of
-from tasks import experiment_of
+from presets import load_preset
+from tasks import PAPER
 
 QUICK = load_preset(ROOT / "config" / "presets" / "quick.yaml")
 
@@ -24,24 +24,24 @@ def functions(file: str, **names) -> dict:
     return scope
 
 
-@pytest.mark.parametrize("parts", range(1, 6))
-@pytest.mark.parametrize("repeats", [1, 3, 7])
-def test_parts_share_all_repeats(repeats, parts):
-    share = functions("common_scatter.smk", preset_of=lambda wildcards, key: repeats)["share_of_repeats"]
-    shares = [share(SimpleNamespace(part=part, parts=parts)) for part in range(1, parts + 1)]
-    assert sum(shares) == repeats
-    assert max(shares) - min(shares) <= 1
+def test_a_solvers_job_is_told_no_setting_of_training_and_no_other_solver():
+    told = jobs.told(QUICK, "densenet", "jacobi")
+    assert not {"train", "data"} & told["settings"]["jacobi"].keys()
+    assert told["settings"]["jacobi"]["solvers"] == {"jacobi": {}}
+    assert told["references"] == {"jacobi": "feedforward"}
 
 
-def test_a_solvers_job_reads_the_sidecar_of_its_weights_and_no_setting_of_training():
-    names = {"reference_of": reference_of, "experiment_of": experiment_of, "data_of": lambda wildcards: "data.npz"}
-    head = re.search(r"^_ELSEWHERE = (.*)$", (ROOT / "rules" / "common_solve.smk").read_text(), re.M)
-    names |= {"task_of": lambda wildcards: QUICK["tasks"][wildcards.task], "_ELSEWHERE": ast.literal_eval(head[1])}
-    scope = functions("common_solve.smk", **names)
-    job = SimpleNamespace(preset="quick", task="densenet", solver="jacobi")
-    inputs = scope["solver_inputs"](job)
-    assert inputs["about"] == inputs["checkpoint"].replace(".flax", ".json")
-    assert not {"train", "data"} & scope["solver_settings"](job).keys()
+def test_captions_name_the_data_behind_a_figure():
+    scaling, made, training = (
+        jobs.figure_of(QUICK, name)[2] for name in ("sampling_scaling", "made_mnist", "training")
+    )
+    assert "(weights for mnist)" in jobs.caption(QUICK, scaling, boxed=True)
+    assert "A sample of made_mnist" in jobs.caption(QUICK, made, boxed=True)
+    assert "trained on digits" in jobs.caption(QUICK, made, boxed=False)
+    assert "held-out images" in jobs.caption(QUICK, training, boxed=True)
+    assert jobs.figure_of(QUICK, "made_mnits") is None
+    kinds = {kind for paper in PAPER.values() for kind in paper.views.values()}
+    assert kinds | {"sizes", "training"} == CAPTIONS.keys()
 
 
 def test_a_log_holds_what_its_last_run_said_alone(tmp_path):

@@ -1,4 +1,4 @@
-"""The table of results as a page of the report."""
+"""The table of results as a page of the report, and the verdict for its first page."""
 
 import csv
 from html import escape
@@ -13,9 +13,13 @@ def row(cells, tag):
 
 with job(snakemake):
     from ffc.paper.workflow import write_page
+    from ffc.store.records import write_bytes
+    from workflow.first_page import first_page
 
-    with open(snakemake.input[0], newline="", encoding="utf-8") as file:
+    with open(snakemake.input.csv, newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
     lines = [f"<h1>{escape(snakemake.params.title)}</h1><table>", row(header, "th")]
     lines += [row(cells, "td") for cells in rows]
-    write_page(Path(snakemake.output[0]), snakemake.params.title, "\n".join([*lines, "</table>"]))
+    write_page(Path(snakemake.output.page), snakemake.params.title, "\n".join([*lines, "</table>"]))
+    text = first_page(Path(snakemake.input.markdown), [Path(figure) for figure in snakemake.input.figures])
+    write_bytes(Path(snakemake.output.verdict), text.encode())

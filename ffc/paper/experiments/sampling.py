@@ -5,7 +5,7 @@ the authors' rule. It is the share of that time until the iterates were first wi
 Only somebody who has the answer can know it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -30,8 +30,6 @@ from ffc.store.records import Record
 ORACLE = {"pixelcnnpp": 0.01, "made": 0.0}
 #: Iterations shown in the strips of samples; the last one follows.
 SHOWN = tuple(range(0, 50, 5))
-#: Arrays that no two runs have alike.
-TIMES = ("seconds", "oracle_seconds")
 
 
 def prepare(job: Job) -> Callable[[], Record]:
@@ -123,44 +121,6 @@ def oracle_iterations(error_max: np.ndarray, threshold: float) -> int:
 def oracle_seconds(seconds: np.ndarray, length: int, oracle: int) -> np.floating:
     """The median of `seconds` [R], times the share of `oracle` among the `length` iterations."""
     return np.median(seconds) / length * oracle
-
-
-def gather(parts: Sequence[Record]) -> Record:
-    """The record of one run with all the repeats that `parts`, runs of the same job, have between them.
-
-    Raises `FFCError` if they differ in more than times and memory: in a bit of a sample, or in the device.
-    """
-    first, *others = parts
-    for part in others:
-        if differing := sorted(_differences(first, part)):
-            raise FFCError(
-                f"{first.meta['task']}, solver {first.meta['solver']}: jobs that share its repeats differ in "
-                f"{', '.join(differing)}; give them devices and libraries of one kind, or set scatter to 1"
-            )
-    seconds = np.concatenate([part["seconds"] for part in parts])
-    length, oracle = int(first["iterations"].max()), int(first["oracle_iterations"])
-    times = {"seconds": seconds, "oracle_seconds": np.asarray(oracle_seconds(seconds, length, oracle))}
-    peaks = [part.meta["peak_memory_bytes"] for part in parts]
-    meta = {"repeats": len(seconds), "peak_memory_bytes": None if None in peaks else max(peaks)}
-    return Record(first.arrays | times, first.meta | meta)
-
-
-def _differences(one: Record, other: Record) -> set[str]:
-    """Names of what two records of one job don't have in common, bit for bit, though they should."""
-    pairs = [(one.arrays, other.arrays, TIMES), (one.meta, other.meta, ("repeats", "peak_memory_bytes"))]
-    return {
-        name
-        for mine, theirs, apart in pairs
-        for name in (mine.keys() | theirs.keys()) - set(apart)
-        if not _identical(mine.get(name), theirs.get(name))
-    }
-
-
-def _identical(one: object, other: object) -> bool:
-    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
-        return one == other
-    # Of bytes, as NaN has no equal.
-    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
 
 
 def _same_answer(job: Job, arrays: dict[str, Any]) -> np.ndarray:
