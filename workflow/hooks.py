@@ -80,7 +80,7 @@ def after_success(
 def _report(preset: str, snakefile: Path, config: Mapping[str, Any]) -> str:
     """Have Snakemake write its report. The option `--report-after-run` would do so after `-n` and `--until`, too."""
     path, settings = f"results/{preset}/report.html", Path(".snakemake/report.json")
-    settings.write_text(json.dumps({**config, "preset": preset}))  # a file, as `--config` makes text of null
+    settings.write_text(json.dumps(dict(config)))  # a file, as `--config` makes text of null
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--nolock", "--report", path]
     run = subprocess.run(
         [*command, "--configfile", str(settings), "--", preset], capture_output=True, text=True, errors="replace"
