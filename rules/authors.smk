@@ -44,7 +44,7 @@ use rule notebook as authors_notebook with:
         code=code("run_notebook", notebook=lambda wildcards: wildcards.notebook),
         notebook="{notebook}",
         parameters=lambda wildcards, input, output: {
-            "records": records_in(input),
+            "records": folder_of(input.records),
             "figures": output.figures,
             "only": authors_wanted(wildcards),
         },
@@ -73,8 +73,8 @@ use rule notebook as overlay with:
         code=code("run_notebook", notebook=lambda wildcards: "overlay"),
         notebook="overlay",
         parameters=lambda wildcards, input, output: {
-            "records": records_in(input),
-            "authors": str(Path(input.authors[0]).parents[1]),
+            "records": folder_of(input.records),
+            "authors": folder_of(input.authors),
             "figures": output.figures,
             "only": authors_wanted(wildcards),
         },

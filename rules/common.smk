@@ -201,9 +201,9 @@ def results_of(preset):
     return jobs.pages_of(preset, PRESETS[preset])
 
 
-def records_in(input):
-    """The folder of a notebook's records, where its job finds them."""
-    return str(Path(input.records[0]).parents[1])
+def folder_of(records):
+    """The folder of a notebook's records, where its job finds them; of no use before a checkpoint tells which."""
+    return str(Path(records[0]).parent.parent)
 
 
 def notebook_of(wildcards):

@@ -26,7 +26,7 @@ rule notebook:
     params:
         code=code("run_notebook", notebook=lambda wildcards: notebook_of(wildcards).source),
         notebook=lambda wildcards: notebook_of(wildcards).source,
-        parameters=lambda wildcards, input, output: {"records": records_in(input), "figures": output.figures}
+        parameters=lambda wildcards, input, output: {"records": folder_of(input.records), "figures": output.figures}
         | jobs.narrowed(notebook_of(wildcards)),
     message:
         "Figures of {output.notebook}"
@@ -61,7 +61,7 @@ use rule notebook as summary with:
         code=code("run_notebook", notebook=lambda wildcards: "summary"),
         notebook="summary",
         parameters=lambda wildcards, input, output: {
-            "records": records_in(input),
+            "records": folder_of(input.records),
             "figures": output.figures,
             "output": str(Path(output.markdown).parent),
         },

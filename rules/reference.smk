@@ -23,5 +23,5 @@ use rule notebook as reference_notebook with:
     params:
         code=code("run_notebook", notebook=lambda wildcards: wildcards.notebook),
         notebook="{notebook}",
-        parameters=lambda wildcards, input, output: {"records": records_in(input), "figures": output.figures}
+        parameters=lambda wildcards, input, output: {"records": folder_of(input.records), "figures": output.figures}
         | ({"output": output.figures} if wildcards.notebook == "summary" else {}),
