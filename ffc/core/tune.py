@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -143,10 +144,12 @@ def drafted(system: System, draft: Draft) -> list[GSJacobi]:
 def drafted_lengths(system: System) -> list[int]:
     """Blocks of drafted windows, the most usual first: a row, parts of it and two, or some where none lie in rows.
 
-    A short window evaluates less beyond the first change: what pays on a CPU, and in batches.
+    A short window evaluates less beyond the first change: what pays on a CPU, and in batches. A GPU takes about as long
+    for any, and a long one needs fewer iterations.
     """
     row = system.row_length
-    lengths = (row, row // 2, row // 4, 2 * row) if row > 1 else _BLOCKS
+    lengths = [row, row // 2, row // 4, 2 * row] if row > 1 else [*_BLOCKS]
+    lengths += [4 * row, 8 * row] if row > 1 and jax.default_backend() == "gpu" else []
     return [length for length in lengths if 1 < length <= system.size] or [max(1, system.size)]
 
 
@@ -161,6 +164,8 @@ def candidates(system: System) -> Iterator[Solver]:
     yield from (solver for solver in wide if _pays(system, solver))
     if draft := system.draft():
         yield from (solver for solver in drafted(system, draft) if _pays(system, solver))
+        if jax.default_backend() == "gpu":
+            yield Jacobi(draft=draft)
 
 
 def _pays(system: System, solver: Solver) -> bool:

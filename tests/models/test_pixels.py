@@ -135,6 +135,17 @@ def test_the_constants_are_the_mean_changes_by_offset(draft):
     np.testing.assert_allclose(draft.left, changes, atol=0.01 * np.abs(changes).max())
 
 
+def test_on_a_gpu_long_drafted_windows_race_too(draft, monkeypatch):
+    """It takes about as long for several rows as for one."""
+    long = zoo.unconnected(size=64, row_length=4)
+    assert tune.drafted_lengths(long) == [4, 2, 8]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert tune.drafted_lengths(long) == [4, 2, 8, 16, 32]
+    *_, last = tune.candidates(small(batch=1))
+    assert last == Jacobi(draft=last.draft)
+    assert last.draft is not None
+
+
 def test_names_and_races_know_drafts(draft):
     system = small()
     solver = solver_by_name("gs_jacobi", system, draft=True)
