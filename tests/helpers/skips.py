@@ -9,7 +9,7 @@ from places import ROOT
 LINUX = platform.system() == "Linux"
 #: Tests that may be skipped, by a pattern of their names, and when.
 ALLOWED = [
-    (r"tests/workflow/test_(slurm|kubernetes)\.py", not LINUX),
+    (r"tests/(workflow/test_(slurm|kubernetes)|gpu/test_gpu)\.py", not LINUX),
     (r"tests/faults/test_faults\.py", not LINUX or os.geteuid() != 0),  # only root mounts full or read-only disks
     # It looks at the report that `snakemake quick` makes, in the job that makes it.
     (r"tests/workflow/test_report_page\.py", not (ROOT / "results" / "quick" / "report.html").exists()),

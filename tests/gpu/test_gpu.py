@@ -1,0 +1,100 @@
+"""Programs as a GPU would run them: compiled for one that is not there, each keeps to its budget.
+
+A launch costs a GPU about 2 µs, whatever it does, so that launches decide what an iteration of a small network takes;
+a copy of the cache costs all of its bytes. The environment is this one and JAX's CUDA plugins, as pinned.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+from places import ROOT
+
+pytestmark = [
+    pytest.mark.packages,
+    pytest.mark.stress,
+    pytest.mark.skipif(sys.platform != "linux", reason="JAX's CUDA plugins are for Linux"),
+]
+HERE = Path(__file__).parent
+PACKAGES = ("jax-cuda13-plugin", "jax-cuda13-pjrt", "nvidia-cuda-nvcc", "nvidia-nvvm")
+#: Launches of an iteration, those of a draft's pass left out; arrays copied in loops; megabytes of temporaries.
+BUDGETS = {
+    "colour, a drafted row": (111, 0, 2),
+    "colour, a row, on four GPUs": (96, 2, 4),
+    "paper, cached": (277, 0, 55),
+    "paper, a drafted row": (321, 0, 55),
+    "paper, cached, 16": (303, 0, 800),
+    "paper, columns, 16": (300, 2, 960),
+    "paper, everything, 16": (495, 1, 400),
+    "RNN": (8, 1, 35),
+}
+#: Products are as exact as the device's default: they train.
+TRAINING = {"RNN", "training", "training, bfloat16"}
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory) -> Path:
+    """The Python of an environment of its own, which sees this one's packages, too."""
+    folder = tmp_path_factory.mktemp("environment")
+    pinned = re.findall(r"^\S.*?(?=^\S|\Z)", (ROOT / "requirements" / "gpu.txt").read_text(), re.DOTALL | re.MULTILINE)
+    needed = folder / "needed.txt"
+    needed.write_text("".join(entry for entry in pinned if entry.split("==")[0] in PACKAGES))
+    uv, program = [sys.executable, "-m", "uv", "--quiet"], folder / "gpu" / "bin" / "python"
+    subprocess.run([*uv, "venv", "--python", sys.executable, folder / "gpu"], check=True)
+    install = ["pip", "install", "--python", program, "--no-deps", "--require-hashes", "--requirement", needed]
+    subprocess.run([*uv, *install], check=True)
+    packages = next((folder / "gpu" / "lib").glob("python3*/site-packages"))
+    (packages / "these.pth").write_text(f"{Path(jax.__file__).parents[1]}\n")
+    return program
+
+
+def run(python: Path, *arguments) -> subprocess.CompletedProcess:
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{HERE}"}
+    return subprocess.run([python, *arguments], env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def reports(python) -> dict[str, dict]:
+    answer = run(python, HERE / "launches.py", HERE / "h100.json", *BUDGETS, "a branch in a loop")
+    assert answer.returncode == 0, answer.stderr
+    return {report["name"]: report for report in map(json.loads, answer.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_a_program_keeps_to_its_budget(reports, name):
+    report, (launches, copies, megabytes) = reports[name], BUDGETS[name]
+    assert report["iteration"] <= launches, report
+    assert sum(loop["copies"] for loop in report["loops"]) <= copies, report
+    assert report["temporary"] <= megabytes * 1e6, report
+    assert report["tf32"] == 0 or name in TRAINING, report
+
+
+def test_what_is_counted_is_there_to_be_counted(reports):
+    """A branch that returns a whole array copies it; products of less than float32 are found."""
+    report = reports["a branch in a loop"]
+    assert [loop["copies"] > 0 for loop in report["loops"]] == [True]
+    assert report["tf32"] > 0
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", '{"gpu_device_info": {"core_count": "many"}}', '{"cores": 132}'])
+def test_what_is_no_description_of_a_gpu_is_refused_in_one_sentence(python, tmp_path, text):
+    path = tmp_path / "gpu.json"
+    path.write_text(text)
+    answer = run(python, HERE / "launches.py", path, "a branch in a loop")
+    assert answer.returncode != 0
+    last = answer.stderr.splitlines()[-1]
+    assert last.startswith(f"{path}: no description of a GPU")
+    assert last.endswith("write it as h100.json is written")
+
+
+def test_plugins_of_another_version_are_refused_in_one_sentence(python):
+    program = f"import launches; launches.version = lambda name: '0.1'; launches.main({str(HERE / 'h100.json')!r}, 'x')"
+    answer = run(python, "-c", program)
+    assert answer.stderr.splitlines()[-1] == (
+        f"jax-cuda13-plugin is version 0.1, JAX {jax.__version__}: install jax-cuda13-plugin=={jax.__version__}"
+    )
