@@ -21,7 +21,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 #: Rows of the images of a data set whose `size` a preset leaves open; other sets tell only when they are read.
 NATIVE_ROWS = {"digits": 8, "patches": 8, "mnist": 28, "cifar10": 32, "cifar10-jpeg": 32}
 #: Solvers that an entry may be called by; an entry of another name says which `solver` it is.
-SOLVERS = ("sequential", "feedforward", "cached", "jacobi", "gs_jacobi", "jacobi_gs", "chained", "auto")
+SOLVERS = ("sequential", "feedforward", "cached", "jacobi", "gs_jacobi", "jacobi_gs", "auto")
 #: Those whose answer is the sequential one by definition; the first that a task has is what others are held against.
 _SEQUENTIAL = ("sequential", "feedforward", "cached")
 

@@ -17,8 +17,6 @@ def problem_of(settings: Mapping[str, Any], rows: int | None) -> str | None:
         return _of_a_flow(settings, rows)
     if kind in ("made", "pixelcnnpp") and rows and (problem := _of_rows(settings, rows, kind)):
         return problem
-    if ":" not in kind and (name := next(iter(_chained(settings)), None)):
-        return f"solvers.{name}: chained is for a chain of systems, such as a flow; {kind} is none: take gs_jacobi"
     levels = settings.get("model", {}).get("levels", _LEVELS)
     if kind == "transformer" and (most := settings.get("system", {}).get("top_k", 1)) > levels:
         return f"system.top_k: {most} of {levels} tokens cannot be left; give 1 … {levels}"
@@ -49,17 +47,7 @@ def _of_a_flow(settings: Mapping[str, Any], rows: int | None) -> str | None:
     patch, blocks = model.get("patch", _PATCH), model.get("blocks", _BLOCKS)
     if rows and rows % patch:
         return f"model.patch: {patch} does not divide the {rows} rows of the images; give a divisor"
-    for name, solver in _chained(settings).items():
-        window, above = solver.get("window", "auto"), solver.get("above", [])
-        if window != "auto" and len(window) != blocks:
-            return f"solvers.{name}.window: {len(window)} windows for {blocks} blocks of the flow; give one for each"
-        if window != "auto" and rows and max(window) > (rows // patch) ** 2:
-            return f"solvers.{name}.window: {max(window)} is more than the {(rows // patch) ** 2} patches of an image"
-        if above and max(above) >= blocks:
-            return f"solvers.{name}.above: {max(above)}; the links of this flow are 0 … {blocks - 1}"
+    for name, solver in settings["solvers"].items():
+        if isinstance(window := solver.get("window", 1), int) and window > blocks:
+            return f"solvers.{name}.window: {window} rows, but this flow has {blocks}; give 1 … {blocks}, or '8 blocks'"
     return None
-
-
-def _chained(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The entries of the solver `chained`."""
-    return {name: entry for name, entry in settings["solvers"].items() if entry.get("solver", name) == "chained"}

@@ -60,7 +60,6 @@ PLACES = [
     (f"{MADE}.solvers.jacobbi", {}, f"{MADE}.solvers.jacobbi: no solver has that name (did you mean jacobi?)"),
     (f"{MADE}.solvers.jacobi", {"window": 3}, f"{MADE}.solvers.jacobi.window: "),
     (f"{MADE}.solvers.sequential", ..., f"{MADE}.solvers: sequential is missing"),
-    (f"{MADE}.solvers.chained", {}, f"{MADE}.solvers.chained: chained is for a chain"),
     (f"{MADE}.solvers.gs_jacobi.window", 29, f"{MADE}.solvers.gs_jacobi.window: 29 rows"),
     (f"{PIXELS}.system", {"couple": "gumbel"}, f"{PIXELS}.system.couple: "),
     (f"{PIXELS}.solvers.gs_jacobi.window", "wide", f"{PIXELS}.solvers.gs_jacobi.window: "),
@@ -73,12 +72,8 @@ PLACES = [
 #: What tokens and flows cannot be (the preset `beyond`).
 CHAINS = [
     ("tasks.flow.model.patch", 3, "tasks.flow.model.patch: 3 does not divide the 28 rows"),
-    ("tasks.flow.solvers.chained.window", [16, 16], "tasks.flow.solvers.chained.window: 2 windows for 4 blocks"),
-    ("tasks.flow.solvers.chained.window", [16, 16, 16, 197], "tasks.flow.solvers.chained.window: 197 is more than the"),
-    ("tasks.flow.solvers.chained.above", [4], "tasks.flow.solvers.chained.above: 4; the links of this flow are 0 … 3"),
     ("tasks.flow.system", {"temperature": 1}, "tasks.flow.system.temperature: "),
     ("tasks.text.system", {"top_k": 129}, "tasks.text.system.top_k: 129 of 128 tokens"),
-    ("tasks.text.solvers.chained", {}, "tasks.text.solvers.chained: "),
     ("scaling.lengths", [256], "scaling.lengths: 256; the texts of its task have 128 bytes"),
 ]
 
