@@ -7,9 +7,8 @@ if TYPE_CHECKING:
     from ffc.core.check import check
     from ffc.core.drafts import Draft, Evaluated
     from ffc.core.errors import FFCError
-    from ffc.core.history import Trace
     from ffc.core.solution import Solution, Status
-    from ffc.core.solve import Exact, RowAbove, Tolerance, solve
+    from ffc.core.solve import Exact, RowAbove, Tolerance, history_of, solve
     from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
     from ffc.core.system import System
     from ffc.recurrence import Chunks, Newton, Picard, QuasiNewton, Recurrence
@@ -34,8 +33,8 @@ __all__ = [
     "Status",
     "System",
     "Tolerance",
-    "Trace",
     "check",
+    "history_of",
     "solve",
 ]
 
@@ -46,7 +45,7 @@ def __getattr__(name: str) -> Any:
     JAX takes seconds to import. Figures, tables and the first words of a command do without.
     """
     if name in __all__:
-        core = ("errors", "solvers", "system", "drafts", "history", "solution", "solve", "check")
+        core = ("errors", "solvers", "system", "drafts", "solution", "solve", "check")
         for module in (*(f"ffc.core.{name}" for name in core), "ffc.recurrence"):
             found = vars(import_module(module))
             if name in found:

@@ -12,7 +12,6 @@ import numpy as np
 
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
-from ffc.core.history import Trace
 from ffc.core.keys import key_of
 from ffc.core.solvers import Schedule
 from ffc.core.system import Cache, State, System, described
@@ -146,16 +145,6 @@ def guess_of(guess: Any, expected: State) -> State:
     if isinstance(guess, list) and not isinstance(expected, list):
         raise FFCError(f"guess: it is a list; give a state of this system, with the shape {wanted}")
     raise FFCError(f"guess: it has the shape {found}; a state of this system has {wanted}")
-
-
-def check_trace(trace: Trace, expected: State) -> None:
-    """`FFCError` unless the reference of `trace` is a state of the system."""
-    if not isinstance(trace, Trace):
-        raise FFCError(f"trace: {trace!r} is no Trace; give Trace(reference, length)")
-    if not isinstance(trace.length, int) or trace.length < 0:
-        raise FFCError(f"trace: its length is {trace.length!r}; give the number of iterations to keep, 0 or more")
-    if (found := _shapes(trace.reference)) != (wanted := _shapes(expected)):
-        raise FFCError(f"trace: its reference has the shape {found}; a state of this system has {wanted}")
 
 
 def check_tolerance(expected: State) -> None:

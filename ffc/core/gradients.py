@@ -36,8 +36,8 @@ from ffc.core.system import State, System, block_size, indices, select_blocks
 def differentiable(adjoint: Solver, system: System, end: loop.Carry) -> State:
     """The state that a solve ended with, differentiable by `system`; `adjoint` solves the linear systems for that.
 
-    The solve itself is no matter of derivatives (`jax.lax.stop_gradient`): the first guess, the limits and the curves
-    of a trace have none. Raises `FFCError` where a system that has no derivatives is differentiated.
+    The solve itself is no matter of derivatives (`jax.lax.stop_gradient`): the first guess and the limits have
+    none. Raises `FFCError` where a system that has no derivatives is differentiated.
     """
     lost = (end.status == Status.NOT_FINITE)[:, None] & (indices(system.size) >= end.certified[:, None])
     return _solution(adjoint, system, end.x, lost)
@@ -132,9 +132,9 @@ def _solve(linear: Solver, system: System, transposed: bool) -> State:
     draft = getattr(linear, "draft", None)
     draft = draft and draft.linear(transposed)
     how = loop.How(schedule_of(linear, system.size), tolerant=draft is not None, row_above=False)
-    first = loop.start(how, system, None, None, draft)
+    first = loop.start(how, system, None, draft)
     limits = loop.Limits(system.size, *_rounding(first.x))
-    end = loop.advance(how, system, first, None, limits, draft)
+    end = loop.advance(how, system, first, limits, draft)
     return select_blocks(indices(system.size) < end.prefix[:, None], end.x, _full(end.x, jnp.nan))
 
 

@@ -21,10 +21,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ffc.core import drafts, history
+from ffc.core import drafts
 from ffc.core.arguments import window_of
 from ffc.core.drafts import Draft, Evaluated
-from ffc.core.history import History, Trace
 from ffc.core.mesh import varying
 from ffc.core.solution import Status
 from ffc.core.solvers import Schedule
@@ -73,13 +72,12 @@ class Carry(NamedTuple):
     certified: jax.Array  # [batch] blocks proven exact; equals prefix unless there is a tolerance
     status: jax.Array  # [batch]
     iterations: jax.Array  # [batch] those that a sample took part in: all, as long as it runs
-    history: History | None
     drafting: jax.Array | None = None  # [batch] whether the solver's draft is still taken; None where it has none
     kept: Any = ()  # by the draft
     outputs: Any = ()  # of a sample's last sweep, where the system returns them
 
 
-def start(how: How, system: System, guess: State | None, trace: Trace | None, draft: Draft | None = None) -> Carry:
+def start(how: How, system: System, guess: State | None, draft: Draft | None = None) -> Carry:
     """Before the first iteration: at `guess`, or at the system's own first guess."""
     x = system.initial() if guess is None else guess
     zeros = jnp.zeros(batch_size(x), jnp.int32)
@@ -92,12 +90,11 @@ def start(how: How, system: System, guess: State | None, trace: Trace | None, dr
         certified=zeros,
         status=zeros + done,
         iterations=zeros,
-        history=None if trace is None else history.start(x, trace),
         drafting=None if draft is None else zeros == 0,
         kept=() if draft is None else draft.start(system, x),
         outputs=_no_outputs(system, x),
     )
-    return varying(carry, (system, guess, trace, draft))
+    return varying(carry, (system, guess, draft))
 
 
 def _no_outputs(system: System, x: State) -> Any:
@@ -107,14 +104,7 @@ def _no_outputs(system: System, x: State) -> Any:
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(system.sweep_outputs, x)[1])
 
 
-def advance(
-    how: How,
-    system: System,
-    c: Carry,
-    trace: Trace | None,
-    limits: Limits,
-    draft: Draft | None = None,
-) -> Carry:
+def advance(how: How, system: System, c: Carry, limits: Limits, draft: Draft | None = None) -> Carry:
     """Iterations until no sample runs any more, or as many were done as `limits` allow."""
 
     def running(c: Carry):
@@ -126,10 +116,6 @@ def advance(
         after = _judge(system.size, how.schedule, c, seen)
         if draft is not None:
             after = _redraft(system, how.schedule, draft, c, seen, after)
-        if c.history is not None and trace is not None:
-            counted = after.iterations > c.iterations
-            curves = history.extend(c.history, after.iterations, c.x, after.x, after.certified, trace, counted)
-            after = after._replace(history=curves)
         return after
 
     if not _cached(how, system) or not enters_rows(system, how.schedule.count, how.schedule.block):
@@ -148,13 +134,12 @@ def advance(
     return jax.lax.while_loop(running, row_by_row, c)
 
 
-def finish(system: System, c: Carry, guess: State, trace: Trace | None) -> Carry:
+def finish(system: System, c: Carry, guess: State) -> Carry:
     """After the last iteration: of a sample that broke, its certified prefix, and the guess from there on."""
     trusted = (c.status != Status.NOT_FINITE)[:, None] | (indices(system.size) < c.certified[:, None])
     return c._replace(
         x=select_blocks(trusted, c.x, guess),
         status=jnp.where(c.status == Status.RUNNING, Status.ITERATION_LIMIT, c.status).astype(c.status.dtype),
-        history=None if c.history is None or trace is None else history.finish(c.history, c.iterations, c.x, trace),
     )
 
 
@@ -274,7 +259,6 @@ def _judge(size: int, schedule: Schedule, c: Carry, seen: _Seen) -> Carry:
         certified=jnp.where(running, certified, c.certified),
         status=jnp.where(running, status, c.status),
         iterations=c.iterations + running,
-        history=c.history,
         drafting=c.drafting,
         kept=c.kept,
         outputs=select_samples(running, seen.evaluated.outputs, c.outputs) if jax.tree.leaves(c.outputs) else (),

@@ -30,57 +30,47 @@ class Plan(NamedTuple):
 
 
 @compiled(0)
-def start(
-    how: loop.How, system: System, guess: State | None, trace: Trace | None, draft: Draft | None = None
-) -> loop.Carry:
+def start(how: loop.How, system: System, guess: State | None, draft: Draft | None = None) -> loop.Carry:
     """`loop.start`."""
-    return loop.start(how, *jax.lax.stop_gradient((system, guess, trace, draft)))
+    return loop.start(how, *jax.lax.stop_gradient((system, guess, draft)))
 
 
 @compiled(0)
 def advance(
-    how: loop.How,
-    system: System,
-    c: loop.Carry,
-    trace: Trace | None,
-    limits: loop.Limits,
-    draft: Draft | None = None,
+    how: loop.How, system: System, c: loop.Carry, limits: loop.Limits, draft: Draft | None = None
 ) -> loop.Carry:
     """`loop.advance`."""
-    return loop.advance(how, *jax.lax.stop_gradient((system, c, trace, limits, draft)))
+    return loop.advance(how, *jax.lax.stop_gradient((system, c, limits, draft)))
 
 
 @compiled(0)
-def finish(adjoint: Solver, system: System, c: loop.Carry, guess: State, trace: Trace | None) -> loop.Carry:
+def finish(adjoint: Solver, system: System, c: loop.Carry, guess: State) -> loop.Carry:
     """`loop.finish`, without the cache; its state has derivatives by `system`, which `adjoint` solves for."""
-    still, first, trace = jax.lax.stop_gradient((system, guess, trace))
-    end = loop.finish(still, c, first, trace)  # `c` has no derivatives, or `differentiable` says why
+    still, first = jax.lax.stop_gradient((system, guess))
+    end = loop.finish(still, c, first)  # `c` has no derivatives, or `differentiable` says why
     x = gradients.differentiable(adjoint, system, end)
     outputs = gradients.outputs(system, x, end.outputs) if system.returns_outputs else ()
     return end._replace(x=x, outputs=outputs, cache=(), kept=())
 
 
-def whole(plan: Plan, trace: Trace | None, adjoint: Solver) -> loop.Carry:
+def whole(plan: Plan, adjoint: Solver) -> loop.Carry:
     """All three, one after the other, without a stop."""
     how, system, guess, limits, draft = plan
-    c = start(how, system, guess, trace, draft)
+    c = start(how, system, guess, draft)
     first = c.x
-    return finish(adjoint, system, advance(how, system, c, trace, limits, draft), first, trace)
+    return finish(adjoint, system, advance(how, system, c, limits, draft), first)
 
 
 def curves(plan: Plan, trace: Trace, iterations: int) -> History:
-    """The history of a solve of so many `iterations`, by a stop after each of them.
-
-    The program of the iterations does not know `trace`: it is that of a solve without curves.
-    """
+    """Return the history of a solve of so many `iterations`, by its own programs and a stop after each of them."""
     how, system, guess, _, draft = plan
-    c = start(how, system, guess, None, draft)
+    c = start(how, system, guess, draft)
     h = _begin(c.x, trace)
     while (running := np.asarray(c.status) == Status.RUNNING).any():
         done = int(np.asarray(c.iterations)[running].max())
         if done >= iterations:
             break
-        before, c = c, advance(how, system, c, None, loop.Limits(done + 1), draft)
+        before, c = c, advance(how, system, c, loop.Limits(done + 1), draft)
         h = _extend(h, c.iterations, before.x, c.x, c.certified, trace, c.iterations > before.iterations)
     return _end(h, c.iterations, c.x, trace)
 

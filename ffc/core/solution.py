@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ffc.core.history import History
 from ffc.core.system import State
 
 #: What is said of samples that plain sweeps have not looked at.
@@ -80,7 +79,6 @@ class Solution:
     size: int = field(metadata={"static": True})  # N
     #: Evaluations of the system, one after the other, in an iteration.
     steps_per_iteration: int = field(metadata={"static": True})
-    history: History | None = None
     #: [batch] how far a plain sweep moves `value` at most, in the real dtype of the state; None: not verified.
     residual: jax.Array | None = None
     verification: Verification | None = None

@@ -50,7 +50,6 @@ def solve(
     system: System,
     solver: Solver,
     stop: Exact | Tolerance = Exact(),
-    trace: Trace | None = None,
     guess: State | RowAbove | None = None,
     adjoint: Solver | None = None,
     verify: bool = False,
@@ -59,7 +58,6 @@ def solve(
 
     - `stop`: when a sample ends: certified whole (`Exact`), within a `Tolerance`, or at a limit of iterations. It also
       ends where its values are not finite.
-    - `trace`: error curves to keep, against a solution that is known. They stay level after a sample's end.
     - `guess`: where the first iteration begins; `system.initial()` unless given. It decides how many iterations are
       needed. What is certified is the same, except for the last bits of real numbers where a window's sums depend on
       where it begins.
@@ -73,12 +71,12 @@ def solve(
     guess does not have the shape of its states, or a `discrete` system is differentiated.
     """
     states = arguments.state_of(system)
-    plan = _plan(system, states, solver, stop, trace, guess)
+    plan = _plan(system, states, solver, stop, guess)
     if adjoint is None:
         adjoint = solver if plan.draft is not None and plan.draft.linear(transposed=True) else Jacobi()
     else:
         arguments.schedule_of(adjoint, system.size)
-    end = programs.whole(plan, trace, adjoint)
+    end = programs.whole(plan, adjoint)
     solution = Solution(
         value=end.x,
         status_codes=end.status,
@@ -86,7 +84,6 @@ def solve(
         certified=end.certified,
         size=system.size,
         steps_per_iteration=plan.how.schedule.block,
-        history=end.history,
         undrafted=None if end.drafting is None else ~end.drafting,
         outputs=end.outputs,
     )
@@ -101,7 +98,7 @@ def history_of(
     snapshots: tuple[int, ...] = (),
     guess: State | RowAbove | None = None,
 ) -> History:
-    """The curves of a `solution` that `solve(system, solver, guess=guess)` found, to its own value.
+    """Return the error curves of a `solution` that `solve(system, solver, guess=guess)` found, to its value.
 
     NumPy rows for the first guess and each iteration of the slowest sample, and the states at `snapshots`. Nobody has
     the answer before a first run has found it; so a second run keeps them, by the programs of the first, bit for bit.
@@ -114,7 +111,7 @@ def history_of(
     if isinstance(solver, Sequential) and not isinstance(guess, RowAbove):
         history = in_order(system.initial() if guess is None else guess, trace)
     else:
-        plan = _plan(system, arguments.state_of(system), solver, Exact(), trace, guess)
+        plan = _plan(system, arguments.state_of(system), solver, Exact(), guess)
         history = programs.curves(plan, trace, iterations)
     cut = {
         name: np.asarray(curve)[: iterations + 1] for name, curve in history._asdict().items() if name != "snapshots"
@@ -128,7 +125,6 @@ def _plan(
     states: State,
     solver: Solver,
     stop: Exact | Tolerance,
-    trace: Trace | None,
     guess: State | RowAbove | None,
 ) -> programs.Plan:
     """The arguments of `solve`, checked."""
@@ -137,8 +133,6 @@ def _plan(
     limits = _limits(stop, system.size, states)
     row_above = isinstance(guess, RowAbove)
     first = None if guess is None or row_above else arguments.guess_of(guess, states)
-    if trace is not None:
-        arguments.check_trace(trace, states)
     draft = arguments.draft_of(solver, schedule)
     system = system.in_step() if schedule.together else system
     how = loop.How(

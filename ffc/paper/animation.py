@@ -1,6 +1,6 @@
 """Two solvers draw the same samples side by side, each as fast as it was measured: an animated GIF.
 
-Iterates and what of them is certified come from a trace (`ffc.core.history`) of a second run, which is not timed. The
+Iterates and what of them is certified come from `history_of`, a second run, which is not timed. The
 warm seconds of a solver, for the whole batch, are spread evenly over its iterations. What is not certified lies under a
 veil: a thin one over the iterates of a parallel solver, a dense one where a sequential solver has not drawn yet.
 """

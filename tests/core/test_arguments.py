@@ -11,7 +11,7 @@ import torch
 import zoo
 from drafting import Picard
 
-from ffc import Draft, Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, Trace, check, solve
+from ffc import Draft, Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, check, solve
 from ffc.core import tune
 from ffc.core.named import solver_by_name
 
@@ -90,9 +90,6 @@ MISTAKES = [
     *((solved(stop=Tolerance(t)), f"stop: tolerance is {t}; give a number from 0") for t in (None, float("nan"), -1)),
     (solved(stop=Tolerance(0.0, relative=-1)), "stop: relative is -1; give a number"),
     (solved(system=zoo.Line(U > 0, jnp.logical_xor), stop=Tolerance(1.0)), "stop: .* nothing for truth values"),
-    (solved(trace="all"), "trace: 'all' is no Trace"),
-    (solved(trace=Trace(U[:1], 3)), r"trace: its reference has the shape \(1, 4\)"),
-    (solved(trace=Trace(U, 2.5)), "trace: its length is 2.5; give the number of iterations"),
     (solved(guess=[1.0, 2.0]), "guess: it is a list"),
     (solved(guess=U[:, :3]), r"guess: it has the shape \(2, 3\); a state of this system has \(2, 4\)"),
     # chains

@@ -10,7 +10,7 @@ import zoo
 from drafting import Mixture
 from jax.sharding import PartitionSpec
 
-from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, Trace, solve
+from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, history_of, solve
 from ffc.core.keys import key_of
 from ffc.core.named import solver_by_name
 from ffc.core.names import AUTO, FIXED
@@ -46,15 +46,16 @@ def test_states_of_any_dtype_are_certified_traced_and_verified(dtype):
         blocks.append(step(u[:, i], blocks[-1]))
     answer = jnp.stack(blocks[1:], axis=1)
     guess = jnp.full_like(u, jnp.iinfo(u.dtype).min if discrete and u.dtype != bool else -3)
-    solution = solve(system, Jacobi(), trace=Trace(answer, 4), guess=guess, verify=True)
+    solution = solve(system, Jacobi(), guess=guess, verify=True)
     assert solution.exact
     np.testing.assert_array_equal(solution.value, answer)
     assert solution.verification.proven.all()
     wide = [np.asarray(x).astype(complex if u.dtype == jnp.complex64 else float) for x in (guess, answer)]
     apart = np.abs(wide[0] - wide[1])  # without an overflow
-    np.testing.assert_allclose(solution.history.largest[0], apart.max(), rtol=1e-3)
-    np.testing.assert_allclose(solution.history.l2[0], np.linalg.norm(apart), rtol=1e-2)
-    assert solution.history.l2[-1] == solution.residual == 0
+    history = history_of(system, Jacobi(), solution, guess=guess)
+    np.testing.assert_allclose(history.largest[0], apart.max(), rtol=1e-3)
+    np.testing.assert_allclose(history.l2[0], np.linalg.norm(apart), rtol=1e-2)
+    assert history.l2[-1] == solution.residual == 0
     found = verified(system, replace(solution, value=answer.at[0, 3].set(jnp.zeros((), u.dtype))))
     assert found.residual.dtype == jnp.float32
     assert found.verification.corrected.tolist() == [int(discrete)]

@@ -10,9 +10,8 @@ import pytest
 import zoo
 from drafting import Mixture, Picard, Told, plain_mixture, plain_told
 
-from ffc import Exact, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, Trace, solve
+from ffc import Exact, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, history_of, solve
 from ffc.core import programs
-from ffc.core.solve import history_of
 
 N = 12
 ROWS, IN_STEP = zoo.crowd(row_length=4), zoo.crowd(lockstep=True)
@@ -141,48 +140,43 @@ def assert_curves(history, runs, reference, named):
     np.testing.assert_array_equal(history.snapshots, states[list(named)])
 
 
-@pytest.mark.parametrize(("way", "guess", "draft"), [("rows", RowAbove(), None), ("everything", WILD, Mixture())])
-def test_a_trace_keeps_the_curves_of_all_iterates_and_changes_nothing(way, guess, draft):
-    """Also past the end of a sample, where they stay level, and of a solve with a limit."""
+@pytest.mark.parametrize(
+    ("way", "guess", "draft"),
+    [
+        ("rows", RowAbove(), None),
+        ("in order", RowAbove(), None),
+        ("in order", WILD, None),
+        ("everything", WILD, Mixture()),
+    ],
+)
+def test_curves_are_those_of_all_iterates_by_the_programs_of_the_solve(way, guess, draft):
     system, solver = WAYS[way]
-    sound = system.select_samples(jnp.arange(18))
-    guess = guess[:18] if guess is WILD else guess
-    runs = plain.run(sound, solver, guess, draft=draft and plain_mixture)
-    solver, named = replace(solver, draft=draft) if draft else solver, (0, 1, 5, N, N + 2)
-    solution = solve(sound, solver, guess=guess, trace=Trace(ANSWER[:18], N + 2, named))
-    assert_run(solution, runs[-1])
-    assert_curves(solution.history, runs, ANSWER[:18], named)
-    early = solve(sound, solver, Exact(3), Trace(ANSWER[:18], 3), guess)
-    assert_curves(early.history, runs, ANSWER[:18], ())
-
-
-@pytest.mark.parametrize(("way", "guess"), [("rows", RowAbove()), ("in order", RowAbove()), ("in order", WILD[:18])])
-def test_curves_are_had_of_a_solve_without_them_by_its_own_programs(way, guess):
-    system, solver = WAYS[way]
-    system = system.select_samples(jnp.arange(18))
-    solution = solve(system, solver, guess=guess)
+    system, guess = system.select_samples(jnp.arange(18)), guess[:18] if guess is WILD else guess
+    runs = plain.run(system, solver, guess, draft=draft and plain_mixture)
+    solver = replace(solver, draft=draft) if draft else solver
+    solution, named = solve(system, solver, guess=guess), (0, 1, 5, N)
     before = programs.advance.programs()
-    history = history_of(system, solver, solution, (0, 2, N), guess)
+    history = history_of(system, solver, solution, named, guess)
     assert programs.advance.programs() == before
     assert len(history.l2) == max(solution.iterations) + 1
-    assert_curves(history, plain.run(system, solver, guess), ANSWER[:18], (0, 2, N))
+    assert_curves(history, runs, ANSWER[:18], named)
+    early = history_of(system, solver, solve(system, solver, Exact(3), guess=guess), (), guess)
+    assert len(early.l2) == min(3, max(solution.iterations)) + 1
 
 
 @pytest.mark.parametrize(("way", "draft"), [("in order", None), ("rows", DROPPED), ("together", DROPPED)])
 def test_after_the_end_of_a_sample_its_curves_are_level_and_nothing_changes(way, draft):
-    """However they are had; also where it broke, or began anew without its draft."""
+    """Also where it broke, or began anew without its draft."""
     system, solver = WAYS[way]
     solver = replace(solver, draft=draft) if draft else solver
-    plainly = solve(system, solver, trace=Trace(ANSWER, N))
-    for history in (plainly.history, history_of(system, solver, plainly)):
-        last = np.asarray(plainly.iterations)
-        after = np.arange(len(history.change))[:, None] > last
-        assert not np.any(np.where(after, history.change, 0))
-        for curve in (history.l2, history.largest, history.certified):
-            curve = np.asarray(curve)
-            np.testing.assert_array_equal(curve, np.where(after, curve[last, np.arange(24)], curve))
-        np.testing.assert_array_equal(history.certified[-1], plainly.certified)
-        np.testing.assert_array_equal(history.largest[-1][:18], 0)
+    solution = solve(system, solver)
+    history, last = history_of(system, solver, solution), np.asarray(solution.iterations)
+    after = np.arange(len(history.change))[:, None] > last
+    assert not np.any(np.where(after, history.change, 0))
+    for curve in (history.l2, history.largest, history.certified):
+        np.testing.assert_array_equal(curve, np.where(after, curve[last, np.arange(24)], curve))
+    np.testing.assert_array_equal(history.certified[-1], solution.certified)
+    np.testing.assert_array_equal(history.largest[-1][:18], 0)
 
 
 # Nothing but the solve
