@@ -137,9 +137,9 @@ class PixelSampling(System):
             start = jnp.max(start)
         if stride > 1:
             return 0, height, start, 1
-        if count > width:
-            return start // width, count // width, 0, width
-        return start // width, 1, start % width, count
+        length = jnp.asarray(width, start.dtype)  # of starts that are never negative, which `//` would ask for each
+        row, column = jax.lax.div(start, length), jax.lax.rem(start, length)
+        return (row, count // width, 0, width) if count > width else (row, 1, column, count)
 
     def _over(self, cache: Cache, x: State, row: Index, rows: int, column: Index, columns: int) -> Window:
         image = padded(network.with_ones(x.reshape(-1, *self.coupling.shape[1:])))
