@@ -179,7 +179,7 @@ def test_where_64_bits_are_enabled_float32_has_the_same_bits_and_float64_works(m
         assert solution.exact
         return solution.value
 
-    for solver in (Sequential(), Sequential(cached=True), Jacobi(), GSJacobi(4), JacobiGS(4)):
+    for solver in (Jacobi(), GSJacobi(4), JacobiGS(4)):  # whole sweeps, windows, and columns
         answer = run(solver, None)
         with jax.enable_x64(True):
             np.testing.assert_array_equal(bits(run(solver, None)), bits(answer))
