@@ -77,13 +77,13 @@ def refuse_what_cannot_work() -> None:
 
 
 def unfit(folder: Path) -> str | None:
-    """What is wrong with a project that lies in `folder`, if anything is."""
+    """Return what is wrong with a project that lies in `folder`, if anything is."""
     found = UNFIT.search(str(folder))
     return found and f"{folder}: Snakemake's jobs cannot run below a path with {found[0]!r}; move the project elsewhere"
 
 
 def in_step(stamp: str) -> set[str] | None:
-    """The extras that .venv holds beside what the files now pin; None if it holds anything else."""
+    """Return the extras that .venv holds beside what the files now pin; None if it holds anything else."""
     choices = [set(names) for count in range(len(EXTRAS) + 1) for names in combinations(EXTRAS, count)]
     return next((extras for extras in choices if fingerprint(extras) == stamp), None)
 
@@ -93,7 +93,7 @@ def pinned(extras: set[str]) -> list[Path]:
 
 
 def fingerprint(extras: set[str]) -> str:
-    """What .venv holds when it is in step: these files, at this place (scripts name their interpreter)."""
+    """Return what .venv holds when it is in step: these files, at this place (scripts name their interpreter)."""
     files = [*pinned(extras), ROOT / "pyproject.toml"]
     content = b"".join(file.read_bytes() for file in files) + str(ROOT).encode()
     return hashlib.sha256(content).hexdigest()
@@ -112,7 +112,7 @@ def works(python: Path, code: str = "import sys; sys.exit(sys.version_info < (3,
 
 
 def clean() -> dict[str, str]:
-    """The environment without what would make packages of .venv land, or be found, elsewhere."""
+    """Return the environment without what would make packages of .venv land, or be found, elsewhere."""
     return {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
 
 

@@ -40,7 +40,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What `__all__` names, from where it is imported above for tools that read code.
+    """Return what `__all__` names, from where it is imported above for tools that read code.
 
     JAX takes seconds to import. Figures, tables and the first words of a command do without.
     """

@@ -11,7 +11,7 @@ FIGURES = ("made_mnist", "pixelcnnpp_mnist", "sampling_scaling", "*_time", "dens
 
 
 def verdict(summary: Path) -> tuple[list[str], list[list[str]]]:
-    """The lines of the section Verdict, and the rows of its table, the titles first."""
+    """Return the lines of the section Verdict, and the rows of its table, the titles first."""
     section = re.search(r"^## Verdict\n(.*?)(?=^## |\Z)", summary.read_text(encoding="utf-8"), re.M | re.S)
     lines = section[1].splitlines() if section else []
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]

@@ -70,7 +70,7 @@ def _statements(node: ast.AST, lazy: bool) -> Iterator[_Import]:
 
 
 def _files(name: str, beside: Path) -> list[tuple[Path, bool]]:
-    """The files that an import of the dotted `name` runs; of the last one, whether a name in it is asked for."""
+    """Return the files that an import of the dotted `name` runs; of the last one, whether a name in it is asked for."""
     parts = name.split(".")
     for folder in (ROOT, beside):
         files = []

@@ -66,7 +66,7 @@ def problem_of_model(kind: str, root: Path) -> str | None:
 
 
 def _names(tree: ast.AST) -> set[str]:
-    """The names of all classes, and of what is imported or assigned, perhaps a class."""
+    """Return the names of all classes, and of what is imported or assigned, perhaps a class."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):

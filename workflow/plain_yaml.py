@@ -29,7 +29,7 @@ class Loader(yaml.SafeLoader):
         return super().construct_document(node)
 
     def _unfolded(self, node: yaml.Node, known: dict[int, int]) -> int:
-        """The number of nodes below `node` if each alias is written out."""
+        """Return the number of nodes below `node` if each alias is written out."""
         if isinstance(node, yaml.ScalarNode):
             return 1
         if id(node) not in known:

@@ -99,7 +99,7 @@ def load_preset(path: Path) -> dict[str, Any]:
 
 
 def _check_scaling(preset: dict[str, Any]) -> None:
-    """The weights must serve at any size, and the axes be those of their model."""
+    """Check that the weights serve at any size, and that the axes are those of their model."""
     section = preset.get("scaling")
     if section is None:
         return
@@ -128,7 +128,7 @@ def reference_of(settings: dict[str, Any], solver: str) -> str | None:
 
 
 def _system_of(settings: dict[str, Any], solver: str) -> dict[str, Any]:
-    """The options of the system that a solver solves: its own, or else its task's."""
+    """Return the options of the system that a solver solves: its own, or else its task's."""
     options = _schema("preset")["$defs"]["system"]["properties"]
     defaults = {name: option["enum"][0] for name, option in options.items() if "enum" in option}
     return defaults | settings["solvers"][solver].get("system", settings.get("system", {}))
@@ -156,7 +156,7 @@ def _check_sizes(settings: dict[str, Any]) -> None:
 
 
 def _schema_for(preset: Any) -> dict[str, Any]:
-    """The schema of presets, in which each of this one's tasks has the section that its model asks for."""
+    """Return the schema of presets, in which each of this one's tasks has the section that its model asks for."""
     schema, tasks = _schema("preset"), preset.get("tasks") if isinstance(preset, dict) else None
     if not isinstance(tasks, dict):
         return schema
@@ -185,7 +185,7 @@ def _validate(value: Any, schema: dict[str, Any], source: str) -> None:
 
 
 def _rank(error: jsonschema.ValidationError) -> tuple[bool, bool, list[str]]:
-    """The complaint that helps most comes first.
+    """Return the complaint that helps most comes first.
 
     Which keys a task may have follows from its model's kind. A misspelt key is both unknown and missing.
     """
@@ -194,7 +194,7 @@ def _rank(error: jsonschema.ValidationError) -> tuple[bool, bool, list[str]]:
 
 
 def _explain(error: jsonschema.ValidationError) -> str:
-    """A schema's complaint in a user's words: the key, what it is, what was expected."""
+    """Return a schema's complaint in a user's words: the key, what it is, what was expected."""
     value, rule, schema = error.instance, error.validator_value, error.schema
     path = [str(key) for key in error.absolute_path]
     where = ".".join(path) or "the file"
@@ -240,7 +240,7 @@ def _type(rule: str | list[str]) -> str:
 
 
 def _hint(value: Any) -> str:
-    """What YAML, or Snakemake's `--config`, read as text."""
+    """Return what YAML, or Snakemake's `--config`, read as text."""
     if value in ("true", "false"):
         return f"; on the command line write {value.title()}"
     try:

@@ -91,7 +91,7 @@ def experiment_of(settings: Mapping[str, Any]) -> str:
 
 
 def section_of(settings: Any) -> str:
-    """The part of the schema (`$defs`) that a task must fit; for anything at all, as nothing is checked yet."""
+    """Return the part of the schema (`$defs`) that a task must fit; for anything at all, as nothing is checked yet."""
     if not isinstance(settings, dict):
         return "rnn"
     sampler = settings.get("experiment") == "sampling" or ("batch" in settings and "hidden" not in settings)
@@ -105,7 +105,7 @@ def section_of(settings: Any) -> str:
 
 
 def stand_ins(tasks: Mapping[str, Any]) -> dict[str, str]:
-    """The paper's tasks that a preset has, in the paper's order, each with the task that stands for it."""
+    """Return the paper's tasks that a preset has, in the paper's order, each with the task that stands for it."""
     found = {settings["paper"]: task for task, settings in tasks.items() if "paper" in settings}
     return {paper: found[paper] for paper in PAPER if paper in found}
 
@@ -131,13 +131,13 @@ def notebooks(preset: Mapping[str, Any]) -> dict[str, Notebook]:
 
 
 def papers_figures(preset: Mapping[str, Any]) -> list[str]:
-    """The figures of a preset that the paper has, or that are drawn beside them."""
+    """Return the figures of a preset that the paper has, or that are drawn beside them."""
     papers = [notebook for name, notebook in notebooks(preset).items() if name in NOTEBOOKS]
     return [figure for notebook in papers for figure in notebook.figures]
 
 
 def problem_of(preset: Mapping[str, Any]) -> str | None:
-    """What is wrong with the names of a preset's tasks, beginning with the key; None if nothing is."""
+    """Return what is wrong with the names of a preset's tasks, beginning with the key; None if nothing is."""
     tasks = preset["tasks"]
     problems = [_problem_of_name(task, settings) for task, settings in tasks.items()]
     problems += [_rival(task, tasks) for task in tasks]

@@ -23,12 +23,12 @@ _AGAIN = "pip install --force-reinstall 'fast-feedforward[checkpoints]'"
 
 
 def names() -> list[str]:
-    """The models in the box, in alphabetical order."""
+    """Return the models in the box, in alphabetical order."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
 def about(name: str) -> dict[str, Any]:
-    """What the model `name` is, JSON-able. Raises `FFCError`, with the nearest names, where there is none."""
+    """Return what the model `name` is, JSON-able. Raises `FFCError`, with the nearest names, where there is none."""
     known = names()
     if name not in known:
         near = difflib.get_close_matches(name, known)
@@ -38,7 +38,7 @@ def about(name: str) -> dict[str, Any]:
 
 
 def weights(name: str) -> Path:
-    """The file of the weights. Raises `FFCError` where the installation lacks it, or it is not what was made."""
+    """Return the file of the weights. Raises `FFCError` where the installation lacks it, or it is not what was made."""
     recorded, path = about(name)["sha256"], FOLDER / f"{name}.flax"
     if not path.is_file():
         raise FFCError(f"{name}: this installation lacks its weights ({path.name}); run: {_AGAIN}")
@@ -48,7 +48,7 @@ def weights(name: str) -> Path:
 
 
 def load(name: str) -> "Checkpoint":
-    """The model `name`, with its weights. Raises `FFCError` as `weights` does."""
+    """Return the model `name`, with its weights. Raises `FFCError` as `weights` does."""
     need("flax", extra="checkpoints")
     from ffc.store import checkpoints  # which JAX comes with
 

@@ -97,7 +97,7 @@ def history(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def command(name: str, trained: Checkpoint) -> str:
-    """The command that trains such weights; with the one before, of the weights that they began with."""
+    """Return the command that trains such weights; with the one before, of the weights that they began with."""
     sizes = {size: value for size, value in vars(trained.model).items() if size != "shape"}
     words = [f"--set {size}={_word(value)}" for size, value in sizes.items()]
     words += [f"--{option.replace('_', '-')} {_word(value)}" for option, value in trained.meta["train"].items()]
@@ -154,7 +154,7 @@ def _unknown(leaf: jax.Array) -> jax.Array:
 
 
 def _drawn(checkpoint: Checkpoint, sampling: dict[str, Any]) -> dict[str, Any]:
-    """What is to be drawn again: of some samples, the one whose first tie comes last."""
+    """Return what is to be drawn again: of some samples, the one whose first tie comes last."""
     drawn = {seed: levels(checkpoint, sampling, seed) for seed in range(_SEEDS)}
     seed, (found, blocks) = max(drawn.items(), key=lambda entry: entry[1][1])
     return {"seed": seed, "blocks": blocks, "levels": found.tobytes().hex()}

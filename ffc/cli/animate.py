@@ -20,7 +20,7 @@ MEMORY = 2**30
 
 
 def add(command: argparse.ArgumentParser) -> None:
-    """The options, for the parser of `ffc sample`."""
+    """Add the options to the parser of `ffc sample`."""
     text = "watch the solver beside the sequential one, at true relative speed, as an animation"
     command.add_argument("--animate", type=expanded, metavar="OUT.gif", help=text)
     text = "with --animate, the sequential solver: cached (default), the fastest, or sequential, the paper's"

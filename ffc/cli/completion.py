@@ -8,7 +8,7 @@ from ffc.store.paths import expanded
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """The program for `shell` (bash, zsh, tcsh) that completes commands, options, choices and file names."""
+    """Return the program for `shell` (bash, zsh, tcsh) that completes commands, options, choices and file names."""
     _mark_files(parser)
     return shtab.complete(parser, shell=shell)
 

@@ -49,7 +49,7 @@ def _check_writable(path: Path) -> None:
 
 
 def read_rows(path: Path, name: str, rows: int | None) -> np.ndarray:
-    """The array `name` [samples, …] of an `.npz` file; its first `rows` if asked for. Raises `FFCError`."""
+    """Return the array `name` [samples, …] of an `.npz` file; its first `rows` if asked for. Raises `FFCError`."""
     try:
         array = npz.load(path, name)[name]
     except FileNotFoundError:

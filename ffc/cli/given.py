@@ -39,7 +39,7 @@ def check_there(path: Path) -> None:
 
 
 def file_or_box(path: Path, size: Any = None, trunc_lambda: float | None = None) -> "Checkpoint":
-    """The checkpoint `path`, or of that name in the box."""
+    """Return the checkpoint `path`, or of that name in the box."""
     from ffc import box
     from ffc.store import checkpoints
 
@@ -47,7 +47,7 @@ def file_or_box(path: Path, size: Any = None, trunc_lambda: float | None = None)
 
 
 def files(arguments: argparse.Namespace) -> list[Path]:
-    """The files that a command on a checkpoint reads."""
+    """Return the files that a command on a checkpoint reads."""
     weights = arguments.checkpoint
     if _is_name(weights):
         from ffc import box
@@ -86,7 +86,7 @@ def settle(arguments: argparse.Namespace) -> None:
 
 
 def sampler(arguments: argparse.Namespace) -> Any:
-    """The `Checkpoint` of a command whose model must be a `Sampler`."""
+    """Return the `Checkpoint` of a command whose model must be a `Sampler`."""
     from ffc.models import Sampler
 
     settle(arguments)
@@ -100,7 +100,7 @@ def sampler(arguments: argparse.Namespace) -> Any:
 
 
 def load(arguments: argparse.Namespace) -> "tuple[Any, System]":
-    """The `Checkpoint` of a `Sampler`, and its system for the noise that was asked for."""
+    """Return the `Checkpoint` of a `Sampler`, and its system for the noise that was asked for."""
     from ffc.cli.files import read_rows
     from ffc.core.keys import key_of
     from ffc.models.own import check_own

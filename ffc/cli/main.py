@@ -243,7 +243,7 @@ def _command(commands, run, text: str) -> argparse.ArgumentParser:
 
 
 def _told(error: Exception) -> str:
-    """What a user reads of an error: one line."""
+    """Return what a user reads of an error: one line."""
     message = " ".join(str(error).split())
     if isinstance(error, FFCError):
         return message
@@ -252,6 +252,6 @@ def _told(error: Exception) -> str:
 
 
 def _tell(arguments: argparse.Namespace, line: str) -> None:
-    """What takes its time, where results don't go."""
+    """Print what takes its time, where results don't go."""
     if not arguments.quiet:
         print(line, file=sys.stderr)

@@ -10,14 +10,14 @@ _COLUMNS = ("name", "kind", "data", "image", "loss", "bytes")
 
 
 def add(commands: Any) -> None:
-    """The command, for the parser."""
+    """Add the command to the parser."""
     text = "list the models in the box: names for sample, compare and inspect"
     command = commands.add_parser("models", help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=models)
 
 
 def models(arguments: argparse.Namespace) -> int:
-    """A row for each model in the box."""
+    """Return a row for each model in the box."""
     from ffc import box
 
     rows = [_COLUMNS, *(_row(name, box.about(name), box.weights(name).stat().st_size) for name in box.names())]
@@ -40,7 +40,7 @@ def inspect(arguments: argparse.Namespace) -> int:
 
 
 def _plainly(value: Any) -> str:
-    """A fact as words; of a section, its names and values."""
+    """Return a fact as words; of a section, its names and values."""
     return (
         ", ".join(f"{name} {_plainly(one)}" for name, one in value.items()) if isinstance(value, dict) else str(value)
     )

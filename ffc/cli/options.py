@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         raise FFCError(f"{message}; see {self.prog} --help")
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """The arguments; an unknown option is told its neighbour among those of its command."""
+        """Return the arguments; an unknown option is told its neighbour among those of its command."""
         arguments, unknown = self.parse_known_args(words)
         if unknown:
             command = self.commands.get(next((word for word in words if word in self.commands), ""), self)
@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_sampling(command: argparse.ArgumentParser) -> None:
-    """What to sample from, by which window or block, and where to begin."""
+    """Add what to sample from, by which window or block, and where to begin."""
     command.add_argument("--noise", type=expanded, metavar="FILE.npz", help="noise: the array u in the authors' layout")
     command.add_argument("--seed", type=seed, default=0, help="seed of noise, without --noise: 0 (default) … 2**64 − 1")
     command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
@@ -73,7 +73,7 @@ def add_system(command: argparse.ArgumentParser) -> None:
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number of at least `least`."""
+    """Return the type of an option that is a whole number of at least `least`."""
 
     def number(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
@@ -84,14 +84,14 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def seed(text: str) -> int:
-    """The type of an option that is a seed."""
+    """Return the type of an option that is a seed."""
     if not text.isdecimal() or len(text) > len(str(SEEDS)) or int(text) >= SEEDS:
         raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 2**64 − 1, not {text!r}")
     return int(text)
 
 
 def window(text: str) -> int | str:
-    """The type of an option that is a number of rows or of blocks, or left to a race."""
+    """Return the type of an option that is a number of rows or of blocks, or left to a race."""
     if text == AUTO or BLOCKS.fullmatch(text):
         return text
     try:
@@ -101,7 +101,7 @@ def window(text: str) -> int | str:
 
 
 def image_size(text: str) -> tuple[int, ...]:
-    """The type of an option that is HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS."""
+    """Return the type of an option that is HEIGHTxWIDTH or HEIGHTxWIDTHxCHANNELS."""
     sides = text.split("x")
     if len(sides) not in (2, 3) or not all(side.isdecimal() and int(side) for side in sides):
         raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, say 28x28, or 32x32x3 with channels; not {text!r}")
@@ -121,6 +121,6 @@ def check_solver(arguments: argparse.Namespace) -> None:
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:
-    """The options of the system that were given."""
+    """Return the options of the system that were given."""
     given = {name: getattr(arguments, name) for name in SYSTEM}
     return {name: value for name, value in given.items() if value is not None}

@@ -71,19 +71,19 @@ class Source:
         return facts | words | provenance()
 
     def system_of(self, index: int, params: Any) -> System:
-        """The system of batch `index`."""
+        """Return the system of batch `index`."""
         noise = self.model.noise(jax.random.fold_in(key_of(self.seed), index), self.batch)
         return self.model.system_with(self.system, params, noise)
 
     def choose(self, batches: int) -> dict[str, Any]:
-        """The solver of so many batches and its options; a race on batch 0 decides those that are `auto`."""
+        """Return the solver of so many batches and its options; a race on batch 0 decides those that are `auto`."""
         system = self.system_of(0, self.checkpoint.params)
         guess = guess_by_name(self.guess, self.model, system)
         options = (self.window, self.block, guess, self.draft, self.together)
         return entry_of(solver_by_name(self.solver, system, *options, uses=batches), system)
 
     def own_draft(self, params: Any, chosen: dict[str, Any]) -> Draft | None:
-        """The draft of all batches, if the `chosen` solver has one: that of batch 0."""
+        """Return the draft of all batches, if the `chosen` solver has one: that of batch 0."""
         return own_draft(self.system_of(0, params)) if chosen.get("draft") else None
 
     def dispatch(self, index: int, params: Any, chosen: dict[str, Any], draft: Draft | None) -> dict[str, jax.Array]:
@@ -96,7 +96,7 @@ class Source:
 
 
 def outcome(model: Sampler, system: System, solution: Solution) -> dict[str, jax.Array]:
-    """What is kept of a batch, still on the device."""
+    """Return what is kept of a batch, still on the device."""
     return {
         "samples": model.samples(solution.value),
         "iterations": solution.iterations,
@@ -155,7 +155,7 @@ def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> Dra
 
 
 def first_samples(folder: Path, count: int = 100) -> np.ndarray:
-    """The first samples in `folder`, [`count` or all there are, …]."""
+    """Return the first samples in `folder`, [`count` or all there are, …]."""
     samples: list[np.ndarray] = []
     while sum(map(len, samples)) < count and (path := folder / BATCH.format(len(samples))).exists():
         samples.append(_read(path)["samples"])
@@ -170,7 +170,7 @@ def _clean(folder: Path) -> None:
 
 
 def _begin(folder: Path, source: Source, batches: int) -> dict[str, Any]:
-    """The settings in `folder`, if they are those of `source`; where it is empty, write them."""
+    """Return the settings in `folder`, if they are those of `source`; where it is empty, write them."""
     path, asked = folder / SETTINGS, json.loads(json.dumps(source.settings()))
     if not path.exists():
         if any(not file.name.startswith(".") for file in folder.iterdir()):
@@ -218,7 +218,7 @@ def _deal(
 
 
 def _taken(items: deque[Item]) -> Iterator[Item]:
-    """The items, each taken off by one thread."""
+    """Yield the items, each taken off by one thread."""
     while True:
         try:
             yield items.popleft()
@@ -227,7 +227,7 @@ def _taken(items: deque[Item]) -> Iterator[Item]:
 
 
 def _one_behind(items: Iterable[Item]) -> Iterator[Item]:
-    """The items, each after the one that follows it was produced."""
+    """Yield the items, each after the one that follows it was produced."""
     waiting: deque[Item] = deque()
     for item in items:
         waiting.append(item)

@@ -33,7 +33,7 @@ def empty_buffer() -> None:
 
 
 def problem_of_output(error: Exception) -> str | None:
-    """What to say of an error of printing; None of another. Of a file, `filename` would name it."""
+    """Return what to say of an error of printing; None of another. Of a file, `filename` would name it."""
     if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
         return f"what it prints could not be written ({error.strerror}); free some space, or send it elsewhere"
     return None

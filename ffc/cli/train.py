@@ -33,7 +33,7 @@ SETTINGS: dict[str, tuple[Any, str]] = {
 
 
 def add(commands: Any) -> None:
-    """The command, for the parser."""
+    """Add the command to the parser."""
     text = "train a model on a data set or a folder of images; the same command continues a stopped run"
     command = commands.add_parser("train", help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=train)
@@ -99,7 +99,7 @@ def _train(arguments: argparse.Namespace, out: Path, state: Path) -> int:
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The `train:` section that the arguments stand for, checked."""
+    """Return the `train:` section that the arguments stand for, checked."""
     from ffc.training import TrainSettings
 
     chosen = {name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None}
@@ -111,7 +111,7 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def description(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The `model:` section that the arguments stand for, with no size that the model lacks."""
+    """Return the `model:` section that the arguments stand for, with no size that the model lacks."""
     from ffc.models import model_class
 
     fields = {field.name: field.default for field in dataclasses.fields(model_class(arguments.kind))}
@@ -130,7 +130,7 @@ def description(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _value(option: str, text: str, default: Any) -> Any:
-    """What `text` says, of the type that the size has by default."""
+    """Return what `text` says, of the type that the size has by default."""
     if isinstance(default, tuple):
         return [_number(option, part, int) for part in text.split(",")]
     return _number(option, text, type(default)) if isinstance(default, int | float) else text
@@ -149,7 +149,7 @@ def _example(default: Any) -> str:
 
 
 def images(arguments: argparse.Namespace) -> "Dataset":
-    """The data set that the arguments name, or the pictures of a folder."""
+    """Return the data set that the arguments name, or the pictures of a folder."""
     from ffc.data import DATASETS, load
 
     size = arguments.size

@@ -18,7 +18,7 @@ from ffc.core.system import Cache, State, System, described
 
 
 def schedule_of(solver: Any, size: int) -> Schedule:
-    """The schedule of `solver` for a system of `size` blocks, or `FFCError`."""
+    """Return the schedule of `solver` for a system of `size` blocks, or `FFCError`."""
     if isinstance(solver, type) or not hasattr(solver, "schedule"):
         hint = f"{solver.__name__}()" if isinstance(solver, type) else "Jacobi(), say"
         raise FFCError(f"solver: {solver!r} is no solver; give {hint}")
@@ -28,7 +28,7 @@ def schedule_of(solver: Any, size: int) -> Schedule:
 
 
 def draft_of(solver: Any, schedule: Schedule) -> Draft | None:
-    """The draft of `solver`, if it has one; `FFCError` where it is none, or of no use."""
+    """Return the draft of `solver`, if it has one; `FFCError` where it is none, or of no use."""
     draft = getattr(solver, "draft", None)
     if draft is None:
         return None
@@ -45,7 +45,7 @@ def draft_of(solver: Any, schedule: Schedule) -> Draft | None:
 
 
 def state_of(system: Any) -> State:
-    """The shapes and dtypes of the states of `system`, or `FFCError` where it is none that can be solved."""
+    """Return the shapes and dtypes of the states of `system`, or `FFCError` where it is none that can be solved."""
     if isinstance(system, type) or not isinstance(system, System):
         raise FFCError(f"system: {_name(system)} is no System; give an object of a subclass of ffc.System")
     leaves, tree = jax.tree.flatten(system)
@@ -77,7 +77,7 @@ def _shape_of(system: System, method: str, call: Callable[[System], Any]) -> Any
 
 @contextmanager
 def _named(system: System, method: str) -> Iterator[None]:
-    """What fails inside becomes `FFCError` that names `method`."""
+    """Turn what fails inside into an `FFCError` that names `method`."""
     try:
         yield
     except FFCError:
@@ -161,7 +161,7 @@ def check_example(system: System, expected: State) -> None:
 
 
 def blocks_of(blocks: Iterable[int] | None, size: int) -> Sequence[int]:
-    """The numbers of `blocks` in a system of `size` blocks; None: all."""
+    """Return the numbers of `blocks` in a system of `size` blocks; None: all."""
     if blocks is None:
         return range(size)
     numbers = tuple(blocks)

@@ -83,7 +83,7 @@ def _named(system: System, windows: Iterable[tuple[int, int]]) -> list[tuple[int
 
 
 def _answer(system: System, sweep: Sweep, x: State) -> tuple[State, np.ndarray]:
-    """The sequential answer, by sweeps, and how many blocks of each sample [batch] stand for certain."""
+    """Return the sequential answer, by sweeps, and how many blocks of each sample [batch] stand for certain."""
     for _ in range(system.size):
         before, x = x, sweep(x)
         if _agreement(before, x).all():

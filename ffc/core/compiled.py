@@ -38,7 +38,7 @@ def precision() -> str:
 
 
 def compiled(*static: int) -> Callable[[Function], Function]:
-    """Decorates a function of positional arguments, of which those with the numbers `static` are static."""
+    """Return decorates a function of positional arguments, of which those with the numbers `static` are static."""
 
     def decorate(function: Function) -> Function:
         def program(_: int, *arguments: Any) -> Any:

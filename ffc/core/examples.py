@@ -42,7 +42,7 @@ class Examples:
         return _select(_finite(y), y, x)  # what is no number may spoil any block, as 0 · NaN does
 
     def unlike(self, x: State) -> State:
-        """A state of which every block differs from that of `x`, where the block has more than one value.
+        """Return a state of which every block differs from that of `x`, where the block has more than one value.
 
         Raises `FFCError` where none differs.
         """

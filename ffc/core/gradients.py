@@ -34,7 +34,7 @@ from ffc.core.system import State, System, block_size, indices, select_blocks
 
 
 def differentiable(adjoint: Solver, system: System, end: loop.Carry) -> State:
-    """The state that a solve ended with, differentiable by `system`; `adjoint` solves the linear systems for that.
+    """Return the state that a solve ended with, differentiable by `system`; `adjoint` solves for its derivatives.
 
     The solve itself is no matter of derivatives (`jax.lax.stop_gradient`): the first guess and the limits have
     none. Raises `FFCError` where a system that has no derivatives is differentiated.
@@ -125,7 +125,7 @@ def _direct(system: System, x: State, change: System) -> State:
 
 @standard_modes()
 def _solve(linear: Solver, system: System, transposed: bool) -> State:
-    """The solution of a linear system; NaN where numbers overflow, as a derivative has no status to say so.
+    """Return the solution of a linear system; NaN where numbers overflow, as a derivative has no status to say so.
 
     A draft moves last bits for ever: with one, blocks that move by some units in the last place are accepted.
     """
@@ -168,7 +168,7 @@ def _packed(x: State) -> jax.Array:
 
 
 def _unpacked(packed: jax.Array, like: State) -> State:
-    """What `_packed` was given, a state in the shapes and dtypes of `like`."""
+    """Return what `_packed` was given, a state in the shapes and dtypes of `like`."""
     leaves, tree = jax.tree.flatten(like)
     ends = list(itertools.accumulate(math.prod(leaf.shape[1:]) for leaf in leaves))
     parts = jnp.split(packed, ends[:-1], axis=1)

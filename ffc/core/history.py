@@ -88,7 +88,7 @@ def finish(h: History, last: jax.Array, x: State, trace: Trace) -> History:
 
 @jax.jit
 def in_order(first: State, trace: Trace) -> History:
-    """The curves of a sequential solve that began at `first` and ended at the trace's reference, without a second run.
+    """Return the curves of a sequential solve from `first` to the trace's reference, without a second run.
 
     After k iterations it holds k blocks of the answer, and the others as they began; `trace.length` is their number.
     """
@@ -103,7 +103,7 @@ def in_order(first: State, trace: Trace) -> History:
 
 
 def each(snapshots: State) -> list[State]:
-    """The states of `History.snapshots`, one by one."""
+    """Return the states of `History.snapshots`, one by one."""
     count = len(jax.tree.leaves(snapshots)[0])
     return [jax.tree.map(lambda leaf, i=i: leaf[i], snapshots) for i in range(count)]
 

@@ -16,7 +16,7 @@ Drawn = TypeVar("Drawn")
 
 
 def key_of(seed: int) -> jax.Array:
-    """The key of a seed, 0 … 2**64 − 1: another one for each, of JAX's generator Threefry.
+    """Return the key of a seed, 0 … 2**64 − 1: another one for each, of JAX's generator Threefry.
 
     For seeds below 2**32 it is that of `jax.random.key` as JAX comes; `JAX_DEFAULT_PRNG_IMPL`,
     `JAX_RANDOM_SEED_OFFSET` and `JAX_ENABLE_X64` change nothing. Raises `FFCError` on any other seed.
@@ -32,7 +32,7 @@ def key_of(seed: int) -> jax.Array:
 
 
 def reproducible(draw: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
-    """Decorates what draws from a key: Threefry's bits are laid out as JAX does by default, however it is set."""
+    """Decorate what draws from a key: Threefry's bits are laid out as JAX does by default, however it is set."""
 
     @functools.wraps(draw)
     def drawn(*args: Given.args, **kwargs: Given.kwargs) -> Drawn:

@@ -105,7 +105,7 @@ def _no_outputs(system: System, x: State) -> Any:
 
 
 def advance(how: How, system: System, c: Carry, limits: Limits, draft: Draft | None = None) -> Carry:
-    """Iterations until no sample runs any more, or as many were done as `limits` allow."""
+    """Return iterations until no sample runs any more, or as many were done as `limits` allow."""
 
     def running(c: Carry):
         runs = c.status == Status.RUNNING
@@ -122,7 +122,7 @@ def advance(how: How, system: System, c: Carry, limits: Limits, draft: Draft | N
         return jax.lax.while_loop(running, body, c)
 
     def row_by_row(c: Carry) -> Carry:
-        """Iterations while the windows of all samples that run stay in their rows: a loop without a branch."""
+        """Return iterations while the windows of all samples that run stay in their rows: a loop without a branch."""
         begun = c._replace(cache=system.enter(c.cache, c.x, start := _start_of(how, system, c), how.schedule.count, 1))
 
         def inside(c: Carry) -> jax.Array:
@@ -192,7 +192,7 @@ def _near(limits: Limits, before: State, after: State) -> jax.Array:
 
 
 def _sweep_steps(system: System, schedule: Schedule, c: Carry, start: jax.Array) -> tuple[State, Any]:
-    """An iteration by whole sweeps: step j keeps the j-th block of every run in the window. Outputs, too."""
+    """Return an iteration by whole sweeps: step j keeps the j-th block of every run in the window. Outputs, too."""
     offset = indices(system.size) - start[:, None]
     inside = (offset >= 0) & (offset < schedule.window) & (offset + start[:, None] >= c.prefix[:, None])
     inside &= (c.status == Status.RUNNING)[:, None]
@@ -209,7 +209,7 @@ def _sweep_steps(system: System, schedule: Schedule, c: Carry, start: jax.Array)
 def _window_steps(
     system: System, schedule: Schedule, c: Carry, start: jax.Array, hold: jax.Array
 ) -> tuple[State, Any, Any]:
-    """An iteration by the system's own windows: step j evaluates the j-th block of every run. Outputs and cache."""
+    """Return an iteration by the system's windows: step j evaluates the j-th block of every run. Outputs, cache."""
     count, block = schedule.count, schedule.block
     if c.drafting is not None:
         values, outputs, cache = system.window_outputs(c.cache, c.x, start, count)

@@ -18,14 +18,14 @@ in_turn = threading.Lock()
 
 
 def timed(function: Callable[[], Result]) -> tuple[Result, float]:
-    """`function()` and the seconds until its result stood ready on the device (arrays, a `Solution`, a pytree)."""
+    """Return `function()` and the seconds until its result stood ready on the device (arrays, a `Solution`, a pytree)."""
     began = time.perf_counter()
     result = jax.block_until_ready(function())
     return result, time.perf_counter() - began
 
 
 def timed_repeats(function: Callable[[], Result], repeats: int) -> tuple[Result, np.ndarray]:
-    """The result of `function()` and its seconds [repeats] float64, after one call that is not counted."""
+    """Return the result of `function()` and its seconds [repeats] float64, after one call that is not counted."""
     return timed(function)[0], repeated(function, repeats)
 
 
@@ -35,7 +35,7 @@ def repeated(function: Callable[[], Any], repeats: int) -> np.ndarray:
 
 
 def side_by_side(functions: Collection[Callable[[], Any]]) -> list[Any]:
-    """The results of functions that nobody times, ready on the device: on a CPU a thread for each core.
+    """Return the results of functions that nobody times, ready on the device: on a CPU a thread for each core.
 
     For what is mostly compilation, which takes one core. The calling thread does its share, and all where there is one
     function. On another device they run in turn: its memory may not hold two of them.

@@ -22,7 +22,7 @@ def solver_by_name(
     together: bool = False,
     uses: int | None = None,
 ) -> Solver:
-    """The solver `name`, fitted to `system`.
+    """Return the solver `name`, fitted to `system`.
 
     `window` counts rows (of an image; half of them unless given, one with a draft), or blocks: "8 blocks" (pixels,
     entries of MADE, or tokens, which lie in no rows: 8 with a draft). `block` counts blocks (None: a row). `draft` is
@@ -65,7 +65,7 @@ def is_chosen(name: str, window: int | str | None) -> bool:
 
 
 def entry_of(solver: Solver, system: System) -> dict[str, Any]:
-    """What a preset calls a solver: `solver` and the options that `solver_by_name` makes it from."""
+    """Return what a preset calls a solver: `solver` and the options that `solver_by_name` makes it from."""
     drafted = {"draft": True} if getattr(solver, "draft", None) is not None else {}
     if isinstance(solver, GSJacobi):
         rows, rest = divmod(solver.window, system.row_length)
@@ -79,13 +79,13 @@ def entry_of(solver: Solver, system: System) -> dict[str, Any]:
 
 
 def told(solver: Solver, system: System) -> str:
-    """A solver in the words that choose it: "gs_jacobi (window 7 blocks, draft)"."""
+    """Return a solver in the words that choose it: "gs_jacobi (window 7 blocks, draft)"."""
     sizes = sizes_of(solver, system)
     return entry_of(solver, system)["solver"] + (f" ({sizes})" if sizes else "")
 
 
 def sizes_of(solver: Solver, system: System) -> str:
-    """What a solver is besides its name: "window 7 blocks, draft"; empty where the name says all."""
+    """Return what a solver is besides its name: "window 7 blocks, draft"; empty where the name says all."""
     entry = entry_of(solver, system)
     if isinstance(rows := entry.get("window"), int):
         entry["window"] = f"{rows} {'blocks' if system.row_length == 1 else 'rows' if rows > 1 else 'row'}"
@@ -93,7 +93,7 @@ def sizes_of(solver: Solver, system: System) -> str:
 
 
 def own_draft(system: System) -> Draft:
-    """The draft that `system` offers, or `FFCError`."""
+    """Return the draft that `system` offers, or `FFCError`."""
     draft = system.draft()
     if draft is None:
         raise FFCError(

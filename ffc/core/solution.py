@@ -52,7 +52,7 @@ class Verification(NamedTuple):
 
 
 def describe_verification(proven: Counter[bool], corrected: Counter[int], residual: float) -> str:
-    """What plain sweeps said: samples proven or not, samples by blocks that were wrong, and the largest residual."""
+    """Say what plain sweeps said: samples proven or not, by blocks that were wrong, and the largest residual."""
     total, found = proven.total(), []
     if proven[True]:
         found.append(f"{proven[True]} of {total} samples proven to be the plain sequential answer")

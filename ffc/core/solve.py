@@ -127,7 +127,7 @@ def _plan(
     stop: Exact | Tolerance,
     guess: State | RowAbove | None,
 ) -> programs.Plan:
-    """The arguments of `solve`, checked."""
+    """Return the arguments of `solve`, checked."""
     schedule = arguments.schedule_of(solver, system.size)
     arguments.check_windows_of(system, schedule, states)
     limits = _limits(stop, system.size, states)
@@ -144,7 +144,7 @@ def _plan(
 
 
 def _limits(stop: Exact | Tolerance, size: int, states: State) -> loop.Limits:
-    """The numbers of a stopping rule; no run needs more iterations than there are blocks."""
+    """Return the numbers of a stopping rule; no run needs more iterations than there are blocks."""
     if not isinstance(stop, Exact | Tolerance):
         raise FFCError(f"stop: {stop!r} is no stopping rule; give Exact(max_iterations) or Tolerance(tolerance)")
     most = stop.max_iterations

@@ -56,7 +56,7 @@ class System:
     mirrored: bool = False
 
     def initial(self) -> State:
-        """The first guess of the fixed-point iteration, with the shape and dtype of every iterate."""
+        """Return the first guess of the fixed-point iteration, with the shape and dtype of every iterate."""
         raise NotImplementedError(f"{type(self).__name__} has no initial()")
 
     def sweep(self, x: State) -> State:
@@ -74,7 +74,7 @@ class System:
         )
 
     def example(self, key: jax.Array) -> State:
-        """A random state whose blocks have values that they may take: what `ffc.check` tries a system on.
+        """Return a random state whose blocks have values that they may take: what `ffc.check` tries a system on.
 
         As it is, `initial()` with all numbers moved by about their own size, or by about one, and truth values at
         random. Where a block takes certain values alone (the tokens of a vocabulary, say), draw among them here. As
@@ -87,11 +87,11 @@ class System:
         return False
 
     def init_cache(self, x: State) -> Cache:
-        """What `window` keeps between calls (activations, say), for the first guess `x`; leaves [batch, ...]."""
+        """Return what `window` keeps between calls (activations, say), for the first guess `x`; leaves [batch, ...]."""
         return ()
 
     def enter(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> Cache:
-        """The cache for windows of rows other than before, with what their blocks have in common.
+        """Return the cache for windows of rows other than before, with what their blocks have in common.
 
         Called before the first `window` in a row, of any sample, and before the `stride` windows of an iteration.
         """
@@ -119,7 +119,7 @@ class System:
         return values, (), cache
 
     def in_step(self) -> "System":
-        """The same system, for windows that begin at one block for all samples: worth writing where that costs less."""
+        """Return the same system for windows that begin at one block for all samples, where that costs less."""
         return self
 
     def linear(self, x: State) -> "Linear | None":
@@ -127,11 +127,11 @@ class System:
         return None
 
     def draft(self) -> "Draft | None":
-        """What a solver may draft this system by (`ffc.core.drafts`), found for its weights; None where it has none."""
+        """Return what a solver may draft this system by (`ffc.core.drafts`), for its weights; None: nothing."""
         return None
 
     def with_median_noise(self) -> "System":
-        """The system with all noise at its median: a sweep then gives what the model expects (the guess `mean`)."""
+        """Return the system with all noise at its median: a sweep gives what the model expects (the guess `mean`)."""
         raise NotImplementedError(f"{type(self).__name__} has no with_median_noise()")
 
     def ties(self, x: State) -> jax.Array:
@@ -180,7 +180,7 @@ def block_size(x: State) -> jax.Array:
 
 
 def select_blocks(mask: jax.Array, x: State, y: State) -> State:
-    """The state with the blocks of `x` where `mask` [batch, N] holds and those of `y` elsewhere."""
+    """Return the state with the blocks of `x` where `mask` [batch, N] holds and those of `y` elsewhere."""
     leaves, tree = jax.tree.flatten(x)
     ends = [0]
     for leaf in leaves:
@@ -204,12 +204,12 @@ def prefix_length(mask: jax.Array) -> jax.Array:
 
 
 def batch_size(x: State) -> int:
-    """The number of samples in a state."""
+    """Return the number of samples in a state."""
     return jax.tree.leaves(x)[0].shape[0]
 
 
 def block_count(x: State) -> int:
-    """The number of blocks in a state, or in a window of one."""
+    """Return the number of blocks in a state, or in a window of one."""
     return sum(leaf.shape[1] for leaf in jax.tree.leaves(x))
 
 
@@ -275,7 +275,7 @@ def _same(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _difference(a: jax.Array, b: jax.Array) -> jax.Array:
-    """|a − b| in float32, or in float64 for wider numbers where JAX has them."""
+    """Return |a − b| in float32, or in float64 for wider numbers where JAX has them."""
     dtype = a.dtype
     wide = jnp.promote_types(jnp.finfo(dtype).dtype if jnp.issubdtype(dtype, jnp.inexact) else dtype, jnp.float32)
     if dtype == jnp.bool_:

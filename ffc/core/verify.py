@@ -52,7 +52,7 @@ def count_ties(system: System, x: State) -> jax.Array:
 
 
 def facts(solution: Solution) -> dict[str, jax.Array]:
-    """What records keep of a verification, [batch] each: `residual`, `proven`, `corrected` and `sweeps`; or nothing."""
+    """Return what records keep of a verification, [batch] each: `residual`, `proven`, `corrected` and `sweeps`."""
     if solution.verification is None or solution.residual is None:
         return {}
     return {"residual": solution.residual, **solution.verification._asdict()}
@@ -68,7 +68,7 @@ _ROUNDING = 0.01
 
 
 def contradictions(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> list[int]:
-    """Samples of which `one` and `other` hold two certified answers, one proven; a triangular system has one.
+    """Return samples of which `one` and `other` hold two certified answers, one proven; a triangular system has one.
 
     Each holds `samples` [batch, …], and [batch] arrays: `status`, `proven`, `ties` (how many). Without `proven` there
     is nothing to say.

@@ -35,7 +35,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 
 
 def load(name: str, root: str | os.PathLike | None = None, size: int | None = None, **options: Any) -> Dataset:
-    """The data set `name`, with its images at `size` × `size` where a size is given.
+    """Return the data set `name`, with its images at `size` × `size` where a size is given.
 
     Files are looked for under `root`, else under the environment's FFC_DATA, else in `./data`. Images
     that are not of the wanted size are cropped to their centre square and resized by Pillow's bilinear

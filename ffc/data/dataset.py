@@ -42,7 +42,7 @@ class Dataset:
         return digest.hexdigest()
 
     def to_record(self) -> Record:
-        """The record that the data rule writes; images of unequal size lie end to end."""
+        """Return the record that the data rule writes; images of unequal size lie end to end."""
         arrays = _pack("train", self.train) | _pack("test", self.test)
         labels = {"train_labels": self.train_labels, "test_labels": self.test_labels}
         arrays |= {name: value for name, value in labels.items() if value is not None}
@@ -50,7 +50,7 @@ class Dataset:
 
     @classmethod
     def from_record(cls, record: Record) -> "Dataset":
-        """What `to_record` was called on. Raises `FFCError` if the record holds something else."""
+        """Return what `to_record` was called on. Raises `FFCError` if the record holds something else."""
         try:
             facts: dict[str, Any] = {key: record.meta[key] for key in ("name", "title", "classes")}
             facts |= {part: _unpack(part, record.arrays) for part in ("train", "test")}

@@ -28,7 +28,7 @@ def folder_pictures(folder: Path, limit: int | None = None) -> Iterator[tuple[st
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
-    """The pictures below a folder: links are followed, and hidden files and folders passed over.
+    """Yield the pictures below a folder: links are followed, and hidden files and folders passed over.
 
     Raises `FFCError` on a link that leads nowhere, or to a folder that is read already: no picture may count twice.
     """
@@ -80,7 +80,7 @@ def decode(name: str, data: bytes, size: int | None = None) -> np.ndarray:
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """A picture of any kind as one of 8-bit colours without transparency."""
+    """Return a picture of any kind as one of 8-bit colours without transparency."""
     if picture.mode == "F":
         raise ValueError("it holds numbers of no known range")
     if picture.mode.startswith("I"):  # 16 bits of gray, which Pillow would cut off at 255
@@ -102,7 +102,7 @@ def resize(images: np.ndarray, size: int | None) -> np.ndarray:
 
 
 def _fit(picture: Image.Image, size: int | None) -> Image.Image:
-    """The centre square of a picture, at `size` × `size`."""
+    """Return the centre square of a picture, at `size` × `size`."""
     if size is None or picture.size == (size, size):
         return picture
     side = min(picture.size)

@@ -30,7 +30,7 @@ def rows(name: str, size: int | None = None) -> int | None:
 
 
 def title(name: str, size: int | None = None) -> str:
-    """What figures call a data set; its name where that is all that is known without reading it."""
+    """Return what figures call a data set; its name where that is all that is known without reading it."""
     if name not in KNOWN:
         return name
     words, native = KNOWN[name]
@@ -133,7 +133,7 @@ def image_folder(root: Path, size: int | None, path: str | None = None) -> Datas
 
 
 def imagenet(root: Path, size: int | None, path: str = "imagenet", limit: int = 100) -> Dataset:
-    """The first `limit` images of a folder of ImageNet's, for testing only: `path`, absolute or under the root.
+    """Return the first `limit` images of a folder of ImageNet's, for testing only: `path`, absolute or under the root.
 
     Without a size they stay as they are, a tuple of arrays of unequal size.
     """
@@ -195,7 +195,7 @@ def _split(name: str, title: str, images: np.ndarray, labels: np.ndarray | None,
 
 
 def _shuffle(images: np.ndarray, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """The same shuffle every time, so that the first images are a fair sample of all."""
+    """Return the same shuffle every time, so that the first images are a fair sample of all."""
     order = np.random.default_rng(0).permutation(len(images))
     return images[order], None if labels is None else labels[order]
 

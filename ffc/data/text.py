@@ -47,7 +47,7 @@ def _windows(files: list[bytes], size: int, stride: int) -> np.ndarray:
 
 
 def _documents(package: Path) -> Iterator[bytes]:
-    """The documentation in each file of a package, in the order of their paths."""
+    """Yield the documentation in each file of a package, in the order of their paths."""
     for path in sorted(package.rglob("*.rst")):
         if path.parent.name == "descr":
             yield _ascii(path.read_text("utf-8"))

@@ -39,7 +39,7 @@ __all__ = [
 
 
 def model_class(kind: str) -> type[Model]:
-    """The class of a model: one of the library's by name, or anybody's as `package.module:Class`."""
+    """Return the class of a model: one of the library's by name, or anybody's as `package.module:Class`."""
     module, _, name = _KINDS.get(kind, kind).partition(":")
     if not module or not name.isidentifier():
         hint = _nearest(kind, _KINDS)
@@ -76,12 +76,12 @@ def is_own(model: Model) -> bool:
 
 
 def kind_of(model: Model) -> str:
-    """The `kind` by which `model_class` finds the class of a model."""
+    """Return the `kind` by which `model_class` finds the class of a model."""
     place = f"{type(model).__module__}:{type(model).__qualname__}"
     return next((kind for kind, paper in _KINDS.items() if paper == place), place)
 
 
 def build(settings: dict[str, Any], shape: tuple[int, int, int], classes: int | None = None) -> Model:
-    """The model that a preset's `model:` section describes, for images of `shape` (height, width, channels)."""
+    """Return the model that a preset's `model:` section describes, for images of `shape` (height, width, channels)."""
     sizes: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     return model_class(sizes.pop("kind")).build(shape, classes, **sizes)

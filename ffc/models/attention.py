@@ -30,7 +30,7 @@ def shapes(width: int, branches: int = 1) -> Params:
 
 
 def dense(inputs: int, outputs: int, scale: float = 1.0) -> Params:
-    """The weights of an affine layer: variance `scale`² / `inputs`, no bias."""
+    """Return the weights of an affine layer: variance `scale`² / `inputs`, no bias."""
     return {
         "kernel": Normal((inputs, outputs), scale / math.sqrt(inputs)),
         "bias": jnp.zeros(outputs, jnp.float32),

@@ -54,7 +54,7 @@ class Model:
 
     @classmethod
     def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "Model":
-        """The model for images of `shape` (height, width, channels), with the sizes that a preset names."""
+        """Return the model for images of `shape` (height, width, channels), with the sizes that a preset names."""
         raise NotImplementedError(f"{cls.__name__} has no build()")
 
     def init(self, key: jax.Array) -> Params:
@@ -70,14 +70,14 @@ class Model:
         return self.loss(params, batch)
 
     def grown(self, smaller: "Model", params: Params, key: jax.Array) -> Params:
-        """The weights `params` of a `smaller` model as weights of this one, with the same outputs.
+        """Return the weights `params` of a `smaller` model as weights of this one, with the same outputs.
 
         `key` draws what is new. `FFCError` where this model is no larger one of the kind.
         """
         raise FFCError(f"these are weights of {smaller}, and what is trained is {self}; let them agree")
 
     def shapes(self) -> Params:
-        """The tree of weights with shapes (`jax.ShapeDtypeStruct`) in place of arrays."""
+        """Return the tree of weights with shapes (`jax.ShapeDtypeStruct`) in place of arrays."""
         return jax.eval_shape(self.init, key_of(0))
 
     def check(self, params: Params) -> None:
@@ -96,7 +96,7 @@ class Model:
         """`FFCError` unless `images` [count, height, width, channels] uint8 can be trained on, by their numbers."""
 
     def finish(self, params: Params, images: jax.Array) -> Params:
-        """The weights after training: `params`, with statistics of the training `images` if the model keeps any."""
+        """Return the weights after training: `params`, with statistics of the `images` if the model keeps any."""
         return params
 
 
@@ -108,7 +108,7 @@ class Number:
     default: str  # what leaving it out means
 
     def read(self, name: str, value: str | float) -> int | float:
-        """The number that `value` is, or is written as; else `FFCError`."""
+        """Return the number that `value` is, or is written as; else `FFCError`."""
         try:
             if not isinstance(value, bool):
                 return self.kind(value) if isinstance(value, str) else self.kind(str(value))
@@ -139,11 +139,11 @@ class Sampler(Model):
     options: ClassVar[dict[str, "tuple[str, ...] | Number | Text"]] = {}
 
     def default_options(self) -> dict[str, str]:
-        """What `system` is without `options`."""
+        """Return what `system` is without `options`."""
         return {name: known[0] if isinstance(known, tuple) else known.default for name, known in self.options.items()}
 
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
-        """What a batch of samples is made from: [batch, …] float32, one row for each sample."""
+        """Return what a batch of samples is made from: [batch, …] float32, one row for each sample."""
         raise NotImplementedError(f"{type(self).__name__} has no noise()")
 
     def check_noise(self, u: ArrayLike) -> jax.Array:
@@ -151,7 +151,7 @@ class Sampler(Model):
         raise NotImplementedError(f"{type(self).__name__} has no check_noise()")
 
     def system(self, params: Params, u: jax.Array) -> System:
-        """The triangular system whose solution is the samples; weights are prepared here, once."""
+        """Return the triangular system whose solution is the samples; weights are prepared here, once."""
         raise NotImplementedError(f"{type(self).__name__} has no system()")
 
     def system_with(self, options: dict[str, Any], params: Params, u: jax.Array) -> System:
@@ -170,11 +170,11 @@ class Sampler(Model):
         return self.system(params, u, **given)
 
     def samples(self, x: Any) -> jax.Array:
-        """A state of `system`, as the samples that the model produces."""
+        """Return a state of `system`, as the samples that the model produces."""
         raise NotImplementedError(f"{type(self).__name__} has no samples()")
 
     def state(self, samples: ArrayLike) -> State:
-        """The state whose `samples` these are."""
+        """Return the state whose `samples` these are."""
         raise NotImplementedError(f"{type(self).__name__} has no state()")
 
     @property
@@ -188,11 +188,11 @@ class Sampler(Model):
         return type(self).pictures is not Sampler.pictures
 
     def pictures(self, samples: ArrayLike) -> jax.Array:
-        """Samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""
+        """Return samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} has no pictures()")
 
     def text(self, samples: ArrayLike) -> list[str]:
-        """Samples as texts to read; none where they are something else."""
+        """Return samples as texts to read; none where they are something else."""
         return []
 
 

@@ -24,7 +24,7 @@ NAMES = ("zeros", "black", "mean", "row_above")
 
 
 def guess_by_name(name: str, model: Sampler, system: System) -> State | RowAbove | None:
-    """The guess `name` as `solve` takes it, for a system of `model`. Raises `FFCError` on an unknown name."""
+    """Return the guess `name` as `solve` takes it, for a system of `model`. Raises `FFCError` on an unknown name."""
     guesses = {
         "zeros": lambda: None,
         "black": lambda: jnp.full_like(system.initial(), model.black),

@@ -74,7 +74,7 @@ class Run:
 def race(
     model: Sampler, system: System, solvers: Mapping[str, Solver], guess: State | RowAbove | None = None
 ) -> tuple[list[Run], Clock]:
-    """The solvers, timed warm and in turn, at the moments of one clock."""
+    """Return the solvers, timed warm and in turn, at the moments of one clock."""
     functions = {name: _solving(system, solver, guess) for name, solver in solvers.items()}
     side_by_side(functions.values())
     seconds = {name: float(np.median(times)) for name, times in interleaved(functions, _REPEATS).items()}
@@ -118,7 +118,7 @@ def _watch(
 
 
 def _shown(model: Sampler, state: State) -> np.ndarray:
-    """The first samples of a state, [samples, height, width, channels] uint8."""
+    """Return the first samples of a state, [samples, height, width, channels] uint8."""
     pictures = np.asarray(model.pictures(model.samples(state)))
     _, height, width, _ = pictures.shape
     most = math.prod(min(_SIDE, max(1, _WIDTH // side)) for side in (height, width))
@@ -169,7 +169,7 @@ def _veiled(run: Run, f: int) -> np.ndarray:
 
 
 def _percent(share: float) -> str:
-    """Rounded down: 100 % is all."""
+    """Return rounded down: 100 % is all."""
     return f"{math.floor(100 * share)} %"
 
 
@@ -178,7 +178,7 @@ def _time(seconds: float) -> str:
 
 
 def gif(pictures: Sequence[Image.Image]) -> bytes:
-    """An animated GIF of `pictures` that pauses on the last; some are left out where it would be too large."""
+    """Return an animated GIF of `pictures` that pauses on the last; some are left out where it would be too large."""
     kept, delay = list(pictures), DELAY
     while len(content := _encoded(kept, delay)) > BYTES and len(kept) > 8:
         kept, delay = [*kept[:-1:2], kept[-1]], 2 * delay

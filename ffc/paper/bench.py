@@ -108,7 +108,7 @@ def bench(
 
 
 def to_markdown(record: Record) -> str:
-    """The table of a benchmark; speed-ups are ratios of medians within one task and system."""
+    """Return the table of a benchmark; speed-ups are ratios of medians within one task and system."""
     meta, rows = record.meta, range(len(record["task"]))
     about = f"{meta['device']['name']}; {meta['repeats']} interleaved repeats; preset {meta['preset']}"
     about += "".join(f"; {name}: {value}" for name, value in (meta["system"] or {}).items())
@@ -174,7 +174,7 @@ def _groups(task: str, results: Path, system: dict[str, str] | None) -> list[lis
 
 
 def _job(task: str, record: Record, results: Path) -> Job:
-    """The job that `record` came from."""
+    """Return the job that `record` came from."""
     meta = record.meta
     of_task = (path for path in sorted((results / "data").glob(f"{task}*.npz")))
     data = next(
@@ -242,7 +242,7 @@ def _densenet(jobs: list[tuple[str, Job]]) -> list[Entry]:
 
 
 def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
-    """The backward pass of one sequence: adjoints, and the gradients from them."""
+    """Return the backward pass of one sequence: adjoints, and the gradients from them."""
     job = jobs[0][1]
     params, x = rnn.start(job), rnn.sequences(job.load_data())[:1]
     run, steps = jax.jit(network.forward)(params, x), x.shape[1]

@@ -44,7 +44,7 @@ def keep(results: Path, references: Path) -> list[Path]:
 
 
 def reduced(record: Record) -> Record:
-    """A record with all that figures and tables say of it, in tens of kilobytes."""
+    """Return a record with all that figures and tables say of it, in tens of kilobytes."""
     arrays = {name: array for name, array in record.arrays.items() if not _LEFT_OUT.fullmatch(name)}
     if seen := [name for name in _SEEN if name in arrays]:
         arrays |= {name: arrays[name].mean(axis=1, keepdims=True, dtype=np.float32) for name in _CURVES}
@@ -53,5 +53,5 @@ def reduced(record: Record) -> Record:
 
 
 def slug(device: str) -> str:
-    """A device's name as the name of a folder: “AMD EPYC, 2 cores” → `amd-epyc-2-cores`."""
+    """Return a device's name as the name of a folder: “AMD EPYC, 2 cores” → `amd-epyc-2-cores`."""
     return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")

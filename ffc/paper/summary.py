@@ -109,7 +109,7 @@ def load(folder: str | Path) -> Records:
 
 
 def table(records: Records) -> list[Row]:
-    """A row for each task and solver, with the keys of `COLUMNS`, the `experiment`, and the `spread` of × best
+    """Return a row for each task and solver, with the keys of `COLUMNS`, the `experiment`, and the `spread` of × best
     sequential; None where a number has no meaning."""
     return [row for task, runs in records.items() for row in _rows(task, runs)]
 
@@ -122,13 +122,13 @@ def to_markdown(rows: list[Row], origin: list[str]) -> str:
 
 
 def markdown_table(rows: list[Row], keys: Iterable[str] = BESIDE_THE_PAPER) -> str:
-    """The columns `keys` of the table."""
+    """Return the columns `keys` of the table."""
     keys = list(keys)
     return markdown([COLUMNS[key] for key in keys], [[_text(key, row[key]) for key in keys] for row in rows])
 
 
 def to_csv(rows: list[Row]) -> str:
-    """The table in CSV: plain numbers of four digits, nothing where a number has no meaning."""
+    """Return the table in CSV: plain numbers of four digits, nothing where a number has no meaning."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     columns = _columns(rows)
@@ -138,7 +138,7 @@ def to_csv(rows: list[Row]) -> str:
 
 
 def origins(records: Records) -> list[str]:
-    """The device, and each task's data set and weights under their true names."""
+    """Return the device, and each task's data set and weights under their true names."""
     everything = [record for runs in records.values() for record in runs.values()]
     tasks = [f"{task}: {'; '.join(sources(runs.values(), ('Data', 'Weights')))}" for task, runs in records.items()]
     return [*sources(everything, ("Device",)), *tasks]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 def markdown(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A header and rows of text."""
+    """Return a header and rows of text."""
     header = list(header)
     return "\n".join([_line(header), "|" + "---|" * len(header), *map(_line, rows)])
 

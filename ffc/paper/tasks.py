@@ -39,7 +39,7 @@ def experiment_of(task: str, settings: Mapping[str, Any]) -> str:
 
 
 def paper_of(meta: Mapping[str, Any]) -> str | None:
-    """The paper's task for which that of a record with this `meta` stands; None if it stands for none.
+    """Return the paper's task for which that of a record with this `meta` stands; None if it stands for none.
 
     Records of before tasks could have other names, and the authors' own, say it by the name alone. No other task has
     such a name: the workflow refuses it.

@@ -33,7 +33,7 @@ class Spread(NamedTuple):
 
 
 def times(ratio: float | None) -> str:
-    """A ratio of three digits, never in powers of ten."""
+    """Return a ratio of three digits, never in powers of ten."""
     return "–" if ratio is None else f"{float(f'{ratio:.3g}'):g}×"
 
 
@@ -70,7 +70,7 @@ def essentials_table(rows: list[Row]) -> str:
 
 
 def conclusion(rows: list[Row]) -> list[str]:
-    """What the table comes to, a line for each task and one about exactness."""
+    """Return what the table comes to, a line for each task and one about exactness."""
     compared = {row["task"]: row for row in essentials(rows)}
     tasks = dict.fromkeys(row["task"] for row in rows)
     lines = [_verdict(task, compared.get(task)) for task in tasks]
@@ -100,7 +100,7 @@ def _verdict(task: str, best: Row | None) -> str:
 
 
 def _over_best(ratio: float, spread: Spread) -> str:
-    """The ratio and its range; `about` where few repeats, or a wide range, say that it is rough."""
+    """Return the ratio and its range; `about` where few repeats, or a wide range, say that it is rough."""
     rough = spread.repeats < _ENOUGH or spread.most > _WIDE * spread.least
     between = f"{times(spread.least)} to {times(spread.most)}" if spread.repeats > 1 else "timed once"
     return f"{'about ' if rough else ''}{times(ratio)} as fast as the fastest sequential evaluation ({between})"

@@ -69,7 +69,7 @@ def cut(a: jax.Array, chunk: int) -> jax.Array:
 
 
 def _joined(chunks: jax.Array) -> jax.Array:
-    """What a scan over chunks gives, [chunks, batch, chunk, H], as [batch, times, H]."""
+    """Return what a scan over chunks gives, [chunks, batch, chunk, H], as [batch, times, H]."""
     count, batch, chunk, width = chunks.shape
     return jnp.moveaxis(chunks, 0, 1).reshape(batch, count * chunk, width)
 

@@ -217,7 +217,7 @@ def _units(states: jax.Array) -> jax.Array:
 
 
 def _damped(matrices: jax.Array, damping: jax.Array) -> jax.Array:
-    """A / (1 + λ g) with λ = `damping` [batch]; g is each entry's square, or a matrix's mean square gain."""
+    """Return a / (1 + λ g) with λ = `damping` [batch]; g is each entry's square, or a matrix's mean square gain."""
     damping = damping.reshape(-1, *[1] * (matrices.ndim - 1))
     if matrices.ndim == 4:
         gain = jnp.sum(matrices**2, axis=(-2, -1), keepdims=True) / matrices.shape[-1]

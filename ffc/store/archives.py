@@ -31,7 +31,7 @@ class Plain(tarfile.TarInfo):
 
 
 def open_tar(path: Path) -> tarfile.TarFile:
-    """A tar archive, plain or packed; `tarfile.TarError` where it is none."""
+    """Return a tar archive, plain or packed; `tarfile.TarError` where it is none."""
     with open(path, "rb") as file:
         begin = file.read(6)
     return tarfile.open(path, _packing(begin), tarinfo=Plain)

@@ -117,7 +117,7 @@ def _check_array(code: int, data: bytes) -> None:
 
 
 def _arrays(node: Any, path: tuple[str, ...] = ()) -> Any:
-    """The tree with float32 arrays, or `FFCError`."""
+    """Return the tree with float32 arrays, or `FFCError`."""
     where = "/".join(path) or "the top"
     if isinstance(node, dict) and len(path) < DEPTH:
         return {str(name): _arrays(child, (*path, str(name))) for name, child in node.items()}
@@ -171,7 +171,7 @@ def _check_numbers(tree: Tree) -> None:
 
 
 def _sidecar(path: Path, digest: str) -> dict[str, Any]:
-    """What the `.json` beside our own `.flax` says; empty where there is none."""
+    """Return what the `.json` beside our own `.flax` says; empty where there is none."""
     beside = path.with_suffix(".json")
     if path.suffix != ".flax" or not beside.exists():
         return {}
@@ -186,7 +186,7 @@ def _sidecar(path: Path, digest: str) -> dict[str, Any]:
 
 
 def _described(description: dict[str, Any], tree: Tree) -> tuple[Model, Tree]:
-    """The model that our own sidecar names, if the weights are its; and these, whole."""
+    """Return the model that our own sidecar names, if the weights are its; and these, whole."""
     sizes = {name: tuple(value) if isinstance(value, list) else value for name, value in description.items()}
     kind = str(sizes.pop("kind"))
     if not is_known(kind):
@@ -210,7 +210,7 @@ def _described(description: dict[str, Any], tree: Tree) -> tuple[Model, Tree]:
 
 
 def _recognised(tree: Tree, shape: tuple[int, ...] | None, trunc_lambda: float | None) -> Model:
-    """The model that somebody else's weights belong to, by their names and shapes."""
+    """Return the model that somebody else's weights belong to, by their names and shapes."""
     kinds: list[Any] = [model_class(kind) for kind in ("pixelcnnpp", "made", "densenet")]
     pixelcnnpp, made, densenet = kinds
     if pixelcnnpp.is_params(tree):

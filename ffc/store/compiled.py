@@ -31,7 +31,7 @@ def keep_compiled(folder: Path | None) -> None:
 
 
 def cache_folder() -> Path | None:
-    """The user's own for the programs of `ffc`, by the rule of the XDG base directories; None without a home."""
+    """Return the user's own for the programs of `ffc`, by the rule of the XDG base directories; None without a home."""
     try:
         return expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "ffc" / "compiled"
     except FFCError:
@@ -39,7 +39,7 @@ def cache_folder() -> Path | None:
 
 
 def processor() -> str:
-    """A name for the processor and its cores that are free to this process: several machines may share a folder.
+    """Return a name for the processor and its cores that are free to this process: several machines may share a folder.
 
     Programs that were compiled for one core are slow on two.
     """

@@ -21,7 +21,7 @@ _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # as numpy writes
 
 
 def load(path: str | os.PathLike, *names: str) -> dict[str, np.ndarray]:
-    """The arrays of `names`, or all of them: numbers or text of any shape."""
+    """Return the arrays of `names`, or all of them: numbers or text of any shape."""
     with _archive(path) as archive:
         stored = [info.filename.removesuffix(".npy") for info in archive.infolist()]
         wanted = names or stored

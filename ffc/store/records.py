@@ -52,12 +52,12 @@ class Record:
 
 
 def load_meta(path: str | os.PathLike) -> dict[str, Any]:
-    """The `meta` of a record, read without its arrays; errors are those of `Record.load`."""
+    """Return the `meta` of a record, read without its arrays; errors are those of `Record.load`."""
     return _read(path, _META)[1]
 
 
 def _read(path: str | os.PathLike, *names: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays of `names`, or all of them, and the `meta` among these."""
+    """Return the arrays of `names`, or all of them, and the `meta` among these."""
     try:
         arrays = npz.load(path, *names)
         meta = json.loads(str(arrays.pop(_META)))
@@ -71,7 +71,7 @@ def _read(path: str | os.PathLike, *names: str) -> tuple[dict[str, np.ndarray], 
 
 
 def provenance() -> dict[str, Any]:
-    """The device, the precision of products and the versions that a result was computed with."""
+    """Return the device, the precision of products and the versions that a result was computed with."""
     import jax  # here: figures and tables only read records
 
     from ffc.core.compiled import precision

@@ -131,7 +131,7 @@ def extract(archive: Path, wanted: list[str], folder: Path) -> dict[str, Path]:
 
 
 def _asked(path: PurePath, wanted: list[str]) -> str | None:
-    """The name of `wanted` that `path` ends in."""
+    """Return the name of `wanted` that `path` ends in."""
     return next((name for name in wanted if path.parts[-1 - name.count("/") :] == tuple(name.split("/"))), None)
 
 
@@ -182,7 +182,7 @@ def _tar(archive: Path) -> tarfile.TarFile:
 
 @contextmanager
 def _downloaded(address: str | None, folder: Path) -> Iterator[Path]:
-    """The archive at an address, or the authors' own, while it is needed."""
+    """Hold the archive at an address, or the authors' own, while it is needed."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         target = str(Path(temporary) / "archive")

@@ -68,7 +68,7 @@ def discard(state: str | Path) -> None:
 
 
 def _params_of(start: Checkpoint, model: Model, key: jax.Array) -> Params:
-    """The weights of `start`, as those of `model`."""
+    """Return the weights of `start`, as those of `model`."""
     if start.model == model:
         return start.params
     try:

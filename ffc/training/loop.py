@@ -53,7 +53,7 @@ class TrainResult:
 
 
 def to_standard_error(line: str) -> None:
-    """A line of progress, above the bar if there is one."""
+    """Print a line of progress, above the bar if there is one."""
     tqdm.write(line, file=sys.stderr)
 
 
@@ -147,7 +147,7 @@ class _Run:
         return count
 
     def _as_one(self, progress: Progress, batches: np.ndarray) -> list[float]:
-        """The losses of the steps that see `batches`; waits for the device once."""
+        """Return the losses of the steps that see `batches`; waits for the device once."""
         program = partial(steps.interval, self.model, self.settings)
         first = np.int32(progress.step)
         progress.state, losses = program(progress.state, self.train, first, batches)

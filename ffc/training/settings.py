@@ -51,7 +51,7 @@ class TrainSettings:
         return cls(**section)
 
     def rate(self, step: int | jax.Array) -> jax.Array:
-        """The learning rate at a step, counted from 0."""
+        """Return the learning rate at a step, counted from 0."""
         if self.decay == "cosine":
             return self.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * step / self.steps))
         return self.learning_rate * jnp.float32(self.decay) ** step

@@ -15,7 +15,7 @@ State = dict[str, Any]  # params, optimizer, ema
 
 
 def start(model: Model, settings: TrainSettings, key: jax.Array, given: Params | None = None) -> State:
-    """The state before the first step: fresh weights, or those that are `given`."""
+    """Return the state before the first step: fresh weights, or those that are `given`."""
     params = jax.jit(model.init)(key) if given is None else jax.tree.map(jnp.array, given)
     return {"params": params, "optimizer": _optimizer(settings).init(params), "ema": copy(params)}
 
@@ -38,7 +38,7 @@ def _step(
 def _interval(
     model: Model, settings: TrainSettings, state: State, data: Batch, first: jax.Array, batches: jax.Array
 ) -> tuple[State, jax.Array]:
-    """The state after the steps `first …`, one for each row of `batches`, and the losses [count] before them."""
+    """Return the state after the steps `first …`, one for each row of `batches`, and the losses [count] before them."""
 
     def body(state, given):
         return _step(model, settings, state, data, *given)
@@ -56,5 +56,5 @@ def _optimizer(settings: TrainSettings) -> optax.GradientTransformation:
 
 
 def copy(tree: Params) -> Params:
-    """The same values in arrays of their own, as those of a state are given away at each step."""
+    """Return the same values in arrays of their own, as those of a state are given away at each step."""
     return jax.tree.map(jnp.copy, tree)

@@ -49,7 +49,7 @@ def job(snakemake, precision="highest"):
 
 
 def out_of_memory(error: Exception) -> str | None:
-    """What to say of such an error, Python's or XLA's; None of another."""
+    """Return what to say of such an error, Python's or XLA's; None of another."""
     if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
         return None
     return (

@@ -65,7 +65,7 @@ class DenseNet(Model):
 
     @classmethod
     def from_params(cls, tree: Params) -> "DenseNet":
-        """The model that a tree of weights belongs to; `FFCError` where layers are missing or do not fit."""
+        """Return the model that a tree of weights belongs to; `FFCError` where layers are missing or do not fit."""
         try:
             features = tree["features"]
             blocks = [len(features[f"denseblock{k}"]) for k in range(1, _count(features, "denseblock") + 1)]
@@ -122,7 +122,7 @@ class DenseNet(Model):
         return _cross_entropy(self.logits(params, preprocess(batch.images)), batch.labels)
 
     def finish(self, params: Params, images: jax.Array) -> Params:
-        """The weights with running statistics measured in one pass over (at most 512 of) `images`."""
+        """Return the weights with running statistics measured in one pass over (at most 512 of) `images`."""
         return _with_statistics(params, self._statistics(params, images[:512]), "")
 
     @partial(jax.jit, static_argnames="self")
@@ -138,7 +138,7 @@ class DenseNet(Model):
         return measured
 
     def logits(self, params: Params, x: jax.Array) -> jax.Array:
-        """The feedforward answer [batch, classes] for normalised images [batch, height, width, 3]."""
+        """Return the feedforward answer [batch, classes] for normalised images [batch, height, width, 3]."""
         return self.feedforward(prepare(params), x)
 
     def feedforward(self, layers: Params, x: jax.Array) -> jax.Array:
@@ -146,7 +146,7 @@ class DenseNet(Model):
         return self._network(layers, x, folded)
 
     def system(self, params: Params, x: jax.Array) -> DenseFeatures:
-        """The triangular system of all dense layers' features for normalised images `x` NHWC."""
+        """Return the triangular system of all dense layers' features for normalised images `x` NHWC."""
         return DenseFeatures(layers=prepare(params), x=x, blocks=self.blocks, growth=self.growth)
 
     def layer_inputs(self, layers: Params, x: jax.Array) -> list[tuple[Params, jax.Array]]:

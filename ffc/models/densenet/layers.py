@@ -70,7 +70,7 @@ def prepare_kernels(params: Params) -> Params:
 
 @jax.jit
 def prepare(params: Params) -> Params:
-    """What inference runs on: kernels in place, every normalisation folded into `Affine`."""
+    """Return what inference runs on: kernels in place, every normalisation folded into `Affine`."""
 
     def fold(node: Params) -> Params:
         if not isinstance(node, dict):

@@ -56,7 +56,7 @@ class DenseFeatures(System):
         return jnp.stack(new, axis=1)
 
     def _incoming(self, x: State) -> list[jax.Array]:
-        """What enters each dense block."""
+        """Return what enters each dense block."""
         incoming = [stem(self.layers, self.x, folded)]
         for k, old in enumerate(x[:-1], 1):
             incoming.append(transition(self.layers, k, _joined(incoming[-1], old), folded))
@@ -72,7 +72,7 @@ def _joined(incoming: jax.Array, features: jax.Array) -> jax.Array:
 
 
 def _sides(side: int, blocks: int) -> list[int]:
-    """The side of the feature maps in each dense block, for an image's side."""
+    """Return the side of the feature maps in each dense block, for an image's side."""
     sides = [((side + 1) // 2 + 1) // 2]
     for _ in range(blocks - 1):
         sides.append(sides[-1] // 2)

@@ -101,7 +101,7 @@ class Flow(Sampler):
 
     @reproducible
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
-        """Standard normal noise [batch, patches, entries of a patch]."""
+        """Return standard normal noise [batch, patches, entries of a patch]."""
         return jax.random.normal(key, (batch, *self.sizes[:2]), jnp.float32)
 
     def check_noise(self, u: ArrayLike) -> jax.Array:
@@ -115,7 +115,7 @@ class Flow(Sampler):
         return jnp.asarray(u, jnp.float32)
 
     def system(self, params: Params, u: jax.Array, quantize: str = "12bit") -> FlowSampling:
-        """The system of `FlowSampling`.
+        """Return the system of `FlowSampling`.
 
         quantize "12bit": inside the system, every entry is rounded to a multiple of 2⁻¹², a 32nd part of a level, so
         that the last bits of sums seldom matter; "none": entries are real numbers.

@@ -33,7 +33,7 @@ class Sizes(NamedTuple):
 
 
 def shapes(sizes: Sizes) -> Params:
-    """The weights of a block, as `ffc.models.base.draw` takes them; its outputs are zero at first."""
+    """Return the weights of a block, as `ffc.models.base.draw` takes them; its outputs are zero at first."""
     width = sizes.width
     layer = {
         "norm_attention": _norm(width),
@@ -80,7 +80,7 @@ def window(
 
 
 def init_cache(params: Params, batch: int, heads: int) -> Cache:
-    """What `window` keeps of the patches: nothing yet."""
+    """Return what `window` keeps of the patches: nothing yet."""
     patches, width = params["positions"].shape
     return tuple(attention.keep(batch, patches, width, heads, params["positions"].dtype) for _ in _layers(params))
 

@@ -92,7 +92,7 @@ class FlowSampling(System):
         return self._by_row(x, of_row)
 
     def _row_of(self, number: jax.Array | int, x: State) -> _Row:
-        """A row at its beginning."""
+        """Return a row at its beginning."""
         params = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, number, keepdims=False), self.blocks)
         before = jnp.maximum(number - 1, 0) * self.row_length
         above = jax.lax.dynamic_slice_in_dim(x, before, self.row_length, axis=1)

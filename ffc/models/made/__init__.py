@@ -71,7 +71,7 @@ class MADE(Sampler):
     def from_params(
         cls, tree: Params, shape: tuple[int, ...] | None = None, trunc_lambda: float | None = None
     ) -> "MADE":
-        """The model that a tree of weights belongs to.
+        """Return the model that a tree of weights belongs to.
 
         `shape` and `trunc_lambda` are needed unless it has 784 or 3072 inputs, as the released checkpoints.
         Raises `FFCError` where sizes are unknown or contradict each other, or the masks leave no order.
@@ -183,7 +183,7 @@ class MADE(Sampler):
 
     @reproducible
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
-        """Standard logistic noise [batch, D], in logit space."""
+        """Return standard logistic noise [batch, D], in logit space."""
         return jax.random.logistic(key, (batch, self.size), jnp.float32)
 
     def check_noise(self, u: ArrayLike) -> jax.Array:
@@ -196,7 +196,7 @@ class MADE(Sampler):
         return jnp.asarray(u, jnp.float32)
 
     def system(self, params: Params, u: jax.Array) -> MADESampling:
-        """The system of `MADESampling`. Call it outside `jit`: the masks decide the order of its units."""
+        """Return the system of `MADESampling`. Call it outside `jit`: the masks decide the order of its units."""
         seen = _last_seen(params["net"])[:2]
         one, two = (np.argsort(last, kind="stable") for last in seen)
         (w1, b1), (w2, b2), (w3, b3) = _prepare(params)
@@ -209,7 +209,7 @@ class MADE(Sampler):
         )
 
     def samples(self, x: State) -> jax.Array:
-        """Samples in logit space, [batch, D] float32."""
+        """Return samples in logit space, [batch, D] float32."""
         return x
 
     def state(self, samples: ArrayLike) -> State:

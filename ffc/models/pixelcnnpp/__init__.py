@@ -57,7 +57,7 @@ class PixelCNNPP(Sampler):
 
     @classmethod
     def from_params(cls, tree: Params, shape: tuple[int, ...] | None = None) -> "PixelCNNPP":
-        """The model that a tree of weights belongs to; its images are of `shape` (height, width, …) if given."""
+        """Return the model that a tree of weights belongs to; its images are of `shape` (height, width, …) if given."""
         sizes = weights.infer_sizes(tree)
         channels = sizes.pop("channels")
         if shape is not None and len(shape) == 3 and shape[2] != channels:
@@ -114,7 +114,7 @@ class PixelCNNPP(Sampler):
         return jnp.asarray(u, jnp.float32)
 
     def system(self, params: Params, u: jax.Array, quantize: str = "none", coupling: str = "gumbel") -> PixelSampling:
-        """The system of `PixelSampling`.
+        """Return the system of `PixelSampling`.
 
         quantize "8bit": every entry is rounded to one of 256 levels inside the system, channel by channel, so
         that evaluation orders agree bit for bit except for ties; "none": entries are real numbers, as the paper's.

@@ -38,7 +38,7 @@ class Coupling:
         raise NotImplementedError
 
     def at(self, region: Region) -> "Coupling":
-        """The noise of a region of the images."""
+        """Return the noise of a region of the images."""
         return jax.tree.map(lambda noise: cut(noise, region), self)
 
     def with_median_noise(self) -> "Coupling":
@@ -88,7 +88,7 @@ class Gumbel(Coupling):
         return jnp.stack([rounded for _, rounded in self._channels(outputs)], axis=-1)
 
     def ties(self, outputs: jax.Array, tolerance: float) -> jax.Array:
-        """A component nearly chosen or, on a grid, a channel near an edge."""
+        """Return a component nearly chosen or, on a grid, a channel near an edge."""
         scores = self._scores(outputs)
         best = jnp.arange(scores.shape[-1]) == jnp.argmax(scores, axis=-1)[..., None]
         tied = jnp.max(scores, axis=-1) - jnp.max(jnp.where(best, -jnp.inf, scores), axis=-1) < tolerance
@@ -159,7 +159,7 @@ class InverseCDF(Coupling):
         return jnp.concatenate(before, axis=-1)
 
     def ties(self, outputs: jax.Array, tolerance: float) -> jax.Array:
-        """Moving a channel's means and cumulative by `tolerance` to and fro moves it by a level or more."""
+        """Return moving a channel's means and cumulative by `tolerance` to and fro moves it by a level or more."""
         tied = jnp.zeros(outputs.shape[:-1], bool)
         for _, (log_weights, mean, log_scale, uniform) in self._channels(outputs):
             low, high = (

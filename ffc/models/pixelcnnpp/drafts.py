@@ -76,7 +76,7 @@ class LinearOutputs(Draft):
 @standard_modes()
 @partial(jax.jit, static_argnames="neighbours")
 def constants(system: "PixelSampling", image: jax.Array, rows: jax.Array, neighbours: int) -> LinearOutputs:
-    """The draft of the network of `system`, averaged over `rows` of an `image` [1, height, width, channels].
+    """Return the draft of the network of `system`, averaged over `rows` of an `image` [1, height, width, channels].
 
     Every 2·`neighbours`-th pixel of a row is moved by a level at once, channel by channel: what is farther away is
     hardly felt, so that each of the outputs tells of one of them.

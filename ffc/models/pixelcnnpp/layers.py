@@ -42,11 +42,11 @@ class Layers:
     """The operations of the network; level 0, 1, 2 is the full, half and quarter resolution."""
 
     def region(self, level: int) -> Region:
-        """What is to be evaluated at a level."""
+        """Return what is to be evaluated at a level."""
         raise NotImplementedError
 
     def read(self, feature: Any, region: Region) -> jax.Array:
-        """A region of a feature [batch, rows, columns, channels]; zeros outside the image."""
+        """Return a region of a feature [batch, rows, columns, channels]; zeros outside the image."""
         raise NotImplementedError
 
     def write(self, name: str, level: int, values: jax.Array) -> Any:
@@ -67,7 +67,7 @@ class Layers:
         shift: tuple[int, int] = (0, 0),
         dropout: bool = False,
     ) -> jax.Array:
-        """A causal convolution: a kernel reaches up, left, and right only where it is three wide.
+        """Return a causal convolution: a kernel reaches up, left, and right only where it is three wide.
 
         `shift` (rows, columns) moves the output down or right, with zeros moving in: the bias too.
         """
@@ -88,7 +88,7 @@ class Layers:
         return jnp.where((row >= shift[0]) & (column >= shift[1]), y, 0)
 
     def enlarge(self, level: int, x: Any, layer: Layer) -> jax.Array:
-        """A stride-2 transposed convolution from `level + 1`: fine pixel (2i + a, 2j + b) is owned by (i, j)."""
+        """Return a stride-2 transposed convolution from `level + 1`: fine pixel (2i + a, 2j + b) is owned by (i, j)."""
         out, coarse = self.region(level), self.region(level + 1)
         row, rows = _owners(out.row, out.rows, coarse.row, coarse.rows)
         column, columns = _owners(out.column, out.columns, coarse.column, coarse.columns)
@@ -100,7 +100,7 @@ class Layers:
         return cut(y, Region(out.row - 2 * row, out.rows, out.column - 2 * column, out.columns))
 
     def dense(self, x: jax.Array, layer: Layer) -> jax.Array:
-        """A 1×1 convolution of values already read."""
+        """Return a 1×1 convolution of values already read."""
         return x @ layer.kernel + layer.bias
 
 

@@ -28,11 +28,11 @@ class Mixture(NamedTuple):
     coefficients: jax.Array | None
 
     def component(self, choice: jax.Array) -> "Mixture":
-        """The components of number `choice` [...] alone, without the axis of mixtures."""
+        """Return the components of number `choice` [...] alone, without the axis of mixtures."""
         return jax.tree.map(lambda p: jnp.sum(jnp.where(choice[..., None] == jnp.arange(p.shape[-1]), p, 0), -1), self)
 
     def mean(self, channel: int, before: list[jax.Array]) -> jax.Array:
-        """A channel's mean given the pixel's channels `before` it."""
+        """Return a channel's mean given the pixel's channels `before` it."""
         mean, coefficients = self.means[channel], self.coefficients
         if coefficients is None or channel == 0:
             return mean
@@ -42,7 +42,7 @@ class Mixture(NamedTuple):
 
 
 def read(outputs: jax.Array, channels: int) -> Mixture:
-    """The parameters in the network's outputs [..., mixtures·(1 + 2 or 3 · channels)]."""
+    """Return the parameters in the network's outputs [..., mixtures·(1 + 2 or 3 · channels)]."""
     parts = 2 if channels == 1 else 3
     mixtures = outputs.shape[-1] // (1 + parts * channels)
     rest = outputs[..., mixtures:].reshape(*outputs.shape[:-1], channels, parts, mixtures)
@@ -77,7 +77,7 @@ def log_mass(x: jax.Array, mean: jax.Array, log_scale: jax.Array, steps: int) ->
 def quantile(
     log_weights: jax.Array, mean: jax.Array, log_scale: jax.Array, uniform: jax.Array, steps: int
 ) -> jax.Array:
-    """The lowest level x of a grid with P(≤ x) ≥ `uniform`, [...]; not a number where the mixture is none.
+    """Return the lowest level x of a grid with P(≤ x) ≥ `uniform`, [...]; not a number where the mixture is none.
 
     P(≤ x) = Σ_k weight_k · σ((x + 1/steps − mean_k) / scale_k), over arrays [..., mixtures]; the weights may
     lack a common factor. It rises with x, so a binary search counts the edges at which it is less than

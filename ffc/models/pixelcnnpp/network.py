@@ -17,14 +17,14 @@ _VERTICAL, _HORIZONTAL = "down_shifted", "down_right_shifted"
 
 
 def vertical(ops: Layers, layers: Params, x: Any) -> list[Any]:
-    """The vertical stack's features in the order in which the horizontal stack asks for them."""
+    """Return the vertical stack's features in the order in which the horizontal stack asks for them."""
     conv = layers["down_shifted_conv2d_0"]["WNConv_0"]
     first = ops.write("v_first", 0, ops.convolve(0, x, conv, shift=(1, 0)))
     return _stack(ops, layers, first, _VERTICAL, None)
 
 
 def horizontal(ops: Layers, layers: Params, x: Any, above: list[Any]) -> jax.Array:
-    """The network's outputs [batch, rows, columns, outputs] of `ops.region(0)`, given the vertical features."""
+    """Return the network's outputs [batch, rows, columns, outputs] of `ops.region(0)`, given the vertical features."""
     from_above = ops.convolve(0, x, layers["down_shifted_conv2d_1"]["WNConv_0"], shift=(1, 0))
     from_left = ops.convolve(0, x, layers["down_right_shifted_conv2d_0"]["WNConv_0"], shift=(0, 1))
     first = ops.write("h_first", 0, from_above + from_left)
@@ -33,12 +33,12 @@ def horizontal(ops: Layers, layers: Params, x: Any, above: list[Any]) -> jax.Arr
 
 
 def vertical_names(layers: Params) -> list[str]:
-    """The names under which `vertical` writes the features that it returns."""
+    """Return the names under which `vertical` writes the features that it returns."""
     return [f"v_{part}_{i}" for part, count in level_resnets(_resnets(layers)).items() for i in range(count)]
 
 
 def with_ones(x: jax.Array) -> jax.Array:
-    """The network's input: the image and a channel of ones, which tells it from the padding."""
+    """Return the network's input: the image and a channel of ones, which tells it from the padding."""
     return jnp.concatenate([x, jnp.ones_like(x[..., :1])], axis=-1)
 
 

@@ -74,7 +74,7 @@ class PixelSampling(System):
         return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
 
     def enter(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> Cache:
-        """The vertical stack in the window's rows: it sees no pixel of theirs."""
+        """Return the vertical stack in the window's rows: it sees no pixel of theirs."""
         row, rows, _, _ = self._place(x, start, count, stride)
         ops = self._over(cache, x, row, rows, 0, self.row_length)
         network.vertical(ops, self.layers, "x")
@@ -85,14 +85,14 @@ class PixelSampling(System):
         return self.coupling.pixels(outputs).reshape(x.shape), _by_block((outputs, self.coupling), x.shape[1])
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
-        """Some rows, pixels of one row, or a column of all rows: where all samples stand, or each on its own."""
+        """Return some rows, pixels of one row, or a column of all rows: where all samples stand, or each on its own."""
         outputs, coupling, kept = self._window(cache, x, start, count, stride)
         return coupling.pixels(outputs).reshape(x.shape[0], count, x.shape[2]), kept
 
     def window_outputs(
         self, cache: Cache, x: State, start: jax.Array, count: int
     ) -> tuple[jax.Array, tuple[jax.Array, Coupling], Cache]:
-        """The outputs are the network's, and the noise that makes pixels of them."""
+        """Return the outputs are the network's, and the noise that makes pixels of them."""
         outputs, coupling, kept = self._window(cache, x, start, count, 1)
         values = coupling.pixels(outputs).reshape(x.shape[0], count, x.shape[2])
         return values, _by_block((outputs, coupling), count), kept
@@ -124,13 +124,13 @@ class PixelSampling(System):
         return self._outputs(self._over(features, image, row, 1, 0, self.row_length), always=False)[:, 0]
 
     def _window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int):
-        """The network's outputs in a window, the noise there, and the next cache."""
+        """Return the network's outputs in a window, the noise there, and the next cache."""
         ops = self._over(cache, x, *self._place(x, start, count, stride))
         outputs = self._outputs(ops, always=stride == 1 and count > self.row_length)
         return outputs, self.coupling.at(ops.region(0)), ops.features
 
     def _place(self, x: State, start: jax.Array, count: int, stride: int) -> tuple[Index, int, Index, int]:
-        """A window's first row, rows, first column, and columns."""
+        """Return a window's first row, rows, first column, and columns."""
         height, width = self._extent
         if self.one_start or count == 1 or stride > 1 or len(x) == 1:
             # Samples march in step: one that stopped early is behind, and what it is given is not kept.

@@ -45,7 +45,7 @@ def level_resnets(resnets: int) -> dict[str, int]:
 
 
 def shapes(channels: int, filters: int, resnets: int, mixtures: int) -> Params:
-    """The tree of a PixelCNN++ of these sizes, with the shape of `weight_v` in place of each layer's weights."""
+    """Return the tree of a PixelCNN++ of these sizes, with the shape of `weight_v` in place of each layer's weights."""
     tree: Params = {}
     for names, inputs, wrapper in (
         (_FIRST, channels + 1, "WNConv_0"),
@@ -64,7 +64,7 @@ def shapes(channels: int, filters: int, resnets: int, mixtures: int) -> Params:
 
 
 def _resnet(conv: str, size: tuple[int, int], filters: int, skips: int) -> Params:
-    """A gated resnet; `skips` inputs of `filters` channels enter through its 1×1 layer (none where 0)."""
+    """Return a gated resnet; `skips` inputs of `filters` channels enter through its 1×1 layer (none where 0)."""
     tree: Params = {
         f"{conv}_0": {"WNConv_0": (filters, 2 * filters, *size)},
         f"{conv}_1": {"WNConv_0": (2 * filters, 2 * filters, *size)},
@@ -84,7 +84,7 @@ def _fresh_layer(shape: tuple[int, ...]) -> Params:
 
 @jax.jit
 def prepare(params: Params) -> Params:
-    """The same tree with a `Layer` for each layer: weights normalised, laid out HWIO."""
+    """Return the same tree with a `Layer` for each layer: weights normalised, laid out HWIO."""
     return _layers(params)
 
 
@@ -108,7 +108,7 @@ def _kernel(layer: Params) -> Layer:
 
 
 def _transposed(layer: Params) -> Layer:
-    """A stride-2 transposed convolution as a plain one onto the 2×2 pixels that a coarse pixel owns.
+    """Return a stride-2 transposed convolution as a plain one onto the 2×2 pixels that a coarse pixel owns.
 
     Kernel [1, 1 or 2, in, 2·2·out]: even columns see the coarse column of their own, odd columns of the
     3-wide kernel also the next one.

@@ -11,7 +11,7 @@ from ffc.models.pixelcnnpp.weights import Params, infer_sizes, is_shape, shapes
 
 
 def widen(params: Params, filters: int) -> Params:
-    """The weights `params` as those of a PixelCNN++ of more `filters`, with the same outputs up to rounding.
+    """Return the weights `params` as those of a PixelCNN++ of more `filters`, with the same outputs up to rounding.
 
     Raises `FFCError` where it has more filters already.
     """
@@ -23,7 +23,7 @@ def widen(params: Params, filters: int) -> Params:
 
 
 def grow(params: Params, fresh: Params) -> Params:
-    """The weights `fresh` of a wider PixelCNN++, with those of `params` in place of its first channels.
+    """Return the weights `fresh` of a wider PixelCNN++, with those of `params` in place of its first channels.
 
     Old channels see nothing of the new ones, so the outputs are those of `params` up to rounding. New ones see all, and
     training may let the old ones see them.
@@ -46,7 +46,7 @@ def _grown(filters: int, path: Any, before: tuple[int, ...], wide: Params, fresh
 
 
 def _layer(filters: int, before: tuple[int, ...], after: tuple[int, ...], layer: Params) -> Params:
-    """What a new channel gives is switched off by its gain; what it takes from new ones is zero."""
+    """Return what a new channel gives is switched off by its gain; what it takes from new ones is zero."""
     v, gain, bias = (np.asarray(layer[name]) for name in ("weight_v", "weight_g", "bias"))
     for axis, (old, new) in enumerate(zip(before[:2], after[:2], strict=True)):
         v = _spread(v, filters, old, new, axis)

@@ -83,7 +83,7 @@ def _earlier(params: Params, later: jax.Array, at: tuple[jax.Array, jax.Array]) 
 
 
 def _earlier_of_source(weight: jax.Array, later: jax.Array, at: tuple[jax.Array, jax.Array]) -> jax.Array:
-    """The same from W_oᵀ ∂loss/∂o_t [..., H] and softplus'(z_t) [..., H]."""
+    """Return the same from W_oᵀ ∂loss/∂o_t [..., H] and softplus'(z_t) [..., H]."""
     source, slope = at
     return source + (slope * later) @ weight
 

@@ -64,7 +64,7 @@ def before(states: jax.Array) -> jax.Array:
 
 
 def forward_of(params: Params, x: jax.Array, states: jax.Array) -> Forward:
-    """What `forward` returns, from h_1 … h_T [batch, T, H] however they were found."""
+    """Return what `forward` returns, from h_1 … h_T [batch, T, H] however they were found."""
     return _with_loss(params, x, before(states), -jnp.expm1(-states))  # softplus' = 1 − exp(−softplus)
 
 

@@ -53,7 +53,7 @@ def forward_by_newton(
 
 
 def forward_by_chunks(params: Params, x: jax.Array, chunk: int = CHUNK, warmup: int = WARMUP) -> Parallel:
-    """The states of `x` [batch, T] in chunks."""
+    """Return the states of `x` [batch, T] in chunks."""
     chunks = Chunks(hidden_states(params, x), chunk, warmup)
     found = solve(chunks, Jacobi(), Tolerance(TOLERANCE))
     return _or_in_order(params, x, chunks.states(found), found, found.iterations.max())

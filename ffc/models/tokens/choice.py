@@ -31,7 +31,7 @@ class Choice:
     def of(
         cls, vocabulary: int, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None
     ) -> "Choice":
-        """The choice among `vocabulary` tokens. Raises `FFCError` where a number is out of range."""
+        """Return the choice among `vocabulary` tokens. Raises `FFCError` where a number is out of range."""
         most = float(jnp.finfo(jnp.float32).max)
         if not _is_number(temperature) or not 0 <= temperature <= most:
             raise FFCError(f"temperature: {temperature}; give 0 (always the likeliest token) … {most:.2g}")

@@ -56,7 +56,7 @@ class TokenSampling(System):
         bos: int | None = None,
         check: bool = True,
     ) -> "TokenSampling":
-        """Sampling from `network` by standard Gumbel `noise` [batch, N, vocabulary], which decides every token.
+        """Return sampling from `network` by standard Gumbel `noise` [batch, N, vocabulary], which decides every token.
 
         `temperature`, `top_k` and `top_p` as `Choice` says. `prompt`: the first tokens, [length] or [batch, length].
         `cheap`: a model that guesses tokens faster than the network (`ffc.models.tokens.drafts`). `bos`: the token that
@@ -89,11 +89,11 @@ class TokenSampling(System):
         return self.noise.shape[1]
 
     def logits(self, x: State) -> jax.Array:
-        """The network's [batch, N, vocabulary], row i from the tokens of `x` before i."""
+        """Return the network's [batch, N, vocabulary], row i from the tokens of `x` before i."""
         return self.network(x if self.bos is None else tokens_before(x, self.bos))
 
     def initial(self) -> State:
-        """The prompt, and what the cheap model goes on with; zeros without one."""
+        """Return the prompt, and what the cheap model goes on with; zeros without one."""
         free = jnp.maximum(self.given, 0)
         return free if self.cheap is None else chain(self.cheap, self.choice, self.noise, self.given)
 
@@ -105,7 +105,7 @@ class TokenSampling(System):
         return self.sweep_outputs(x)[0]
 
     def sweep_outputs(self, x: State) -> tuple[State, jax.Array]:
-        """The outputs are the logits."""
+        """Return the outputs are the logits."""
         logits = self.logits(x)
         return _chosen(self.choice, logits, self.noise, self.given), logits
 
@@ -122,7 +122,7 @@ class TokenSampling(System):
     def window_outputs(
         self, cache: Cache, x: State, start: jax.Array, count: int
     ) -> tuple[jax.Array, jax.Array, Cache]:
-        """The outputs are the logits."""
+        """Return the outputs are the logits."""
         before = take_blocks(tokens_before(x, -1 if self.bos is None else self.bos), start, count)
         logits, cache = self.network.extend(cache, before, start)
         noise, given = (take_blocks(array, start, count) for array in (self.noise, self.given))

@@ -135,7 +135,7 @@ class Transformer(Sampler):
 
     @reproducible
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
-        """Standard Gumbel noise [batch, N, levels]."""
+        """Return standard Gumbel noise [batch, N, levels]."""
         return jax.random.gumbel(key, (batch, self.size, self.levels), jnp.float32)
 
     def check_noise(self, u: ArrayLike) -> jax.Array:
@@ -158,7 +158,7 @@ class Transformer(Sampler):
         top_p: float | None = None,
         prompt: ArrayLike | str | None = None,
     ) -> TokenSampling:
-        """The system of `TokenSampling`, with the cheap model of `params`.
+        """Return the system of `TokenSampling`, with the cheap model of `params`.
 
         `prompt`: the first tokens, [length] or [batch, length]; a text may be given as `str`.
         """

@@ -58,7 +58,7 @@ class Decoder:
         return _normalised(x, params["norm"]) @ params["embedding"].T, kept
 
     def _attended(self, block: Params, x: jax.Array, known: Any, rows: jax.Array) -> tuple[jax.Array, Any]:
-        """What attention adds to `rows` [batch, w], and the keys and values with theirs."""
+        """Return what attention adds to `rows` [batch, w], and the keys and values with theirs."""
         query, key, value = attention.split(x @ block["qkv"], self.heads)
         if "positions" not in self.params:
             query, key = (_rotated(part, rows) for part in (query, key))
@@ -68,7 +68,7 @@ class Decoder:
 
 
 def fresh(vocabulary: int, size: int, width: int, depth: int, learned: bool) -> Params:
-    """The tree of fresh weights, with `Normal` for each that is random."""
+    """Return the tree of fresh weights, with `Normal` for each that is random."""
     spread = width**-0.5
     tree: Params = {
         "embedding": Normal((vocabulary, width), spread),

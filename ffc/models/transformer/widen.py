@@ -16,7 +16,7 @@ from ffc.models.transformer import Transformer
 
 
 def grown(model: Transformer, params: Params, width: int, depth: int) -> tuple[Transformer, Params]:
-    """The model and its weights with `width` channels, in heads as wide as before, and `depth` blocks.
+    """Return the model and its weights with `width` channels, in heads as wide as before, and `depth` blocks.
 
     Raises `FFCError` where that is less than they have, or no whole number of heads.
     """
@@ -43,7 +43,7 @@ def grown(model: Transformer, params: Params, width: int, depth: int) -> tuple[T
 
 
 def _leaf(params: Params, path: Any) -> jax.Array | None:
-    """What `params` hold at `path`; None in a block that they lack."""
+    """Return what `params` hold at `path`; None in a block that they lack."""
     for key in path:
         if key.key not in params:
             return None

@@ -40,7 +40,7 @@ RECORDS: dict[str, tuple[str, ...]] = {
 
 
 def _files(*records: str) -> tuple[str, ...]:
-    """The files of all records whose names begin so."""
+    """Return the files of all records whose names begin so."""
     return tuple(file for record, files in RECORDS.items() if record.startswith(records) for file in files)
 
 
@@ -63,12 +63,12 @@ FIGURES: dict[str, tuple[str, ...]] = {
 
 
 def files_of(figures: Iterable[str]) -> list[str]:
-    """The files that `figures` show; a name is the end of a path in the archive."""
+    """Return the files that `figures` show; a name is the end of a path in the archive."""
     return sorted({file for figure in figures for file in FIGURES.get(figure, ())})
 
 
 def drawable(figures: Iterable[str], found: Iterable[str]) -> dict[str, list[str]]:
-    """The `figures` whose files are all among those `found`, and the records (task/solver) that each shows."""
+    """Return the `figures` whose files are all among those `found`, and the records (task/solver) that each shows."""
     found = set(found)
     return {
         figure: [record for record, files in RECORDS.items() if set(files) & set(FIGURES[figure])]
@@ -78,7 +78,7 @@ def drawable(figures: Iterable[str], found: Iterable[str]) -> dict[str, list[str
 
 
 def read(task: str, solver: str, files: Mapping[str, str | Path]) -> Record:
-    """The record of one solver of one task, from `files`, where each is by its name.
+    """Return the record of one solver of one task, from `files`, where each is by its name.
 
     Raises `FFCError`, naming the file, on a broken one, on one that holds anything but what the authors' code
     writes, and where there is none.

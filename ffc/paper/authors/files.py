@@ -22,7 +22,7 @@ Shape = tuple[int | None, ...]
 
 
 def refused(path: Path, problem: str) -> FFCError:
-    """The error about a file that is not what the authors' code writes."""
+    """Return the error about a file that is not what the authors' code writes."""
     return FFCError(f"{path}: {problem}; {_REMEDY}")
 
 
@@ -37,7 +37,7 @@ class Arrays:
         self.path = path
 
     def shape(self, name: str, *shapes: Shape) -> tuple[int, ...]:
-        """The shape of an array, which must fit one of `shapes`."""
+        """Return the shape of an array, which must fit one of `shapes`."""
         with self._opened(name) as (_, shape, _):
             if not any(_fits(shape, expected) for expected in shapes):
                 wanted = " or ".join(map(_written, shapes))
@@ -56,7 +56,7 @@ class Arrays:
                 yield self._read(stream, shape[1:], dtype)
 
     def last(self, name: str) -> np.ndarray:
-        """The last row, past all others."""
+        """Return the last row, past all others."""
         return deque(self.rows(name), maxlen=1).pop()
 
     @contextmanager
@@ -80,7 +80,7 @@ class Arrays:
 
 
 def tensors(path: Path, names: set[str]) -> dict[str, np.ndarray]:
-    """The tensors of a `.pth`, float64, which must have these `names`. Raises `FFCError` on anything else."""
+    """Return the tensors of a `.pth`, float64, which must have these `names`. Raises `FFCError` on anything else."""
     try:
         if path.stat().st_size > LIMIT:
             raise FFCError(f"larger than {LIMIT:,} bytes")

@@ -81,13 +81,13 @@ def pixelcnnpp(path: Path, data: str, kind: str) -> tuple[dict, dict]:
 
 
 def _run(samples: np.ndarray) -> tuple[np.ndarray, History]:
-    """The answer, and the curves to it from zeros, of iterates [T, B, pixels, c] in [0, 1]; here in [−1, 1]."""
+    """Return the answer, and the curves to it from zeros, of iterates [T, B, pixels, c] in [0, 1]; here in [−1, 1]."""
     states = 2 * samples - 1
     return states[-1], _history(chain([np.zeros_like(states[0])], states), states[-1], len(states))
 
 
 def _history(iterates: Iterable[np.ndarray], answer: np.ndarray, length: int) -> History:
-    """The curves that our own solvers record, of the first guess and `length` iterates after it."""
+    """Return the curves that our own solvers record, of the first guess and `length` iterates after it."""
     trace, iterates = Trace(answer, length, (*SHOWN, length)), iter(iterates)
     before = next(iterates)
     history = start(before, trace)
@@ -98,7 +98,7 @@ def _history(iterates: Iterable[np.ndarray], answer: np.ndarray, length: int) ->
 
 
 def _arrays(model: Sampler, runs: list[tuple[np.ndarray, History]]) -> dict[str, Any]:
-    """What the records of our own runs have (`ffc.paper.experiments.sampling`), less what only they know."""
+    """Return what the records of our own runs have (`ffc.paper.experiments.sampling`), less what only they know."""
     answers = np.concatenate([answer for answer, _ in runs])
     snapshots = [[pictures(model, state) for state in history.snapshots] for _, history in runs]
     length = len(runs[0][1].l2) - 1

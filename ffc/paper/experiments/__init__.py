@@ -39,7 +39,7 @@ def run(
 
 
 def run_all(jobs: Sequence[Job]) -> Iterator[Record]:
-    """The record of each job, in order. A job may read what became of those before it.
+    """Yield the record of each job, in order. A job may read what became of those before it.
 
     All that nobody times is done first, for two or more jobs side by side: compilation, most of all. But not of a
     solver that a race decides.

@@ -84,7 +84,7 @@ def _jacobi(job: Job) -> Callable[[], Record]:
 
 
 def curves(outputs: np.ndarray, truth: np.ndarray, layer_seconds: np.ndarray) -> dict[str, np.ndarray]:
-    """What follows from the logits `outputs` [M, K, classes] before each update (see the record of Jacobi).
+    """Return what follows from the logits `outputs` [M, K, classes] before each update (see the record of Jacobi).
 
     `truth` [M, classes] are the feedforward logits, `layer_seconds` [M, layers] the time of each layer.
     """
@@ -120,7 +120,7 @@ def settled(difference: np.ndarray) -> np.ndarray:
 
 
 def images_of(job: Job) -> list[jax.Array]:
-    """The images, normalised, a batch of one each."""
+    """Return the images, normalised, a batch of one each."""
     dataset = job.load_data()
     return [densenet.preprocess(image[None]) for image in dataset.test[: job.settings["images"]]]
 

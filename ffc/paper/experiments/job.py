@@ -49,7 +49,7 @@ class Job:
         return self.options.get("system", self.settings.get("system", {}))
 
     def key(self, *numbers: int) -> jax.Array:
-        """A random key that depends on the seed, the task and `numbers`, and not on the solver."""
+        """Return a random key that depends on the seed, the task and `numbers`, and not on the solver."""
         key = jax.random.fold_in(key_of(self.seed), zlib.crc32(self.task.encode()))
         for number in numbers:
             key = jax.random.fold_in(key, number)
@@ -64,7 +64,7 @@ class Job:
         return Dataset.load(self._given("data"))
 
     def load_reference(self) -> Record:
-        """The record of the task's sequential solver."""
+        """Return the record of the task's sequential solver."""
         return Record.load(self._given("reference"))
 
     def record(self, arrays: dict[str, Any], **meta: Any) -> Record:

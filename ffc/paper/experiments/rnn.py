@@ -22,7 +22,7 @@ _TRAINED = "trained_"
 
 @reproducible
 def prepare(job: Job) -> Callable[[], Record]:
-    """What trains by plain gradient descent with one solver's gradients, batch 1; compiled.
+    """Return what trains by plain gradient descent with one solver's gradients, batch 1; compiled.
 
     It does so `repeats` times, from other seeds.
 
@@ -72,13 +72,13 @@ def gradient_errors(
 
 
 def sequences(dataset: Dataset) -> jax.Array:
-    """The training images as sequences [images, T] float32 in [0, 1], row by row."""
+    """Return the training images as sequences [images, T] float32 in [0, 1], row by row."""
     images = cast(np.ndarray, dataset.train)
     return jnp.asarray(images.reshape(len(images), -1), jnp.float32) / 255
 
 
 def start(job: Job, repeat: int = 0) -> rnn.Params:
-    """The fresh weights of a run."""
+    """Return the fresh weights of a run."""
     return rnn.init(job.key(repeat, 0), job.settings["hidden"], job.settings["scale"])
 
 
@@ -103,7 +103,7 @@ def _step(params: rnn.Params, x: jax.Array, rate: float, iterations: int | None)
 
 
 def _over_samples(one):
-    """The curve of one sequence [1, T], for each of `x` [samples, T]."""
+    """Return the curve of one sequence [1, T], for each of `x` [samples, T]."""
     return jax.jit(lambda params, x: jax.lax.map(lambda row: one(params, row[None]), x))
 
 
@@ -127,7 +127,7 @@ def _feedforward_errors(params: rnn.Params, x: jax.Array) -> jax.Array:
 
 
 def _distance_to_exact(params: rnn.Params, x: jax.Array, run: rnn.Forward):
-    """A function of the adjoints [1, T, H]: the Euclidean distance of their gradient to the exact one."""
+    """Return a function of the adjoints [1, T, H]: the Euclidean distance of their gradient to the exact one."""
     exact = rnn.gradients(x, run, rnn.adjoint_in_order(params, run))
 
     def distance(adjoint: jax.Array) -> jax.Array:

@@ -69,7 +69,7 @@ def _both_passes(params: rnn.Params, x: jax.Array) -> tuple[dict[str, _Pass], di
 
 
 def _measured(passes: Mapping[str, _Pass], outcomes: Sequence[_Outcome], repeats: int) -> dict[str, Any]:
-    """The first pass is the one in order."""
+    """Return the first pass is the one in order."""
     truth = np.asarray(outcomes[0].answer)
     seconds = interleaved(passes, repeats)
     arrays: dict[str, Any] = {}
@@ -120,7 +120,7 @@ def _by_scan(params: rnn.Params, run: rnn.Forward) -> _Outcome:
 
 @jax.jit
 def _sweeps(params: rnn.Params, run: rnn.Forward) -> jax.Array:
-    """The fewest Jacobi sweeps whose adjoints are exact to float32 accuracy; known only by the exact ones."""
+    """Return the fewest Jacobi sweeps whose adjoints are exact to float32 accuracy; known only by the exact ones."""
     system, exact = rnn.adjoint_system(params, run), rnn.adjoint_in_order(params, run)[:, ::-1]
 
     def off(carry):

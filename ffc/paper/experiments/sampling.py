@@ -96,7 +96,7 @@ def prepare(job: Job) -> Callable[[], Record]:
 
 
 def system_of(job: Job, checkpoint: Checkpoint, options: dict[str, str]) -> System:
-    """The system of the batch that all solvers of the task draw, with `options` of `Sampler.options`."""
+    """Return the system of the batch that all solvers of the task draw, with `options` of `Sampler.options`."""
     model = cast(Sampler, checkpoint.model)
     noise = model.noise(job.key(), job.settings["batch"])
     return model.system_with(options, checkpoint.params, noise)
@@ -113,18 +113,18 @@ def guess_of(job: Job, model: Sampler, system: System) -> State | RowAbove | Non
 
 
 def oracle_iterations(error_max: np.ndarray, threshold: float) -> int:
-    """The first k at which every sample's `error_max` [K + 1, B] is at most `threshold`; K if none is."""
+    """Return the first k at which every sample's `error_max` [K + 1, B] is at most `threshold`; K if none is."""
     within = np.all(error_max <= threshold, axis=1)
     return int(np.argmax(within)) if within.any() else len(error_max) - 1
 
 
 def oracle_seconds(seconds: np.ndarray, length: int, oracle: int) -> np.floating:
-    """The median of `seconds` [R], times the share of `oracle` among the `length` iterations."""
+    """Return the median of `seconds` [R], times the share of `oracle` among the `length` iterations."""
     return np.median(seconds) / length * oracle
 
 
 def _same_answer(job: Job, arrays: dict[str, Any]) -> np.ndarray:
-    """The samples of the reference; `FFCError` where they and those of `arrays` cannot both be right."""
+    """Return the samples of the reference; `FFCError` where they and those of `arrays` cannot both be right."""
     reference = job.load_reference().arrays
     if wrong := contradictions(arrays, reference):
         raise FFCError(f"tasks.{job.task}: sample {wrong[0]} by {job.solver} {CONTRADICTION}")
@@ -132,7 +132,7 @@ def _same_answer(job: Job, arrays: dict[str, Any]) -> np.ndarray:
 
 
 def _seen(model: Sampler, last: State, snapshots: list[State]) -> dict[str, np.ndarray]:
-    """What a reader sees of the states on the way to `last`: pictures, or which blocks are as they will be."""
+    """Return what a reader sees of the states on the way to `last`: pictures, or which blocks are as they will be."""
     if not model.has_pictures:
         return {"settled": np.stack([np.asarray(block_agreement(state, last)) for state in snapshots])}
     return {
@@ -142,5 +142,5 @@ def _seen(model: Sampler, last: State, snapshots: list[State]) -> dict[str, np.n
 
 
 def pictures(model: Sampler, state: State) -> np.ndarray:
-    """A state as 8-bit images; iterates on the way may leave the range of an image, and are clipped."""
+    """Return a state as 8-bit images; iterates on the way may leave the range of an image, and are clipped."""
     return np.round(255 * np.clip(np.asarray(model.pictures(model.samples(state))), 0, 1)).astype(np.uint8)

@@ -83,7 +83,7 @@ __all__ = [
 
 
 def figures_in(records: str | Path) -> dict[str, tuple[str, _Draw]]:
-    """The figures that `records`, the folder that holds a folder of records for each task, allow.
+    """Return the figures that `records`, the folder that holds a folder of records for each task, allow.
 
     Each comes with the folder that it shows, and the function. A task that stands for one of the paper's has the
     figures of that, any other those of its experiment under its own name.
@@ -102,7 +102,7 @@ def figures_in(records: str | Path) -> dict[str, tuple[str, _Draw]]:
 
 
 def draw(name: str, records: str | Path, authors: str | Path | None = None) -> Figure:
-    """The figure `name`, from the folder that holds a folder of records for each task (`figures_in`).
+    """Draw the figure `name`, from the folder that holds a folder of records for each task (`figures_in`).
 
     With `authors`, another such folder, their curves stand beside those of `records` in the same picture.
     The authors' are named as the paper's tasks. Raises `FFCError` on an unknown figure, or one without records.

@@ -70,7 +70,7 @@ def top5_by_time(records: Mapping[str, Record]) -> Figure:
 
 
 def _time(ax: Axes, time: float, record: Record, how: str, mark: dict[str, Any]) -> float:
-    """A vertical line: thin and hollow as the authors estimate, or as measured."""
+    """Return a vertical line: thin and hollow as the authors estimate, or as measured."""
     style = look(record)
     line = (style.thin if mark is ORACLE else style.line) | {"marker": "o", "markevery": [0], "clip_on": False} | mark
     ax.axvline(time, label=f"{style.label}, {how}", **line)

@@ -17,7 +17,7 @@ def from_root(path: str | Path) -> Path:
 
 
 def load_records(folder: str | Path) -> dict[str, Record]:
-    """The records of one task, by solver: every `.npz` in `folder`. Raises `FFCError` if there is none."""
+    """Return the records of one task, by solver: every `.npz` in `folder`. Raises `FFCError` if there is none."""
     files = sorted(Path(folder).glob("*.npz"))
     if not files:
         raise FFCError(f"{folder}: no records there; let snakemake make them, or name another folder")

@@ -27,7 +27,7 @@ def stops(ax: Axes, record: Record, x: np.ndarray, error: np.ndarray, style: Loo
 
 
 def clocks(records: Iterable[Record]) -> list[Line2D]:
-    """What the marks of `stops` mean, for a legend: in their shape, if they have one."""
+    """Return what the marks of `stops` mean, for a legend: in their shape, if they have one."""
     records = list(records)
     shapes = {look(record).marker for record in records}
     marker = shapes.pop() if len(shapes) == 1 else "o"
@@ -55,7 +55,7 @@ def plain_ticks(axis: Axis) -> None:
 
 
 def these_ticks(axis: Axis, values: Iterable[float]) -> None:
-    """A tick at each of `values` and nowhere else."""
+    """Set a tick at each of `values` and nowhere else."""
     axis.set_ticks(values := list(values), [f"{value:,g}" for value in values])
     axis.set_minor_locator(NullLocator())
 

@@ -26,7 +26,7 @@ _NOTE_LETTERS = 23  # of a footnote, an inch
 def axes(
     records: Sequence[Record], xlabel: str, ylabel: str, log: bool = False, notes: Iterable[str] = ()
 ) -> tuple[Figure, Axes]:
-    """A single pair of axes over a footnote: `notes`, and what there is to say about `records`."""
+    """Return a single pair of axes over a footnote: `notes`, and what there is to say about `records`."""
     figure = Figure(figsize=(COLUMN, 0.7 * COLUMN))
     ax = figure.subplots()
     ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")

@@ -114,7 +114,7 @@ def _pictures(rows: list[Record], sample: int) -> Figure:
 
 
 def _settled(rows: list[Record], sample: int) -> Figure:
-    """A line for each iteration shown, dark where a block has the bits that it ends with."""
+    """Draw a line for each iteration shown, dark where a block has the bits that it ends with."""
     shown = [_columns([record]) for record in rows]
     heights = [0.15 * len(columns) + 0.3 for columns in shown]
     figure = Figure(figsize=(PAGE, 0.4 + sum(heights)))
@@ -131,7 +131,7 @@ def _settled(rows: list[Record], sample: int) -> Figure:
 
 
 def _columns(rows: list[Record]) -> list[int]:
-    """The snapshots that are shown: the last, and those before the last of `rows` has ended."""
+    """Return the snapshots that are shown: the last, and those before the last of `rows` has ended."""
     shown = rows[0]["snapshot_iterations"][:-1]
     return [*np.flatnonzero(shown < max(record["snapshot_iterations"][-1] for record in rows)), -1]
 

@@ -65,7 +65,7 @@ def sampling(records: Mapping[str, Record]) -> Figure:
 
 
 def _ways(record: Record) -> dict[str, Look]:
-    """What each way of the record looks like, and is called."""
+    """Return what each way of the record looks like, and is called."""
     labels = record.meta.get("labels", {})  # records of before there were tokens have none
     return {
         way: replace(style, label=labels.get(way, style.label)) for way, style in _LOOKS.items() if way in record["way"]

@@ -97,7 +97,7 @@ def theirs(record: Record) -> bool:
 
 
 def beside(ours: Mapping[str, Record], authors: Mapping[str, Record]) -> dict[str, Record]:
-    """Records of one task, ours and the authors', for a figure to draw together: theirs faint, and named so."""
+    """Return records of one task, ours and the authors', for a figure to draw together: theirs faint, and named so."""
     faint = {
         f"{name}_authors": dataclasses.replace(record, meta=record.meta | {"beside": True})
         for name, record in authors.items()
@@ -111,7 +111,7 @@ def is_beside(record: Record) -> bool:
 
 
 def of_kind(records: Mapping[str, Record], kind: str) -> list[Record]:
-    """The records of one kind of solver: ours, and the authors' beside it."""
+    """Return the records of one kind of solver: ours, and the authors' beside it."""
     return in_order(record for record in records.values() if record.meta["kind"] == kind)
 
 
@@ -140,7 +140,7 @@ def look(record: Record) -> Look:
 
 
 def kind_of(record: Record) -> str:
-    """The key of `LOOKS`: the kind of a record's solver, and whether it is drafted, ahead or of 8-bit images."""
+    """Return the key of `LOOKS`: the kind of a record's solver, and whether it is drafted, ahead or of 8-bit images."""
     kind, options = record.meta["kind"], _options(record)
     if kind == "gs_jacobi":
         return "drafted" if options.get("draft") else "gs_jacobi_ahead" if options.get("guess") else kind
@@ -148,7 +148,7 @@ def kind_of(record: Record) -> str:
 
 
 def _options(record: Record) -> dict:
-    """What the preset says of the solver, and what a race chose."""
+    """Return what the preset says of the solver, and what a race chose."""
     return (record.meta["settings"]["solvers"].get(record.meta["solver"]) or {}) | record.meta.get("chosen", {})
 
 
@@ -174,7 +174,7 @@ def looks(records: Iterable[Record]) -> list[Look]:
 
 
 def _dots(count: int) -> tuple:
-    """A dash and so many dots."""
+    """Return a dash and so many dots."""
     return 0, (5, 1.5, *(1.5, 1.5) * count)
 
 
@@ -206,7 +206,7 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 
 def sources(records: Iterable[Record], parts: Iterable[str] = PARTS) -> list[str]:
-    """What the records were made from: the true name of the data, where the weights come from, the device."""
+    """Return what the records were made from: the true name of the data, where the weights come from, the device."""
     lines, records = [], list(records)
     for part in parts:
         names = list(dict.fromkeys(filter(None, map(_SOURCES[part], records))))

@@ -47,7 +47,7 @@ def points(settings: dict[str, Any], model: PixelCNNPP) -> Iterator[tuple[str, i
 
 
 def cases(job: Job, loaded: Checkpoint) -> Callable[[int, int, int], Case]:
-    """The case of a size, batch and width.
+    """Return the case of a size, batch and width.
 
     The draft of the weights' own width serves at all: channels of zeros change no output.
     """
@@ -66,6 +66,6 @@ def cases(job: Job, loaded: Checkpoint) -> Callable[[int, int, int], Case]:
 
 
 def _system(job: Job, loaded: Checkpoint, model: PixelCNNPP, batch: int) -> System:
-    """What `model` samples from, of any size and at least as wide as the weights."""
+    """Return what `model` samples from, of any size and at least as wide as the weights."""
     noise = model.noise(jax.random.fold_in(job.key(), model.shape[0]), batch)
     return model.system_with(job.system, widen(loaded.params, model.filters), noise)

@@ -33,7 +33,7 @@ def points(settings: dict[str, Any], model: Transformer) -> Iterator[tuple[str, 
 
 
 def cases(job: Job, loaded: Checkpoint) -> Callable[[float, int, int], Case]:
-    """The case of a temperature, length and width."""
+    """Return the case of a temperature, length and width."""
     own = cast(Transformer, loaded.model)
 
     def case(temperature: float, length: int, width: int) -> Case:
