@@ -18,7 +18,7 @@ in_turn = threading.Lock()
 
 
 def timed(function: Callable[[], Result]) -> tuple[Result, float]:
-    """Return `function()` and the seconds until its result stood ready on the device (arrays, a `Solution`, a pytree)."""
+    """Return `function()` and the seconds until its result stood ready on the device: arrays, or a pytree of them."""
     began = time.perf_counter()
     result = jax.block_until_ready(function())
     return result, time.perf_counter() - began
