@@ -1,4 +1,4 @@
-"""The table of what was tried (docs/reliability.md), after a run of so many inputs."""
+"""Print a table of the inputs that were tried, after a run of so many inputs."""
 
 
 def pytest_terminal_summary(terminalreporter, config):
