@@ -93,7 +93,8 @@ class System:
     def enter(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> Cache:
         """Return the cache for windows of rows other than before, with what their blocks have in common.
 
-        Called before the first `window` in a row, of any sample, and before the `stride` windows of an iteration.
+        Called before the first `window` in a row, of any sample, and before the `stride` windows of an iteration; and
+        once more inside a row where a loop goes on after a stop.
         """
         return cache
 

@@ -75,7 +75,7 @@ def test_the_workflow_expects_the_figures_that_are_drawn():
     expected = [name + view for name, paper in tasks.PAPER.items() for view in paper.views]
     assert sorted([*expected, "sampling_scaling"]) == sorted(figures.FIGURES | figures.EXTRAS)
     assert {name: paper.experiment for name, paper in tasks.PAPER.items()} == PAPER
-    for experiment, (_, _, views) in tasks.OWN.items():
+    for experiment, (_, views) in tasks.OWN.items():
         assert {*views} - {"_scaling"} == figures.VIEWS[experiment].keys()
 
 

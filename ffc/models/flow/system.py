@@ -22,6 +22,7 @@ _TIE = 2e-6
 class _Row(NamedTuple):
     """What windows share while they stay in a row."""
 
+    number: jax.Array  # of the row
     params: Params  # of its block of the flow
     z: jax.Array  # [batch, patches, entries]
     kept: Cache  # of its network
@@ -64,10 +65,12 @@ class FlowSampling(System):
         return stride == 1 and count <= self.row_length and count < self.size
 
     def init_cache(self, x: State) -> Cache:
-        return self._row_of(0, x)
+        return self._row_of(jnp.int32(0), x)
 
     def enter(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> Cache:
-        return self._row_of(start[0] // self.row_length, x)
+        number = start[0] // self.row_length
+        # A loop that goes on after a stop enters the row that it stands in.
+        return jax.lax.cond(number == cache.number, lambda: cache, lambda: self._row_of(number, x))
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         first = start[0] // self.row_length * self.row_length
@@ -91,13 +94,13 @@ class FlowSampling(System):
 
         return self._by_row(x, of_row)
 
-    def _row_of(self, number: jax.Array | int, x: State) -> _Row:
+    def _row_of(self, number: jax.Array, x: State) -> _Row:
         """Return a row at its beginning."""
         params = jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, number, keepdims=False), self.blocks)
         before = jnp.maximum(number - 1, 0) * self.row_length
         above = jax.lax.dynamic_slice_in_dim(x, before, self.row_length, axis=1)
-        z = jnp.where(jnp.equal(number, 0), self.u, above[:, ::-1])
-        return _Row(params, z, network.init_cache(params, len(x), self.heads))
+        z = jnp.where(number == 0, self.u, above[:, ::-1])
+        return _Row(number, params, z, network.init_cache(params, len(x), self.heads))
 
     def _by_row(self, x: State, of_row: Callable[[Params, jax.Array, jax.Array], jax.Array]) -> jax.Array:
         """`of_row(params, row, z)` of every row of `x`, one after the other along the blocks."""
