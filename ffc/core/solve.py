@@ -130,6 +130,8 @@ def _plan(
     """Return the arguments of `solve`, checked."""
     schedule = arguments.schedule_of(solver, system.size)
     arguments.check_windows_of(system, schedule, states)
+    if system.returns_outputs and schedule.block > 1:
+        raise FFCError(f"solver: {type(solver).__name__} evaluates in runs, which leave no outputs; give Jacobi()")
     limits = _limits(stop, system.size, states)
     row_above = isinstance(guess, RowAbove)
     first = None if guess is None or row_above else arguments.guess_of(guess, states)

@@ -1,4 +1,4 @@
-"""Where the windows of a solver begin, and when they come to other rows."""
+"""Windows of a solver: the blocks that they begin at, and their rows."""
 
 import jax
 import jax.numpy as jnp

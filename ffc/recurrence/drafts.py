@@ -35,7 +35,7 @@ import jax.numpy as jnp
 
 from ffc.core.drafts import Draft, Evaluated
 from ffc.core.errors import FFCError
-from ffc.core.system import State, System, block_count, block_finite, select_blocks, take_blocks
+from ffc.core.system import State, System, block_count, block_finite, select_blocks, select_samples, take_blocks
 from ffc.recurrence import arguments
 from ffc.recurrence.affine import corrections
 from ffc.recurrence.system import At, Recurrence
@@ -62,7 +62,7 @@ class Picard(Draft):
 
 
 class _Kept(NamedTuple):
-    """What a damped draft keeps between iterations."""
+    """Hold what a damped draft keeps between iterations."""
 
     damping: jax.Array  # [batch] λ
     merit: jax.Array  # [batch] sum of squares of the residual of the last iterate that was taken
@@ -72,7 +72,7 @@ class _Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class _Newton(Draft):
-    """What Newton's method has in common, with all of the Jacobian or with its diagonal."""
+    """Newton's method, with all of the Jacobian or with its diagonal: the matrices are a subclass's."""
 
     damping: float | None = field(default=None, metadata=_STATIC)
 
@@ -105,12 +105,8 @@ class _Newton(Draft):
         damping = jnp.where(kept.back, kept.damping, jnp.where(better, less, more))
         drafted = self._drafted(system, seen, damping)
         jacobi = select_blocks(block_finite(seen.after), seen.after, seen.before)
-
-        def chosen(one: State, other: State) -> State:
-            return jnp.where(better.reshape(-1, *[1] * (one.ndim - 1)), one, other)
-
-        after = _Kept(damping, jnp.where(better, merit, jnp.inf), chosen(jacobi, kept.jacobi), ~better)
-        return chosen(drafted, kept.jacobi), after
+        drafted, jacobi = select_samples(better, (drafted, jacobi), (kept.jacobi, kept.jacobi))
+        return drafted, _Kept(damping, jnp.where(better, merit, jnp.inf), jacobi, ~better)
 
     def _drafted(self, system: Any, seen: Evaluated, damping: jax.Array | None) -> State:
         width = block_count(seen.after)
@@ -217,7 +213,7 @@ def _units(states: jax.Array) -> jax.Array:
 
 
 def _damped(matrices: jax.Array, damping: jax.Array) -> jax.Array:
-    """Return a / (1 + λ g) with λ = `damping` [batch]; g is each entry's square, or a matrix's mean square gain."""
+    """Return A / (1 + λ g) with λ = `damping` [batch]; g is each entry's square, or a matrix's mean square gain."""
     damping = damping.reshape(-1, *[1] * (matrices.ndim - 1))
     if matrices.ndim == 4:
         gain = jnp.sum(matrices**2, axis=(-2, -1), keepdims=True) / matrices.shape[-1]

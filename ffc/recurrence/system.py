@@ -85,7 +85,7 @@ class Recurrence(System):
 
 
 class Packing(NamedTuple):
-    """How the leaves of a state become one array."""
+    """Turn the leaves of a state into one array, and back."""
 
     tree: Any
     shapes: tuple[tuple[int, ...], ...]  # of a state's leaves, without the batch
@@ -120,7 +120,7 @@ class Packing(NamedTuple):
 
 
 class At(NamedTuple):
-    """What a step of a derivative reads at its time."""
+    """Hold what a step of a derivative reads at its time."""
 
     state: Any  # x_t, at which the step is linear
     inputs: Any  # of the step from x_t

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ffc import FFCError, GSJacobi, Jacobi, Sequential, solve
+from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, solve
 from ffc.recurrence import Chunks, Newton, QuasiNewton, Recurrence
 
 ones = jnp.ones
@@ -44,6 +44,7 @@ MISTAKES = [
     (drafted(QuasiNewton(), of(step=callback)), "step: it cannot be differentiated"),
     (lambda: solve(of(), GSJacobi(2, draft=Newton(damping=1.0))), "draft: the damping of Newton is for Jacobi"),
     (lambda: solve(Chunks(of(), 2), Jacobi(draft=Newton())), "draft: Newton is for a Recurrence; Chunks is none"),
+    (lambda: solve(Chunks(of(), 1), JacobiGS(5)), "solver: JacobiGS evaluates in runs, .*give Jacobi"),
     (lambda: Chunks(of(), 0), "Chunks: chunk is 0"),
     (lambda: Chunks(of(), 3, -1), "Chunks: warmup is -1"),
     (lambda: Newton(chunk=0), "Newton: chunk is 0"),

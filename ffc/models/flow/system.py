@@ -20,7 +20,7 @@ _TIE = 2e-6
 
 
 class _Row(NamedTuple):
-    """What windows share while they stay in a row."""
+    """Hold what windows share while they stay in a row."""
 
     number: jax.Array  # of the row
     params: Params  # of its block of the flow
