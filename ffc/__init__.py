@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from ffc.core.drafts import Draft, Evaluated
     from ffc.core.errors import FFCError
     from ffc.core.solution import Solution, Status
-    from ffc.core.solve import Exact, RowAbove, Tolerance, history_of, solve
+    from ffc.core.solve import RowAbove, history_of, solve
     from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
     from ffc.core.system import System
     from ffc.recurrence import Chunks, Newton, Picard, QuasiNewton, Recurrence
@@ -18,7 +18,6 @@ __all__ = [
     "Chunks",
     "Draft",
     "Evaluated",
-    "Exact",
     "FFCError",
     "GSJacobi",
     "Jacobi",
@@ -32,7 +31,6 @@ __all__ = [
     "Solution",
     "Status",
     "System",
-    "Tolerance",
     "check",
     "history_of",
     "solve",

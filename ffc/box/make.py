@@ -140,7 +140,7 @@ def levels(
     words = {name: value for name, value in sampling.items() if name not in (*options, "solver", "guess")}
     system = model.system_with(options, checkpoint.params, model.noise(key_of(seed), 1))
     guess = guess_by_name(sampling["guess"], model, system)
-    solution = solve(system, solver_by_name(sampling["solver"], system, guess=guess, **words), guess=guess)
+    solution = solve(system, solver_by_name(sampling["solver"], system, x0=guess, **words), x0=guess)
     ties = np.flatnonzero(system.ties(solution.value)[0])
     blocks = blocks or int(min(ties, default=system.size))
     kept = select_blocks(indices(system.size)[None] < blocks, solution.value, jax.tree.map(_unknown, solution.value))

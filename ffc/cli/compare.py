@@ -2,6 +2,7 @@
 
 import argparse
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,64 +10,96 @@ from ffc.cli import given
 from ffc.cli.codes import DONE, NOT_EXACT
 from ffc.core.errors import FFCError
 
+if TYPE_CHECKING:
+    from ffc.core.solvers import Solver
+    from ffc.core.system import System
+
+_COLUMNS = ("iterations", "certified", "max |diff|", "residual", "seconds", "× sequential", "× cached")
+_SEQUENTIAL = ("sequential", "cached")
+
 
 def compare(arguments: argparse.Namespace) -> int:
-    """`ffc compare`: every solver on the same noise, one table."""
+    """Print a row for each solver, all on the same noise, and which of them was the fastest."""
     from ffc.core.measure import timed_repeats
-    from ffc.core.named import sizes_of, solver_by_name
-    from ffc.core.names import FIXED
+    from ffc.core.named import sizes_of
     from ffc.core.solve import solve
     from ffc.core.system import batch_size
-    from ffc.core.verify import CONTRADICTION, contradictions, count_ties, facts, largest_difference, verified
+    from ffc.core.verify import CONTRADICTION, contradictions, largest_difference, verified
 
     checkpoint, system = given.load(arguments)
-    model, guess = checkpoint.model, given.guess(arguments, checkpoint.model, system)
-    words = arguments.window, arguments.block, guess
-    solvers = {name: solver_by_name(name, system, *words) for name in FIXED}
-    if arguments.draft:
-        together = arguments.together
-        solvers["drafted"] = solver_by_name("gs_jacobi", system, arguments.window, None, guess, True, together)
-    elif arguments.together:
-        raise FFCError("--together: in this table it belongs to --draft; give both, or leave it out")
+    model, guess, name = checkpoint.model, given.guess(arguments, checkpoint.model, system), given.name(arguments)
+    solvers = _solvers(arguments, system, guess)
     batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
-    print(f"{checkpoint.meta['file']}: {batch}; seconds are warm, for the whole batch")
-    print(_row("solver", "iterations", "certified", "max |diff|", "residual", "seconds", "× sequential", "× cached"))
+    print(f"{name}: {batch}; seconds are warm, for the whole batch")
+    print(_row("solver", *_COLUMNS))
     answers: dict[str, dict[str, np.ndarray]] = {}
-    spent, exact, proven, corrected = {}, True, True, []
-    for name, solver in solvers.items():
-        solution, seconds = timed_repeats(partial(solve, system, solver, guess=guess), repeats=1)
+    spent: dict[str, float] = {}
+    for label, solver in solvers.items():
+        solution, (spent[label],) = timed_repeats(partial(solve, system, solver, x0=guess), repeats=1)
         solution = verified(system, solution) if arguments.verify else solution
-        found = {fact: np.asarray(array) for fact, array in facts(solution).items()}
-        proven = proven and bool(found) and bool(found["proven"].all())
-        corrected += [f"{blocks} of {name}" for blocks in [found.get("corrected", np.zeros(1)).sum()] if blocks]
-        ties = np.asarray(count_ties(system, solution.value))
-        status = np.array([status.name.lower() for status in solution.status])
-        samples = np.asarray(model.samples(solution.value))
-        answers[name] = found | {"samples": samples, "ties": ties, "status": status}
-        answer = next(iter(answers.values()))
-        spent[name], exact = seconds[0], exact and solution.exact
-        print(
-            _row(
-                name,
-                solution.evaluations,
-                f"{np.asarray(solution.certified).min()}/{system.size}",
-                f"{largest_difference(answers[name]['samples'], answer['samples']).max():.1e}",
-                f"{found['residual'].max():.1e}" if found else "–",
-                f"{seconds[0]:.4g}",
-                *(f"{spent[base] / seconds[0]:.2f}" if base in spent else "–" for base in ("sequential", "cached")),
-            ),
-            flush=True,
+        answers[label] = one = _answer(model, system, solution)
+        difference = largest_difference(one["samples"], answers["sequential"]["samples"]).max()
+        cells = (
+            solution.evaluations,
+            f"{one['certified'].min()}/{system.size}",
+            f"{difference:.1e}",
+            f"{one['residual'].max():.1e}" if arguments.verify else "–",
+            f"{spent[label]:.4g}",
+            *(f"{spent[base] / spent[label]:.2f}" if base in spent else "–" for base in _SEQUENTIAL),
         )
-    print("; ".join(f"{name}: {sizes}" for name, solver in solvers.items() if (sizes := sizes_of(solver, system))))
-    if corrected:
-        print(f"blocks that plain sweeps corrected: {', '.join(corrected)}")
-    if (ties := answer["ties"]).any() and not proven:
+        print(_row(label, *cells), flush=True)
+    print("; ".join(f"{label}: {sizes}" for label, solver in solvers.items() if (sizes := sizes_of(solver, system))))
+    best, base = (min(labels, key=spent.__getitem__) for labels in (spent, _SEQUENTIAL))
+    print(
+        f"the fastest: {best}" + (f", {spent[base] / spent[best]:.2f} times as fast as {base}" if best != base else "")
+    )
+    _print_disagreements(answers, arguments.verify)
+    for label, one in answers.items():
+        if wrong := contradictions(one, answers["sequential"]):
+            raise FFCError(f"{name}: sample {wrong[0]} by {label} {CONTRADICTION}")
+    return DONE if all((one["status"] == "certified").all() for one in answers.values()) else NOT_EXACT
+
+
+def _solvers(arguments: argparse.Namespace, system: "System", guess: Any) -> "dict[str, Solver]":
+    """Return the solvers of the table by their names: each kind, drafted windows, and the one that a race chooses."""
+    from ffc.core.named import solver_by_name
+    from ffc.core.names import AUTO, FIXED
+
+    window, drafts = arguments.window, arguments.draft or system.draft() is not None
+    solvers = {name: solver_by_name(name, system, window, arguments.block, guess) for name in FIXED}
+    if drafts:
+        solvers["drafted"] = solver_by_name("gs_jacobi", system, window, None, guess, True, arguments.together)
+    elif arguments.together:
+        raise FFCError("--together: in this table it is for drafted windows, and this system offers no draft")
+    chosen = solver_by_name(AUTO, system, x0=guess)
+    return solvers if chosen in solvers.values() else solvers | {AUTO: chosen}
+
+
+def _answer(model: Any, system: "System", solution: Any) -> dict[str, np.ndarray]:
+    """Return what is compared of a solution, and shown."""
+    from ffc.core.verify import count_ties, facts
+
+    return {name: np.asarray(array) for name, array in facts(solution).items()} | {
+        "samples": np.asarray(model.samples(solution.value)),
+        "certified": np.asarray(solution.certified),
+        "ties": np.asarray(count_ties(system, solution.value)),
+        "status": np.array([status.name.lower() for status in solution.status]),
+    }
+
+
+def _print_disagreements(answers: dict[str, dict[str, np.ndarray]], verify: bool) -> None:
+    """Print where plain sweeps corrected a solver, and where solvers may differ because of ties."""
+    if (
+        verify
+        and (fixed := {name: int(one["corrected"].sum()) for name, one in answers.items()})
+        and any(fixed.values())
+    ):
+        blocks = ", ".join(f"{count} of {name}" for name, count in fixed.items() if count)
+        print(f"blocks that plain sweeps corrected: {blocks}")
+    ties = answers["sequential"]["ties"]
+    if ties.any() and not (verify and all(one["proven"].all() for one in answers.values())):
         print(f"ties: {', '.join(map(str, ties))} blocks of the samples; from its first on, solvers may differ")
-    for name, other in answers.items():
-        if wrong := contradictions(other, answer):
-            raise FFCError(f"{checkpoint.meta['file']}: sample {wrong[0]} by {name} {CONTRADICTION}")
-    return DONE if exact else NOT_EXACT
 
 
-def _row(name, *cells) -> str:
+def _row(name: str, *cells: Any) -> str:
     return f"{name:<12}" + "".join(f"{cell!s:>14}" for cell in cells)

@@ -38,6 +38,11 @@ def check_there(path: Path) -> None:
         check_checkpoint(path)
 
 
+def name(arguments: argparse.Namespace) -> str:
+    """Return what a command calls the checkpoint: its name in the box, or that of its file."""
+    return str(arguments.checkpoint) if _is_name(arguments.checkpoint) else arguments.checkpoint.name
+
+
 def file_or_box(path: Path, size: Any = None, trunc_lambda: float | None = None) -> "Checkpoint":
     """Return the checkpoint `path`, or of that name in the box."""
     from ffc import box

@@ -88,9 +88,9 @@ def sample(arguments: argparse.Namespace) -> int:
     solver = solver_by_name(*words, uses=1)
     name = told(solver, system)
     _tell(arguments, f"{name}: compiling, once for each size; then drawing …")
-    solution, _ = timed(lambda: solve(system, solver, guess=guess))
+    solution, _ = timed(lambda: solve(system, solver, x0=guess))
     cold = time.perf_counter() - began  # a race, if there was one, and compilation
-    seconds = repeated(lambda: solve(system, solver, guess=guess), repeats=1)
+    seconds = repeated(lambda: solve(system, solver, x0=guess), repeats=1)
     if arguments.verify:  # untimed
         solution = verified(system, solution)
     arrays = fetch(outcome(model, system, solution)) | {"seconds": seconds[0]}

@@ -92,7 +92,7 @@ class Source:
         guess = guess_by_name(self.guess, self.model, system)
         options = {name: value for name, value in chosen.items() if name != "solver"} | {"draft": draft or False}
         solver = solver_by_name(chosen["solver"], system, **options)
-        return outcome(self.model, system, solve(system, solver, guess=guess, verify=self.verify))
+        return outcome(self.model, system, solve(system, solver, x0=guess, verify=self.verify))
 
 
 def outcome(model: Sampler, system: System, solution: Solution) -> dict[str, jax.Array]:

@@ -122,7 +122,7 @@ def check_limit(name: str, value: Any, whole: bool = False) -> None:
     known = isinstance(value, int | float | np.generic | np.ndarray | jax.Array) and np.shape(value) == ()
     known = known and jnp.issubdtype(jnp.result_type(value), kind) and not jnp.iscomplexobj(value)
     if not known or (not isinstance(value, jax.core.Tracer) and not value >= 0):
-        raise FFCError(f"stop: {name} is {value!r}; give a {wanted} from 0 on")
+        raise FFCError(f"{name}: it is {value!r}; give a {wanted} from 0 on")
 
 
 def _kind_of(system: Any, leaf: Any) -> tuple[tuple[int, ...], Any]:
@@ -137,20 +137,20 @@ def _kind_of(system: Any, leaf: Any) -> tuple[tuple[int, ...], Any]:
     )
 
 
-def guess_of(guess: Any, expected: State) -> State:
-    """`guess` in the dtypes of the system's states, if it has their structure and shapes."""
-    found, wanted = _shapes(guess), _shapes(expected)
+def start_of(x0: Any, expected: State) -> State:
+    """`x0` in the dtypes of the system's states, if it has their structure and shapes."""
+    found, wanted = _shapes(x0), _shapes(expected)
     if found == wanted:
-        return jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), guess, expected)
-    if isinstance(guess, list) and not isinstance(expected, list):
-        raise FFCError(f"guess: it is a list; give a state of this system, with the shape {wanted}")
-    raise FFCError(f"guess: it has the shape {found}; a state of this system has {wanted}")
+        return jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), x0, expected)
+    if isinstance(x0, list) and not isinstance(expected, list):
+        raise FFCError(f"x0: it is a list; give a state of this system, with the shape {wanted}")
+    raise FFCError(f"x0: it has the shape {found}; a state of this system has {wanted}")
 
 
 def check_tolerance(expected: State) -> None:
     """`FFCError` where "within a tolerance" has no meaning for the states of a system."""
     if any(leaf.dtype == jnp.bool_ for leaf in jax.tree.leaves(expected)):
-        raise FFCError("stop: a tolerance means nothing for truth values, which are the same or not; give Exact()")
+        raise FFCError("atol: a tolerance means nothing for truth values, which are the same or not; leave it out")
 
 
 def check_example(system: System, expected: State) -> None:
@@ -181,9 +181,7 @@ def count_of(name: str, value: int) -> int:
 def check_outside_jit(arrays: Any, argument: str) -> None:
     """`FFCError` where `arrays` are being traced."""
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arrays)):
-        raise FFCError(
-            f"{argument}: not inside jit, vmap or grad: it runs programs of several sizes; leave it out there"
-        )
+        raise FFCError(f"{argument}: not inside jit, vmap or grad, where numbers are not known yet; leave it out there")
 
 
 def _check_state(system: System, state: State) -> None:

@@ -43,7 +43,7 @@ from ffc.core.system import (
     select_samples,
     take_blocks,
 )
-from ffc.core.windows import enters_rows, like_row_above, window_start
+from ffc.core.windows import enters_rows, like_row_above, samples_wait, window_start
 
 
 class How(NamedTuple):
@@ -58,8 +58,8 @@ class Limits(NamedTuple):
     """When to stop before all is certified; numbers, which may be traced."""
 
     iterations: jax.Array | int
-    tolerance: jax.Array | float = 0.0  # a block is accepted when it moves by no more than this …
-    relative: jax.Array | float = 0.0  # … and this share of its largest absolute value
+    atol: jax.Array | float = 0.0  # a block is accepted when it moves by no more than this …
+    rtol: jax.Array | float = 0.0  # … and this share of its largest absolute value
 
 
 class Carry(NamedTuple):
@@ -77,9 +77,9 @@ class Carry(NamedTuple):
     outputs: Any = ()  # of a sample's last sweep, where the system returns them
 
 
-def start(how: How, system: System, guess: State | None, draft: Draft | None = None) -> Carry:
-    """Before the first iteration: at `guess`, or at the system's own first guess."""
-    x = system.initial() if guess is None else guess
+def start(how: How, system: System, x0: State | None, draft: Draft | None = None) -> Carry:
+    """Before the first iteration: at `x0`, or at the system's own first guess."""
+    x = system.initial() if x0 is None else x0
     zeros = jnp.zeros(batch_size(x), jnp.int32)
     done = Status.RUNNING if system.size else Status.CERTIFIED
     carry = Carry(
@@ -94,7 +94,7 @@ def start(how: How, system: System, guess: State | None, draft: Draft | None = N
         kept=() if draft is None else draft.start(system, x),
         outputs=_no_outputs(system, x),
     )
-    return varying(carry, (system, guess, draft))
+    return varying(carry, (system, x0, draft))
 
 
 def _no_outputs(system: System, x: State) -> Any:
@@ -134,11 +134,11 @@ def advance(how: How, system: System, c: Carry, limits: Limits, draft: Draft | N
     return jax.lax.while_loop(running, row_by_row, c)
 
 
-def finish(system: System, c: Carry, guess: State) -> Carry:
-    """After the last iteration: of a sample that broke, its certified prefix, and the guess from there on."""
+def finish(system: System, c: Carry, x0: State) -> Carry:
+    """After the last iteration: of a sample that broke, its certified prefix, and `x0` from there on."""
     trusted = (c.status != Status.NOT_FINITE)[:, None] | (indices(system.size) < c.certified[:, None])
     return c._replace(
-        x=select_blocks(trusted, c.x, guess),
+        x=select_blocks(trusted, c.x, x0),
         status=jnp.where(c.status == Status.RUNNING, Status.ITERATION_LIMIT, c.status).astype(c.status.dtype),
     )
 
@@ -188,7 +188,7 @@ def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> 
 
 
 def _near(limits: Limits, before: State, after: State) -> jax.Array:
-    return block_distance(before, after) <= limits.tolerance + limits.relative * block_size(after)
+    return block_distance(before, after) <= limits.atol + limits.rtol * block_size(after)
 
 
 def _sweep_steps(system: System, schedule: Schedule, c: Carry, start: jax.Array) -> tuple[State, Any]:
@@ -275,7 +275,7 @@ def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, seen: _
     values, kept = drafts.values(draft, system, evaluated, behind & drafting[:, None], c.kept)
     x = jax.tree.map(lambda leaf, new: put_blocks(leaf, new, begin), after.x, values)
     spoiled = drafting & (after.status == Status.NOT_FINITE)
-    uncounted = jnp.any(spoiled) if schedule.together or system.lockstep else spoiled
+    uncounted = jnp.any(spoiled) if samples_wait(system, schedule.together) else spoiled
 
     def anew(x):
         return select_blocks(spoiled[:, None] & (indices(system.size) >= after.prefix[:, None]), system.initial(), x)

@@ -17,7 +17,7 @@ def solver_by_name(
     system: System,
     window: int | str | None = None,
     block: int | None = None,
-    guess: State | RowAbove | None = None,
+    x0: State | RowAbove | None = None,
     draft: Draft | bool = False,
     together: bool = False,
     uses: int | None = None,
@@ -27,7 +27,7 @@ def solver_by_name(
     `window` counts rows (of an image; half of them unless given, one with a draft), or blocks: "8 blocks" (pixels,
     entries of MADE, or tokens, which lie in no rows: 8 with a draft). `block` counts blocks (None: a row). `draft` is
     one, or True for the system's own.
-    The solver "auto" and the window "auto" are decided by `ffc.core.tune.race`, which runs the system from `guess`.
+    The solver "auto" and the window "auto" are decided by `ffc.core.tune.race`, which runs the system from `x0`.
     Where the solver is to be used `uses` times, a race lasts no longer than these take one block after the other.
     Raises `FFCError` where the name, window, block or draft does not fit.
     """
@@ -41,11 +41,11 @@ def solver_by_name(
         raise FFCError(f"together: {name} has no windows that move; give gs_jacobi, or leave it out")
     own = _draft(draft, name, system)
     if name == AUTO:
-        return tune.fastest(system, tune.candidates(system), guess, uses)
+        return tune.fastest(system, tune.candidates(system), x0, uses)
     if name == "gs_jacobi" and window == AUTO:
         raced = tune.windows(system) if own is None else tune.drafted(system, own)
         raced = [replace(solver, together=together or solver.together) for solver in raced]
-        return tune.fastest(system, raced, guess, uses)
+        return tune.fastest(system, raced, x0, uses)
     if name == "gs_jacobi":
         if window is None and own is not None:
             return GSJacobi(tune.drafted_lengths(system)[0], draft=own, together=together)

@@ -24,15 +24,15 @@ class Plan(NamedTuple):
 
     how: loop.How
     system: System  # in step where samples keep together
-    guess: State | None
+    x0: State | None
     limits: loop.Limits
     draft: Draft | None
 
 
 @compiled(0)
-def start(how: loop.How, system: System, guess: State | None, draft: Draft | None = None) -> loop.Carry:
+def start(how: loop.How, system: System, x0: State | None, draft: Draft | None = None) -> loop.Carry:
     """`loop.start`."""
-    return loop.start(how, *jax.lax.stop_gradient((system, guess, draft)))
+    return loop.start(how, *jax.lax.stop_gradient((system, x0, draft)))
 
 
 @compiled(0)
@@ -44,9 +44,9 @@ def advance(
 
 
 @compiled(0)
-def finish(adjoint: Solver, system: System, c: loop.Carry, guess: State) -> loop.Carry:
+def finish(adjoint: Solver, system: System, c: loop.Carry, x0: State) -> loop.Carry:
     """`loop.finish`, without the cache; its state has derivatives by `system`, which `adjoint` solves for."""
-    still, first = jax.lax.stop_gradient((system, guess))
+    still, first = jax.lax.stop_gradient((system, x0))
     end = loop.finish(still, c, first)  # `c` has no derivatives, or `differentiable` says why
     x = gradients.differentiable(adjoint, system, end)
     outputs = gradients.outputs(system, x, end.outputs) if system.returns_outputs else ()
@@ -55,16 +55,16 @@ def finish(adjoint: Solver, system: System, c: loop.Carry, guess: State) -> loop
 
 def whole(plan: Plan, adjoint: Solver) -> loop.Carry:
     """All three, one after the other, without a stop."""
-    how, system, guess, limits, draft = plan
-    c = start(how, system, guess, draft)
+    how, system, x0, limits, draft = plan
+    c = start(how, system, x0, draft)
     first = c.x
     return finish(adjoint, system, advance(how, system, c, limits, draft), first)
 
 
 def curves(plan: Plan, trace: Trace, iterations: int) -> History:
     """Return the history of a solve of so many `iterations`, by its own programs and a stop after each of them."""
-    how, system, guess, _, draft = plan
-    c = start(how, system, guess, draft)
+    how, system, x0, _, draft = plan
+    c = start(how, system, x0, draft)
     h = _begin(c.x, trace)
     while (running := np.asarray(c.status) == Status.RUNNING).any():
         done = int(np.asarray(c.iterations)[running].max())

@@ -48,10 +48,6 @@ class System:
         row_length: int = 1
     #: Whether `Solution.outputs` has what the last sweep found (`sweep_outputs`); for systems without windows.
     returns_outputs: bool = False
-    #: Whether the windows of all samples begin at one block: where the slowest is, rounded down to half a window.
-    lockstep: bool = False
-    #: Whether the windows of all samples lie in the row of the slowest.
-    rows_in_step: bool = False
     #: Whether each row has the order of the one before reversed: `RowAbove` then begins with that.
     mirrored: bool = False
 
@@ -89,6 +85,18 @@ class System:
     def init_cache(self, x: State) -> Cache:
         """Return what `window` keeps between calls (activations, say), for the first guess `x`; leaves [batch, ...]."""
         return ()
+
+    def window_start(self, count: int, prefix: jax.Array, slowest: jax.Array) -> jax.Array:
+        """Return [batch] int32, where windows of `count` blocks begin: at each sample's `prefix`, or before it.
+
+        As it is, windows of whole rows begin with one, and shorter ones lie inside one. `slowest` is the least prefix
+        of a sample that still runs: where windows share something, samples may wait for it. The solver moves a window
+        that would end behind the last block.
+        """
+        row = self.row_length
+        if count % row == 0:
+            return prefix // row * row
+        return jnp.minimum(prefix, prefix // row * row + row - count) if count < row else prefix
 
     def enter(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> Cache:
         """Return the cache for windows of rows other than before, with what their blocks have in common.

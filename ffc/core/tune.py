@@ -22,7 +22,7 @@ from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.measure import interleaved, repeated, seconds, timed
 from ffc.core.solution import Solution
-from ffc.core.solve import Exact, RowAbove, solve
+from ffc.core.solve import RowAbove, solve
 from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential, Solver
 from ffc.core.system import State, System, batch_size
 
@@ -56,7 +56,7 @@ class Trial:
 def race(
     system: System,
     candidates: Iterable[Solver],
-    guess: State | RowAbove | None = None,
+    x0: State | RowAbove | None = None,
     share: float = 1 / 8,
     uses: int | None = None,
 ) -> list[Trial]:
@@ -74,11 +74,11 @@ def race(
     for solver in candidates:
         if uses is not None and time.perf_counter() - began > uses * whole:
             break
-        block, step = arguments.schedule_of(solver, system.size).block, _seconds_of_one(system, solver, guess)
+        block, step = arguments.schedule_of(solver, system.size).block, _seconds_of_one(system, solver, x0)
         if not trials:
             whole = system.size / block * step
         iterations = max(1, round(share * whole / step))
-        run = partial(_run, system, solver, guess, iterations)
+        run = partial(_run, system, solver, x0, iterations)
         solution, took = timed(run)
         took = min(took, *repeated(run, _REPEATS))  # what disturbs a run makes it longer
         trials.append(Trial(solver, float(jnp.mean(solution.certified)), took, iterations))
@@ -90,14 +90,14 @@ def race(
 def fastest(
     system: System,
     candidates: Iterable[Solver],
-    guess: State | RowAbove | None = None,
+    x0: State | RowAbove | None = None,
     uses: int | None = None,
 ) -> Solver:
     """Return the candidate that solves the whole system first, of those that lead a `race`."""
     first, *second = islice(waiting := iter(candidates), 2)
     if not second or _is_empty(system):
         return first
-    trials = race(system, chain((first, *second), waiting), guess, uses=uses)
+    trials = race(system, chain((first, *second), waiting), x0, uses=uses)
     # One block after the other takes as long for the last ones as for the first: nothing has to be run for that.
     in_order = [trial for trial in trials if isinstance(trial.solver, Sequential)]
     whole = [(system.size / trial.rate, trial.solver) for trial in in_order]
@@ -106,7 +106,7 @@ def fastest(
         if trial in in_order or system.size / trial.rate > least:
             continue  # at the pace of its beginning it would be late already
         most = system.size if least == math.inf else max(1, round(_CLOSE * least * trial.iterations / trial.seconds))
-        solution, took = timed(partial(_run, system, trial.solver, guess, most))
+        solution, took = timed(partial(_run, system, trial.solver, x0, most))
         if solution.exact:
             whole.append((took, trial.solver))
     if not whole:
@@ -115,7 +115,7 @@ def fastest(
     close = [solver for took, solver in whole if took <= _CLOSE * least]
     if len(close) == 1 or least > _LONG:
         return best
-    runs = {str(i): partial(_run, system, solver, guess, system.size) for i, solver in enumerate(close)}
+    runs = {str(i): partial(_run, system, solver, x0, system.size) for i, solver in enumerate(close)}
     medians = {i: float(np.median(spent)) for i, spent in interleaved(runs, _ROUNDS).items()}
     return close[int(min(medians, key=lambda i: medians[i]))]
 
@@ -183,11 +183,11 @@ def _is_empty(system: System) -> bool:
     return system.size == 0 or batch_size(arguments.state_of(system)) == 0
 
 
-def _run(system: System, solver: Solver, guess, iterations: int) -> Solution:
-    return solve(system, solver, Exact(max_iterations=iterations), guess=guess)
+def _run(system: System, solver: Solver, x0, iterations: int) -> Solution:
+    return solve(system, solver, x0, max_iterations=iterations)
 
 
-def _seconds_of_one(system: System, solver: Solver, guess) -> float:
+def _seconds_of_one(system: System, solver: Solver, x0) -> float:
     """Seconds of an iteration, warm."""
     iterations = min(_PROBE, system.size)
-    return float(seconds(partial(_run, system, solver, guess, iterations), repeats=2).min()) / iterations
+    return float(seconds(partial(_run, system, solver, x0, iterations), repeats=2).min()) / iterations

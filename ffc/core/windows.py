@@ -10,27 +10,19 @@ def window_start(
     system: System, width: int, prefix: jax.Array, running: jax.Array, together: bool = False
 ) -> jax.Array:
     """Return [batch] where windows of `width` begin: at a sample's prefix or a little before, inside the system."""
-    row = system.row_length
-    if system.lockstep or together:
-        prefix = jnp.full_like(prefix, jnp.min(jnp.where(running, prefix, system.size)))
-    if system.rows_in_step:  # samples that have the row wait at its end
-        slowest = jnp.min(jnp.where(running, prefix, system.size))
-        prefix = jnp.minimum(prefix, slowest // row * row + row - 1)
-    if system.lockstep:
-        start = prefix // ((width + 1) // 2) * ((width + 1) // 2)
-    elif width % row == 0:
-        start = prefix // row * row
-    elif width < row:
-        start = jnp.minimum(prefix, prefix // row * row + row - width)
-    else:
-        start = prefix
-    return jnp.minimum(start, system.size - width)
+    slowest = jnp.min(jnp.where(running, prefix, system.size), initial=system.size)
+    prefix = jnp.full_like(prefix, slowest) if together else prefix
+    return jnp.minimum(system.window_start(width, prefix, slowest), system.size - width)
+
+
+def samples_wait(system: System, together: bool) -> bool:
+    """Return whether the windows of samples may wait for that of another."""
+    return together or type(system).window_start is not System.window_start
 
 
 def enters_rows(system: System, count: int, stride: int) -> bool:
     """Return whether each window lies in a row, and the system's cache keeps something of one (`System.enter`)."""
-    inside = stride == 1 and count <= system.row_length and not system.lockstep
-    return inside and type(system).enter is not System.enter
+    return stride == 1 and count <= system.row_length and type(system).enter is not System.enter
 
 
 def like_row_above(system: System, x: State, met: jax.Array, index: jax.Array) -> State:

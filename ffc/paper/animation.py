@@ -83,7 +83,7 @@ def race(
 
 
 def _solving(system: System, solver: Solver, guess: State | RowAbove | None) -> Callable[[], object]:
-    return lambda: solve(system, solver, guess=guess)
+    return lambda: solve(system, solver, x0=guess)
 
 
 def _watch(
@@ -95,7 +95,7 @@ def _watch(
     seconds: float,
     clock: Clock,
 ) -> Run:
-    solution = solve(system, solver, guess=guess)
+    solution = solve(system, solver, x0=guess)
     length = int(np.asarray(solution.iterations).max())
     done = np.minimum(length, (length * clock.moments / seconds + 1e-6).astype(int))
     # Not those of the moments, which no two runs have alike: a program serves all runs of this length.

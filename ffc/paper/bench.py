@@ -17,7 +17,7 @@ import numpy as np
 from ffc.core.errors import FFCError
 from ffc.core.measure import interleaved
 from ffc.core.solution import Status
-from ffc.core.solve import Exact, solve
+from ffc.core.solve import solve
 from ffc.core.solvers import Jacobi
 from ffc.core.system import System
 from ffc.models import Sampler
@@ -209,7 +209,7 @@ def _solving(label: str, system: System, job: Job, model: Sampler) -> Entry:
     solver = sampling.solver_of(job, system, guess)
 
     def run(system: System, guess) -> Result:
-        solution = solve(system, solver, guess=guess)
+        solution = solve(system, solver, x0=guess)
         return Result(solution.value, solution.iterations.max(), solution.certified.min() == system.size)
 
     schedule = solver.schedule(system.size)
@@ -254,8 +254,7 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
         return Entry.of(label, backward, params, x, run, passes=passes, baseline=baseline)
 
     def by_jacobi(iterations: int):
-        stop = Exact(max_iterations=iterations)
-        return lambda params, run: solve(network.adjoint_system(params, run), Jacobi(), stop).value[:, ::-1]
+        return lambda params, run: network.adjoint_by_solver(params, run, Jacobi(), iterations).value[:, ::-1]
 
     def contestant(label: str, job: Job) -> Entry:
         if job.kind == "feedforward":

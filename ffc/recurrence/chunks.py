@@ -22,7 +22,7 @@ from ffc.recurrence.system import Recurrence
 class Chunks(System):
     """A recurrence of T steps as ⌈T / chunk⌉ blocks: block i is the last state of chunk i, [batch, blocks, ...].
 
-    Solve it by `Jacobi()` within a `Tolerance`, and take all states by `states`. That is Jacobi-GS on the recurrence
+    Solve it by `Jacobi()` within a tolerance, and take all states by `states`. That is Jacobi-GS on the recurrence
     (paper, algorithm 2), of which it keeps only what an iteration hands on to the next. The first guess is made by the
     last `warmup` steps of each chunk, from zeros. Where influence fades within these steps, warmup + chunk steps
     follow one another, instead of T. Bits seldom settle: a wide network hands a difference of one unit in the last

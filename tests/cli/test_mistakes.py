@@ -42,7 +42,7 @@ ELSEWHERE = [  # options of something else
     (SAMPLE + "jacobi --block 2", "--block", "jacobi_gs", "not jacobi"),
     (SAMPLE + "cached --draft", "--draft belongs to --solver jacobi and gs_jacobi", "not cached"),
     (SAMPLE + "jacobi --together", "--together", "gs_jacobi", "not jacobi"),
-    ("compare @made --together", "--together", "--draft"),
+    ("compare @made --together", "--together", "offers no draft"),
     (SAMPLE + "jacobi --quantize 8bit", "option quantize: made has none of that name", "leave it out"),
     (TRAIN + "--download", "data set 'digits'", "download"),
     ("sample @made --image a.png --against cached", "--against belongs to --animate OUT.gif"),

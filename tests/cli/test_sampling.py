@@ -12,7 +12,7 @@ from commands import BATCH, BLOCKS, MODELS, run
 from PIL import Image
 from places import GOLDEN
 
-from ffc import Exact, Jacobi, solve
+from ffc import Jacobi, solve
 from ffc.cli.codes import DONE, ERROR, INTERRUPTED, NOT_EXACT
 from ffc.cli.terminal import readable
 from ffc.core.names import FIXED
@@ -150,8 +150,10 @@ def table(printed: str) -> dict[str, list[str]]:
 def test_compare_has_a_row_for_each_solver(made, noise, ffc, monkeypatch):
     printed = ffc("compare", made, "--noise", noise).out
     rows = table(printed)
-    assert list(rows) == list(FIXED)
-    assert re.search(r"^gs_jacobi: window \d+ (rows?|blocks); jacobi_gs: block \d+$", printed, re.MULTILINE)
+    assert [*rows][: len(FIXED)] == list(FIXED)
+    least = min(rows, key=lambda name: float(rows[name][4]))
+    assert re.search(rf"^the fastest: {least}", printed, re.MULTILINE)
+    assert re.search(r"^gs_jacobi: window \d+ (rows?|blocks); jacobi_gs: block \d+", printed, re.MULTILINE)
     for _, certified, difference, residual, seconds, *ratios in rows.values():
         assert certified == f"{BLOCKS}/{BLOCKS}"
         assert max(float(difference), float(residual)) < 1e-5
@@ -160,7 +162,7 @@ def test_compare_has_a_row_for_each_solver(made, noise, ffc, monkeypatch):
             assert ratio == "–" or float(ratio) == pytest.approx(spent, rel=2e-3, abs=6e-3)
 
     def cut(system, solver, **options):  # short, in a solver that is not the last
-        return solve(system, solver, Exact(3 if solver == Jacobi() else None), **options)
+        return solve(system, solver, max_iterations=3 if solver == Jacobi() else None, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr("ffc.core.solve.solve", cut)
@@ -171,9 +173,9 @@ def test_compare_has_a_row_for_each_solver(made, noise, ffc, monkeypatch):
 
 @pytest.mark.stress
 def test_compare_has_a_row_for_drafted_windows(paths, ffc):
-    printed = ffc("compare", paths["pixelcnnpp"], "--batch", 2, *spelled(EIGHT_BIT), "--draft").out
+    printed = ffc("compare", paths["pixelcnnpp"], "--batch", 2, *spelled(EIGHT_BIT)).out
     rows = table(printed)
-    assert list(rows) == [*FIXED, "drafted"]
+    assert {*FIXED, "drafted"} <= rows.keys()
     assert len({cells[1] for cells in rows.values()}) == 1, "all are certified whole"
     assert re.search(r"; drafted: window .+", printed)
 

@@ -11,7 +11,7 @@ import torch
 import zoo
 from drafting import Picard
 
-from ffc import Draft, Exact, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, Tolerance, check, solve
+from ffc import Draft, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, check, solve
 from ffc.core import tune
 from ffc.core.named import solver_by_name
 
@@ -85,13 +85,14 @@ MISTAKES = [
     (solved(Jacobi(draft=UnknownDraft())), "draft: JAX does not know the class UnknownDraft"),
     (solved(Jacobi(draft=Picard)), "draft: <class .*Picard'> is no Draft; give an object"),
     # until when, and from where
-    (solved(stop=0.1), r"stop: 0.1 is no stopping rule; give Exact\(max_iterations\) or Tolerance"),
-    *((solved(stop=Exact(n)), f"stop: max_iterations is {n!r}; give a whole number") for n in ("all", 2.5, -1)),
-    *((solved(stop=Tolerance(t)), f"stop: tolerance is {t}; give a number from 0") for t in (None, float("nan"), -1)),
-    (solved(stop=Tolerance(0.0, relative=-1)), "stop: relative is -1; give a number"),
-    (solved(system=zoo.Line(U > 0, jnp.logical_xor), stop=Tolerance(1.0)), "stop: .* nothing for truth values"),
-    (solved(guess=[1.0, 2.0]), "guess: it is a list"),
-    (solved(guess=U[:, :3]), r"guess: it has the shape \(2, 3\); a state of this system has \(2, 4\)"),
+    *((solved(max_iterations=n), f"max_iterations: it is {n!r}; give a whole number") for n in ("all", 2.5, -1)),
+    *((solved(atol=t), f"atol: it is {t}; give a number from 0") for t in (None, float("nan"), -1)),
+    (solved(rtol=-1), "rtol: it is -1; give a number"),
+    (solved(system=zoo.Line(U > 0, jnp.logical_xor), atol=1.0), "atol: .* nothing for truth values"),
+    (solved(max_iterations=1, throw=True), "solve: 2 of 2 samples stopped at the iteration limit"),
+    (lambda: jax.jit(lambda: solved(throw=True)().value)(), "throw: not inside jit"),
+    (solved(x0=[1.0, 2.0]), "x0: it is a list"),
+    (solved(x0=U[:, :3]), r"x0: it has the shape \(2, 3\); a state of this system has \(2, 4\)"),
     # chains
     # names and races
     (named("newton"), "solver 'newton': expected one of sequential"),

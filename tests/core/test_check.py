@@ -23,7 +23,7 @@ SOUND = {
     "smooth": zoo.tanh(1, size=6),
     "several arrays": zoo.Leaves(jnp.array([1.0, 2.0])),
     "not finite": zoo.Fragile(SHORT.weights, SHORT.u, breaks=jnp.array([2, -1, 3]), bad=jnp.array([jnp.nan] * 3)),
-    "in step": replace(SHORT, lockstep=True, row_length=2),
+    "in step": zoo.waiting(replace(SHORT, row_length=2), "half a window"),
     "rows that are entered": zoo.by_rows(replace(SHORT, row_length=2)),
     "no samples": zoo.unconnected(batch=0),
     "no blocks": zoo.unconnected(size=0),

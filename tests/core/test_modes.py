@@ -10,7 +10,7 @@ import zoo
 from drafting import Mixture
 from jax.sharding import PartitionSpec
 
-from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, history_of, solve
+from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, history_of, solve
 from ffc.core.keys import key_of
 from ffc.core.named import solver_by_name
 from ffc.core.names import AUTO, FIXED
@@ -46,13 +46,13 @@ def test_states_of_any_dtype_are_certified_traced_and_verified(dtype):
         blocks.append(step(u[:, i], blocks[-1]))
     answer = jnp.stack(blocks[1:], axis=1)
     guess = jnp.full_like(u, jnp.iinfo(u.dtype).min if discrete and u.dtype != bool else -3)
-    solution = solve(system, Jacobi(), guess=guess, verify=True)
+    solution = solve(system, Jacobi(), x0=guess, verify=True)
     assert solution.exact
     np.testing.assert_array_equal(solution.value, answer)
     assert solution.verification.proven.all()
     wide = [np.asarray(x).astype(complex if u.dtype == jnp.complex64 else float) for x in (guess, answer)]
     apart = np.abs(wide[0] - wide[1])  # without an overflow
-    history = history_of(system, Jacobi(), solution, guess=guess)
+    history = history_of(system, Jacobi(), solution, x0=guess)
     np.testing.assert_allclose(history.largest[0], apart.max(), rtol=1e-3)
     np.testing.assert_allclose(history.l2[0], np.linalg.norm(apart), rtol=1e-2)
     assert history.l2[-1] == solution.residual == 0
@@ -92,7 +92,7 @@ def test_zeros_of_another_sign_and_numbers_next_to_zero_do_not_pass_for_settled(
     answer = bits(solve(system, Sequential()).value)
     assert step is tenth or answer.tolist() == [[0, 2**31] * (N // 2)] * 2
     for guess in (0.0, -0.0, 1e-45):
-        solution = solve(system, Jacobi(), guess=jnp.full((2, N), guess))
+        solution = solve(system, Jacobi(), x0=jnp.full((2, N), guess))
         assert solution.exact
         np.testing.assert_array_equal(bits(solution.value), answer)
 
@@ -101,7 +101,7 @@ def test_a_guess_that_is_divided_by_ends_a_solve_and_another_mends_it():
     """In order, nothing is divided by a guess."""
     system = zoo.Line(jnp.arange(2.0, 26.0).reshape(2, N), jnp.divide, first=1)
     assert set(solve(system, Jacobi()).status) == {Status.NOT_FINITE}
-    mended, answer = solve(system, Jacobi(), guess=jnp.ones((2, N))), solve(system, Sequential())
+    mended, answer = solve(system, Jacobi(), x0=jnp.ones((2, N))), solve(system, Sequential())
     np.testing.assert_array_equal(bits(mended.value), bits(answer.value))
 
 
@@ -130,7 +130,7 @@ def inside_shard_map(run, system):
 @pytest.mark.parametrize(
     ("mode", "solver", "options"),
     [
-        (lambda run, system: jax.jit(run)(system), GSJacobi(8), {"guess": RowAbove(), "stop": Tolerance(1.0)}),
+        (lambda run, system: jax.jit(run)(system), GSJacobi(8), {"guess": RowAbove(), "atol": 1.0}),
         (inside_vmap, GSJacobi(8, draft=Mixture()), {"guess": RowAbove()}),
         (inside_shard_map, GSJacobi(5, draft=Mixture()), {}),
     ],
@@ -151,7 +151,7 @@ def test_strict_modes_of_jax_change_nothing():
     with jax.numpy_rank_promotion("raise"), jax.numpy_dtype_promotion("strict"), jax.transfer_guard("disallow"):
         for solver in (GSJacobi(5), JacobiGS(3)):
             np.testing.assert_array_equal(solve(system, solver, verify=True).value, zoo.in_order(system))
-        near = solve(smooth, Jacobi(), Tolerance(1e-3, relative=1e-3))
+        near = solve(smooth, Jacobi(), atol=1e-3, rtol=1e-3)
         np.testing.assert_allclose(near.value, zoo.in_order(smooth), atol=1e-2)
 
 

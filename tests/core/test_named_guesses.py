@@ -16,12 +16,12 @@ def test_the_answer_is_the_same_from_every_named_guess():
     model = MADE((3, 4, 1), hidden=(16, 16))
     system = model.system(jax.jit(model.init)(key_of(0)), model.noise(key_of(1), 2))
     guesses = [guess_by_name(name, model, system) for name in NAMES]
-    answer, *others = (solve(system, GSJacobi(8), guess=guess) for guess in guesses)
+    answer, *others = (solve(system, GSJacobi(8), x0=guess) for guess in guesses)
     for solution in others:
         assert solution.exact
         np.testing.assert_array_equal(solution.value, answer.value)
     samples = model.state(model.samples(answer.value))
-    np.testing.assert_array_equal(solve(system, GSJacobi(8), guess=samples).value, answer.value)
+    np.testing.assert_array_equal(solve(system, GSJacobi(8), x0=samples).value, answer.value)
     with pytest.raises(FFCError, match="guess 'white': expected one of zeros, black, mean, row_above"):
         guess_by_name("white", model, system)
 

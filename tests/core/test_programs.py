@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import zoo
 
-from ffc import GSJacobi, Jacobi, Tolerance, solve
+from ffc import GSJacobi, Jacobi, solve
 from ffc.core import programs
 from ffc.core.verify import count_ties
 
@@ -25,8 +25,8 @@ def test_each_class_is_solved_verified_and_counted_by_its_own_methods():
 
 def test_one_program_serves_all_draws_limits_and_tolerances():
     systems = [zoo.whole_numbers(seed) for seed in range(3)]
-    solve(systems[0], GSJacobi(5), Tolerance(1.0))
+    solve(systems[0], GSJacobi(5), atol=1.0)
     before = programs.advance.programs()
     for most, system in enumerate(systems, start=1):
-        solve(system, GSJacobi(5), Tolerance(0.5 * most, most, relative=0.1 * most))
+        solve(system, GSJacobi(5), atol=0.5 * most, rtol=0.1 * most, max_iterations=most)
     assert programs.advance.programs() == before

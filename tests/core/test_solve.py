@@ -10,11 +10,11 @@ import pytest
 import zoo
 from drafting import Mixture, Picard, Told, plain_mixture, plain_told
 
-from ffc import Exact, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, Tolerance, history_of, solve
+from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, history_of, solve
 from ffc.core import programs
 
 N = 12
-ROWS, IN_STEP = zoo.crowd(row_length=4), zoo.crowd(lockstep=True)
+ROWS, IN_STEP = zoo.crowd(row_length=4), zoo.waiting(zoo.crowd(), "half a window")
 ANSWER = zoo.in_order(ROWS)
 WILD = np.random.default_rng(1).integers(0, 7, ANSWER.shape).astype(np.float32)
 #: What makes every other system overflow, and is the answer elsewhere.
@@ -29,15 +29,15 @@ WAYS = {
     "in a row, which is entered": (zoo.by_rows(zoo.crowd(row_length=6)), GSJacobi(3)),
     "a row, which is entered": (zoo.by_rows(ROWS), GSJacobi(4, together=True)),
     "in order, by rows that are entered": (zoo.by_rows(ROWS), Sequential(cached=True)),
-    "a row after the other": (zoo.crowd(row_length=6, rows_in_step=True, mirrored=True), GSJacobi(3)),
+    "a row after the other": (zoo.waiting(zoo.crowd(row_length=6, mirrored=True), "row"), GSJacobi(3)),
     "rows": (ROWS, GSJacobi(8)),
     "rows by sweeps": (zoo.crowd(row_length=4, has_windows=False), GSJacobi(8)),
     "across rows": (ROWS, GSJacobi(5)),
     "runs": (ROWS, JacobiGS(4)),
     "runs by sweeps": (ROWS, JacobiGS(3, cached=False)),
     "together": (ROWS, GSJacobi(4, together=True)),
-    "lockstep": (IN_STEP, GSJacobi(5)),
-    "lockstep by sweeps": (IN_STEP, GSJacobi(6, cached=False)),
+    "half windows": (IN_STEP, GSJacobi(5)),
+    "half windows by sweeps": (IN_STEP, GSJacobi(6, cached=False)),
 }
 GUESSES = [*((way, WILD) for way in WAYS)]
 GUESSES += [
@@ -74,8 +74,8 @@ def test_every_iteration_is_that_of_plain_numpy(way, guess):
     system, solver = WAYS[way]
     runs = plain.run(system, solver, guess)
     for limit in range(N + 1):
-        assert_run(solve(system, solver, Exact(limit), guess=guess), runs[limit])
-    solution = solve(system, solver, guess=guess)
+        assert_run(solve(system, solver, max_iterations=limit, x0=guess), runs[limit])
+    solution = solve(system, solver, x0=guess)
     assert_run(solution, runs[-1])
     assert_answer(solution, solver.schedule(N).block)
     assert solution.evaluations == max(runs[-1].iterations) * solver.schedule(N).block
@@ -87,7 +87,7 @@ def test_a_tolerance_accepts_what_moves_by_little_and_certifies_no_more_than_is_
     for tolerance in ((0, 0), (1, 0), (0, 0.5), (2, 0.25)):
         runs = plain.run(system, solver, tolerance=tolerance)
         for limit in (0, 1, 4, None):
-            solution = solve(system, solver, Tolerance(tolerance[0], limit, relative=tolerance[1]))
+            solution = solve(system, solver, atol=tolerance[0], rtol=tolerance[1], max_iterations=limit)
             assert_run(solution, runs[N if limit is None else limit])
             held = np.arange(N) < np.asarray(solution.certified)[:, None]
             np.testing.assert_array_equal(np.where(held, solution.value, 0), np.where(held, ANSWER, 0))
@@ -98,14 +98,16 @@ def test_a_tolerance_accepts_what_moves_by_little_and_certifies_no_more_than_is_
 # Drafts
 
 
-@pytest.mark.parametrize("way", ["everything", "rows", "rows by sweeps", "together", "lockstep"])
+@pytest.mark.parametrize(
+    "way", ["everything", "rows", "rows by sweeps", "together", "half windows", "a row after the other"]
+)
 def test_a_draft_decides_how_many_iterations_and_no_bit_of_what_is_certified(way):
     """It is given all that an iteration found, and is taken behind the first block that changed, where it is finite."""
     system, solver = WAYS[way]
     runs, drafted = plain.run(system, solver, WILD, draft=plain_mixture), replace(solver, draft=Mixture())
     for limit in range(N + 1):
-        assert_run(solve(system, drafted, Exact(limit), guess=WILD), runs[limit])
-    assert_answer(solve(system, drafted, guess=WILD))
+        assert_run(solve(system, drafted, max_iterations=limit, x0=WILD), runs[limit])
+    assert_answer(solve(system, drafted, x0=WILD))
 
 
 @pytest.mark.parametrize("way", ["everything", "across rows"])
@@ -119,7 +121,7 @@ def test_a_draft_that_is_wrong_everywhere_changes_no_answer_and_one_that_overflo
         assert_answer(solution)
     assert 0 < np.sum(solution.undrafted) < 24
     assert f"{np.sum(solution.undrafted)} of 24 samples went on without a draft" in solution.message
-    near = solve(system, drafted, Tolerance(1.0, relative=0.25))
+    near = solve(system, drafted, atol=1.0, rtol=0.25)
     assert_run(near, plain.run(system, solver, tolerance=(1.0, 0.25), draft=plain_told(told))[-1])
 
 
@@ -154,13 +156,13 @@ def test_curves_are_those_of_all_iterates_by_the_programs_of_the_solve(way, gues
     system, guess = system.select_samples(jnp.arange(18)), guess[:18] if guess is WILD else guess
     runs = plain.run(system, solver, guess, draft=draft and plain_mixture)
     solver = replace(solver, draft=draft) if draft else solver
-    solution, named = solve(system, solver, guess=guess), (0, 1, 5, N)
+    solution, named = solve(system, solver, x0=guess), (0, 1, 5, N)
     before = programs.advance.programs()
     history = history_of(system, solver, solution, named, guess)
     assert programs.advance.programs() == before
     assert len(history.l2) == max(solution.iterations) + 1
     assert_curves(history, runs, ANSWER[:18], named)
-    early = history_of(system, solver, solve(system, solver, Exact(3), guess=guess), (), guess)
+    early = history_of(system, solver, solve(system, solver, x0=guess, max_iterations=3), (), guess)
     assert len(early.l2) == min(3, max(solution.iterations)) + 1
 
 

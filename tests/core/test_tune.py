@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import pytest
 import zoo
 
-from ffc import Exact, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
+from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.core import measure, tune
 from ffc.core.arguments import schedule_of
 from ffc.core.named import entry_of, is_chosen, solver_by_name, told
@@ -46,14 +46,14 @@ def test_all_candidates_run_for_about_the_same_time_and_the_best_comes_first(cos
         step = (1 + 0.1 * trial.solver.schedule(N).count) * trial.solver.schedule(N).block
         whole = trial.certified == N  # or else it ran as many iterations as fit
         assert whole or abs(trial.seconds - max(step, budget)) <= step / 2 + 1e-6
-        solution = solve(SYSTEM, trial.solver, Exact(round(trial.seconds / step)))
+        solution = solve(SYSTEM, trial.solver, max_iterations=round(trial.seconds / step))
         assert trial.certified == float(solution.certified.mean())
 
 
 def test_a_race_begins_where_the_solve_would(cost):
     system = zoo.chain(row_length=3)
     assert tune.fastest(system, tune.candidates(system)) != Jacobi()  # nothing is gained by looking ahead
-    assert tune.race(system, tune.candidates(system), guess=zoo.in_order(system))[0].certified == N
+    assert tune.race(system, tune.candidates(system), x0=zoo.in_order(system))[0].certified == N
     assert isinstance(tune.fastest(system, tune.windows(system), RowAbove()), GSJacobi)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zoo
 
-from ffc import Exact, GSJacobi, Jacobi, Sequential, Status, Tolerance, solve
+from ffc import GSJacobi, Jacobi, Sequential, Status, solve
 from ffc.core.verify import verified
 
 N, SOUND = 12, 18
@@ -78,10 +78,10 @@ def test_sound_windows_leave_rounding_errors_alone():
         assert solution.verification.proven.all() or function is jnp.tanh
 
 
-@pytest.mark.parametrize("stop", [Exact(max_iterations=2), Tolerance(0.5)], ids=str)
+@pytest.mark.parametrize("stop", [{"max_iterations": 2}, {"atol": 0.5}], ids=str)
 def test_what_was_left_off_stays_and_is_measured(stop):
     system = windowed(zoo.eighths)
-    found, solution = solve(system, Jacobi(), stop), solve(system, Jacobi(), stop, verify=True)
+    found, solution = solve(system, Jacobi(), **stop), solve(system, Jacobi(), **stop, verify=True)
     np.testing.assert_array_equal(solution.value, found.value)
     np.testing.assert_allclose(solution.residual, moved(system, found.value))
     assert not found.exact

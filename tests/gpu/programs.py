@@ -29,7 +29,7 @@ CACHED = Sequential(cached=True)
 
 
 def solved(system, solver):
-    solution = solve(system, solver, guess=RowAbove() if isinstance(solver, GSJacobi) else None)
+    solution = solve(system, solver, x0=RowAbove() if isinstance(solver, GSJacobi) else None)
     return solution.value, solution.iterations
 
 

@@ -18,14 +18,14 @@ class Run(NamedTuple):
     undrafted: np.ndarray  # [batch]
 
 
-def run(system, solver, guess=None, tolerance=None, draft=None) -> list[Run]:
+def run(system, solver, x0=None, tolerance=None, draft=None) -> list[Run]:
     """The solves with the limits 0 … N, the last of which needs none.
 
     `tolerance` is (absolute, relative). `draft(b, x, begin, j, before, after, outputs, first)` is the next value of
     block `begin` + j of sample b.
     """
     with np.errstate(all="ignore"):
-        loop = _Loop(system, solver, guess, tolerance, draft)
+        loop = _Loop(system, solver, x0, tolerance, draft)
         runs: list[Run] = []
         while going := [b for b, status in enumerate(loop.status) if status is Status.RUNNING]:
             runs += [loop.stopped()] * (max(loop.iterations[going]) + 1 - len(runs))
@@ -44,7 +44,7 @@ def evaluate(system, x, b, i):
 def first_block(system, width, prefix):
     """Where the window of a prefix begins."""
     size, row, at = system.size, system.row_length, prefix
-    if system.lockstep:
+    if system.waits == "half a window":
         at -= at % -(-width // 2)
     elif width % row == 0:
         at -= at % row
@@ -54,15 +54,15 @@ def first_block(system, width, prefix):
 
 
 class _Loop:
-    def __init__(self, system, solver, guess, tolerance, draft):
+    def __init__(self, system, solver, x0, tolerance, draft):
         arrays = {name: np.asarray(leaf) if hasattr(leaf, "shape") else leaf for name, leaf in vars(system).items()}
         self.system, self.size, self.tolerance, self.draft = type(system)(**arrays), system.size, tolerance, draft
         self.schedule = solver.schedule(self.size)
         width, row, batch = self.schedule.window, system.row_length, len(system.u)
-        self.above = isinstance(guess, RowAbove) and width < self.size and (width % row == 0 or 1 < width < row)
+        self.above = isinstance(x0, RowAbove) and width < self.size and (width % row == 0 or 1 < width < row)
         self.by_windows = self.schedule.cached and system.has_windows
-        plain = guess is None or isinstance(guess, RowAbove)
-        self.guess = np.zeros((batch, self.size), np.float32) if plain else np.array(guess, np.float32)
+        plain = x0 is None or isinstance(x0, RowAbove)
+        self.guess = np.zeros((batch, self.size), np.float32) if plain else np.array(x0, np.float32)
         self.x, self.status, self.drafting = self.guess.copy(), [Status.RUNNING] * batch, np.ones(batch, bool)
         self.prefix, self.certified, self.met, self.iterations = np.zeros((4, batch), int)
 
@@ -74,11 +74,13 @@ class _Loop:
 
     def iterate(self, going):
         slowest = min(self.prefix[going])
-        in_step = self.system.lockstep or self.schedule.together
+        waits = self.system.waits
+        in_step = waits == "half a window" or self.schedule.together
         row = self.system.row_length
-        last = slowest // row * row + row - 1 if self.system.rows_in_step else self.size
+        last = slowest // row * row + row - 1 if waits == "row" else self.size
         anew = [b for b in going if self.look(b, slowest if in_step else min(self.prefix[b], last))]
-        self.iterations[going if anew and in_step else anew] -= 1  # nobody waits at the cost of its own iterations
+        if anew:  # nobody waits at the cost of its own iterations
+            self.iterations[going if in_step or waits else anew] -= 1
 
     def look(self, b, first):
         """Whether sample `b` begins anew after an iteration whose window begins at `first`, or a little before."""

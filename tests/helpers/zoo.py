@@ -29,10 +29,9 @@ class Weighted(System):
     u: jax.Array  # [batch, N]
     has_windows: bool = field(metadata=STATIC, default=True)
     row_length: int = field(metadata=STATIC, default=1)
-    lockstep: bool = field(metadata=STATIC, default=False)
-    rows_in_step: bool = field(metadata=STATIC, default=False)
     mirrored: bool = field(metadata=STATIC, default=False)
     shared: bool = field(metadata=STATIC, default=False)  # windows are where the first sample's is
+    waits = None  # samples for the slowest: see `waiting`
 
     @property
     def size(self):
@@ -67,7 +66,7 @@ class Weighted(System):
 
     def window_outputs(self, cache, x, start, count, stride=1):
         kept, u = cache
-        if self.lockstep or self.shared:
+        if self.waits == "half a window" or self.shared:
             start = jnp.full_like(start, start[0])
         index = start[:, None] + stride * jnp.arange(count)
         if stride == 1:
@@ -113,6 +112,22 @@ def by_rows(system, late=False):
 
     members = {name: getattr(system, name) for name in type(system).__dataclass_fields__}
     return variant(type(system), enter=enter, keep=keep)(**members)
+
+
+def waiting(system, waits):
+    """`system`, but samples wait: windows begin where the slowest is, to "half a window", or lie in its "row"."""
+
+    def halves(self, count, prefix, slowest):
+        step = -(-count // 2)
+        return jnp.full_like(prefix, slowest // step * step)
+
+    def rows(self, count, prefix, slowest):
+        last = slowest // self.row_length * self.row_length + self.row_length - 1
+        return System.window_start(self, count, jnp.minimum(prefix, last), slowest)
+
+    start = {"half a window": halves, "row": rows}[waits]
+    members = {name: getattr(system, name) for name in type(system).__dataclass_fields__}
+    return variant(type(system), window_start=start, waits=waits)(**members)
 
 
 def modulo(total):

@@ -103,7 +103,7 @@ def draft():
 )
 def test_drafted_windows_draw_the_cached_samplers_samples(draft, coupling, solver):
     system = small(coupling)
-    solution = solve(system, replace(solver, draft=draft), guess=RowAbove())
+    solution = solve(system, replace(solver, draft=draft), x0=RowAbove())
     assert solution.exact
     one_by_one = [solve(select(system, jnp.array([i])), CACHED).value for i in range(2)]
     np.testing.assert_array_equal(solution.value, jnp.concatenate(one_by_one))
@@ -113,8 +113,8 @@ def test_drafted_windows_draw_the_cached_samplers_samples(draft, coupling, solve
 @pytest.mark.stress
 def test_natural_images_take_far_fewer_iterations():
     system = natural("rgb32", "gumbel", 1, (8, 16), seed=3)
-    drafted = solve(system, GSJacobi(16, draft=system.draft()), guess=RowAbove())
-    plain = solve(system, GSJacobi(16), guess=RowAbove())
+    drafted = solve(system, GSJacobi(16, draft=system.draft()), x0=RowAbove())
+    plain = solve(system, GSJacobi(16), x0=RowAbove())
     np.testing.assert_array_equal(drafted.value, plain.value)
     assert drafted.exact
     assert drafted.iterations[0] < plain.iterations[0] / 2

@@ -64,7 +64,7 @@ def test_a_draft_by_the_network_itself_needs_no_second_look():
     system = TokenSampling.of(network, gumbel(2, 20, 6), cheap=cheap, prompt=[5, 0, 4, 1, 3, 2])
     assert solve(system, Jacobi()).iterations.max() == 1
     ignorant, solvers = replace(system, cheap=None), (Jacobi(), Jacobi(draft=system.draft()))
-    plain, drafted = (solve(ignorant, solver, guess=jnp.ones((2, 20), jnp.int32)) for solver in solvers)
+    plain, drafted = (solve(ignorant, solver, x0=jnp.ones((2, 20), jnp.int32)) for solver in solvers)
     np.testing.assert_array_equal(drafted.value, plain.value)
     assert drafted.iterations.max() <= 2 < plain.iterations.max()
 

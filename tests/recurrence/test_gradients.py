@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 from recurrences import RECURRENCES, cells, gated, jacobian, tanh
 
-from ffc import GSJacobi, Jacobi, Tolerance, solve
+from ffc import GSJacobi, Jacobi, solve
 from ffc.recurrence import Chunks, Newton, QuasiNewton, Recurrence
 from ffc.recurrence.drafts import At
 
-ROUNDING = Tolerance(1e-6, relative=1e-6)
+ROUNDING = {"atol": 1e-6, "rtol": 1e-6}
 DRAFTED = [Newton(chunk=7), Newton(damping=1.0), QuasiNewton()]
 
 
 def by(solver):
-    return lambda recurrence: solve(recurrence, solver, ROUNDING).value
+    return lambda recurrence: solve(recurrence, solver, **ROUNDING).value
 
 
 def in_chunks(recurrence):
     chunks = Chunks(recurrence, 7, 7)
-    return chunks.states(solve(chunks, Jacobi(), ROUNDING))
+    return chunks.states(solve(chunks, Jacobi(), **ROUNDING))
 
 
 def loss(states):
@@ -96,6 +96,6 @@ def test_where_states_are_not_finite_the_loss_and_its_gradient_are_not():
 
     def of(start):
         recurrence = Recurrence(lambda w, x, u: x * x + u, (), jnp.zeros((1, 20, 1)), start[None, None])
-        return jnp.sum(solve(recurrence, Jacobi(draft=Newton()), ROUNDING).value ** 2)
+        return jnp.sum(solve(recurrence, Jacobi(draft=Newton()), **ROUNDING).value ** 2)
 
     assert not np.isfinite(jax.grad(of)(10.0))

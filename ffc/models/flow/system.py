@@ -33,15 +33,14 @@ class _Row(NamedTuple):
 class FlowSampling(System):
     """All blocks of a flow, from noise to patches: a row of blocks for each, the last of them the image.
 
-    Windows lie inside one row, and the windows of all samples in the row of the slowest: one network is evaluated at a
-    time. A window of one patch is the sampler with a cache.
+    A window of one patch is the sampler with a cache.
     """
 
     blocks: Params  # leaves [rows, ...]: the network of each row
     u: jax.Array  # [batch, patches, entries]
     heads: int = field(metadata={"static": True})
     bits: int | None = field(metadata={"static": True})  # of the fraction of a fixed-point number; None: real numbers
-    rows_in_step, mirrored = True, True
+    mirrored = True
 
     @property
     def size(self) -> int:
@@ -63,6 +62,11 @@ class FlowSampling(System):
 
     def supports_window(self, count: int, stride: int) -> bool:
         return stride == 1 and count <= self.row_length and count < self.size
+
+    def window_start(self, count: int, prefix: jax.Array, slowest: jax.Array) -> jax.Array:
+        """Return windows inside the row of the slowest sample: one network is evaluated at a time."""
+        last = (slowest // self.row_length + 1) * self.row_length - 1
+        return super().window_start(count, jnp.minimum(prefix, last), slowest)
 
     def init_cache(self, x: State) -> Cache:
         return self._row_of(jnp.int32(0), x)

@@ -42,8 +42,6 @@ class MADESampling(System):
     last_seen: tuple[tuple[int, ...], ...] = field(metadata={"static": True})  # by each unit; −1: none
     row_length: int = field(metadata={"static": True})
 
-    lockstep = True
-
     @property
     def size(self) -> int:
         return self.u.shape[1]
@@ -60,6 +58,11 @@ class MADESampling(System):
 
     def supports_window(self, count: int, stride: int) -> bool:
         return stride == 1 and count < self.size
+
+    def window_start(self, count: int, prefix: jax.Array, slowest: jax.Array) -> jax.Array:
+        """Return where the slowest sample is, rounded down to half a window: what `_advance` makes known at once."""
+        step = (count + 1) // 2
+        return jnp.full_like(prefix, slowest // step * step)
 
     def init_cache(self, x: State) -> Cache:
         first, second, outputs = (jnp.broadcast_to(bias, (len(x), len(bias))) for _, bias in self.layers)

@@ -28,7 +28,7 @@ class PixelSampling(System):
 
     layers: Params  # prepared by ffc.models.pixelcnnpp.weights.prepare
     coupling: Coupling  # the noise, and what it makes of the network's outputs
-    one_start: bool = field(metadata={"static": True}, default=False)  # windows of all samples begin at one block
+    together: bool = field(metadata={"static": True}, default=False)  # windows of all samples begin at one block
 
     @property
     def size(self) -> int:
@@ -98,7 +98,7 @@ class PixelSampling(System):
         return values, _by_block((outputs, coupling), count), kept
 
     def in_step(self) -> System:
-        return replace(self, one_start=True)
+        return replace(self, together=True)
 
     def draft(self) -> LinearOutputs | None:
         """Averaged over rows of an image that other noise gives: the first sample's, upside down.
@@ -132,7 +132,7 @@ class PixelSampling(System):
     def _place(self, x: State, start: jax.Array, count: int, stride: int) -> tuple[Index, int, Index, int]:
         """Return a window's first row, rows, first column, and columns."""
         height, width = self._extent
-        if self.one_start or count == 1 or stride > 1 or len(x) == 1:
+        if self.together or count == 1 or stride > 1 or len(x) == 1:
             # Samples march in step: one that stopped early is behind, and what it is given is not kept.
             start = jnp.max(start)
         if stride > 1:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from ffc.core.solution import Solution
-from ffc.core.solve import Exact, Tolerance, solve
+from ffc.core.solve import solve
 from ffc.core.solvers import Jacobi, Solver
 from ffc.models.rnn.network import Forward, Params, forward, gradients
 from ffc.models.rnn.parallel import CHUNK, TOLERANCE, WARMUP
@@ -54,13 +54,13 @@ def adjoint_by_chunks(
     unit = jnp.exp2(jnp.ceil(jnp.log2(jnp.maximum(jnp.abs(run.residual).max(), jnp.finfo(run.slope.dtype).tiny))))
     inputs = (run.residual[:, ::-1] / unit, run.slope[:, ::-1])
     chunks = Chunks(Recurrence(_earlier, params, inputs, jnp.zeros_like(run.slope[:, 0])), chunk, warmup)
-    solution = solve(chunks, Jacobi(), Tolerance(TOLERANCE))
+    solution = solve(chunks, Jacobi(), atol=TOLERANCE)
     return chunks.states(solution)[:, ::-1] * unit, solution
 
 
 def adjoint_by_solver(params: Params, run: Forward, solver: Solver, iterations: int | None = None) -> Solution:
     """The adjoint system's solution after at most `iterations` of any solver; times run backwards in its value."""
-    return solve(adjoint_system(params, run), solver, Exact(max_iterations=iterations))
+    return solve(adjoint_system(params, run), solver, max_iterations=iterations)
 
 
 def loss_and_gradients(params: Params, x: jax.Array, iterations: int | None = None) -> tuple[jax.Array, Params]:

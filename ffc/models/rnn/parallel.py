@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ffc.core.solution import Solution, Status
-from ffc.core.solve import Tolerance, solve
+from ffc.core.solve import solve
 from ffc.core.solvers import Jacobi
 from ffc.models.rnn.network import Forward, Params, forward, forward_of, preactivation, start, step
 from ffc.recurrence import Chunks, Newton, QuasiNewton, Recurrence
@@ -47,15 +47,15 @@ def forward_by_newton(
     """
     draft = QuasiNewton(diagonal=_diagonal) if diagonal else Newton(chunk=chunk, jacobian=_jacobian)
     states = hidden_states(params, x)
-    near = solve(states, Jacobi(draft=draft), Tolerance(_NEAR, max_iterations))
-    found = solve(states, Jacobi(), Tolerance(tolerance, _POLISH), guess=near.value)
+    near = solve(states, Jacobi(draft=draft), atol=_NEAR, max_iterations=max_iterations)
+    found = solve(states, Jacobi(), near.value, atol=tolerance, max_iterations=_POLISH)
     return _or_in_order(params, x, found.value, found, near.iterations.max())
 
 
 def forward_by_chunks(params: Params, x: jax.Array, chunk: int = CHUNK, warmup: int = WARMUP) -> Parallel:
     """Return the states of `x` [batch, T] in chunks."""
     chunks = Chunks(hidden_states(params, x), chunk, warmup)
-    found = solve(chunks, Jacobi(), Tolerance(TOLERANCE))
+    found = solve(chunks, Jacobi(), atol=TOLERANCE)
     return _or_in_order(params, x, chunks.states(found), found, found.iterations.max())
 
 

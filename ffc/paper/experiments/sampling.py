@@ -53,7 +53,7 @@ def prepare(job: Job) -> Callable[[], Record]:
     guess = guess_of(job, model, system)
     solver = solver_of(job, system, guess)
 
-    run = partial(solve, system, solver, guess=guess)
+    run = partial(solve, system, solver, x0=guess)
     solution = run()
     with in_turn:
         history = history_of(system, solver, solution, SHOWN, guess)
@@ -105,7 +105,7 @@ def system_of(job: Job, checkpoint: Checkpoint, options: dict[str, str]) -> Syst
 def solver_of(job: Job, system: System, guess: State | RowAbove | None = None) -> Solver:
     names = ("window", "block", "draft", "together")
     options = {name: job.options[name] for name in names if name in job.options}
-    return solver_by_name(job.kind, system, guess=guess, **options)
+    return solver_by_name(job.kind, system, x0=guess, **options)
 
 
 def guess_of(job: Job, model: Sampler, system: System) -> State | RowAbove | None:

@@ -70,7 +70,7 @@ class _Found(NamedTuple):
 
 
 def _found(system: System, solver: Solver, guess: RowAbove | None) -> _Found:
-    solution = solve(system, solver, guess=guess)
+    solution = solve(system, solver, x0=guess)
     with in_turn:
         residual = np.asarray(verified(system, solution).residual)
     value = np.asarray(solution.value, np.float64)
@@ -82,7 +82,7 @@ def _measured(case: Case, found: Mapping[str, list[_Found]], repeats: int) -> li
     chosen = tune.fastest(case.systems[0], list(case.solvers.values()), case.guess)
     each = [len(part) for part in np.array_split(np.arange(repeats), len(case.systems))]
     seconds = [
-        interleaved({name: partial(solve, system, way, guess=case.guess) for name, way in case.solvers.items()}, count)
+        interleaved({name: partial(solve, system, way, x0=case.guess) for name, way in case.solvers.items()}, count)
         for system, count in zip(case.systems, each, strict=True)
         if count
     ]
