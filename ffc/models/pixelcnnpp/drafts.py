@@ -7,9 +7,9 @@ constants of the weights: the Jacobian of the outputs by pixels of the same row,
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,8 @@ from ffc.core.drafts import Draft, Evaluated
 from ffc.core.errors import FFCError
 from ffc.core.mesh import varying
 from ffc.core.system import State, System, indices
+from ffc.models.pixelcnnpp.coupling import Coupling, Gumbel
+from ffc.models.pixelcnnpp.mixture import EIGHT_BIT
 
 if TYPE_CHECKING:
     from ffc.models.pixelcnnpp.system import PixelSampling
@@ -36,6 +38,7 @@ class LinearOutputs(Draft):
     """The draft of `PixelSampling` for windows in a row or of whole rows: rows go on side by side."""
 
     left: jax.Array  # [K, channels, outputs]: M_k, transposed
+    kernel: bool = field(metadata={"static": True}, default=False)  # as one kernel of a GPU, where there is one for it
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(neighbours={len(self.left)})"
@@ -43,34 +46,62 @@ class LinearOutputs(Draft):
     def redraft(self, system: System, seen: Evaluated) -> State:
         if not isinstance(seen.outputs, tuple) or len(seen.outputs) != 2:
             raise FFCError(f"draft: {type(self).__name__} is one for PixelCNN++, not for {type(system).__name__}")
-        batch, count, channels = seen.after.shape
+        count = seen.after.shape[1]
         columns = min(count, system.row_length)
-        rows, run = batch * count // columns, math.gcd(columns, _RUN)
+        rows = jax.tree.map(
+            lambda leaf: leaf.reshape(-1, columns, *leaf.shape[2:]),
+            _Rows(indices(count) <= seen.first[:, None], seen.before, seen.after, *seen.outputs),
+        )
+        if self.kernel and _has_kernel(rows.noise):
+            drafted = self._by_kernel(rows)
+        else:
+            # Columns that every sample has settled did not change, but for the last of them.
+            first = jnp.clip(jnp.min(seen.first), 0, columns - 1) if count == columns else 0
+            drafted = self._by_loop(rows, first)
+        return drafted.reshape(seen.after.shape)
 
-        def by_column(leaf):
-            """[columns, batch · rows, ...]"""
-            return jnp.moveaxis(leaf.reshape(rows, columns, *leaf.shape[2:]), 1, 0)
+    def _by_loop(self, rows: "_Rows", first: jax.Array | int) -> jax.Array:
+        """Return the draft from column `first` on, a few columns in a turn."""
 
-        def step(changes, pixel):
+        def step(changes: jax.Array, pixel: _Rows) -> tuple[jax.Array, jax.Array]:
             """The next pixel of every row; `changes` [rows, K, channels] of those to its left, the nearest first."""
-            settled, x, y, (outputs, coupling) = pixel
             moved = jnp.einsum("nkc,kco->no", changes, self.left)
-            drafted = jnp.where(settled[:, None], y, coupling.likely(outputs + moved))
-            return jnp.concatenate([(drafted - x)[:, None], changes[:, :-1]], axis=1), drafted
+            drafted = jnp.where(pixel.settled[:, None], pixel.y, pixel.noise.likely(pixel.outputs + moved))
+            return jnp.concatenate([(drafted - pixel.x)[:, None], changes[:, :-1]], axis=1), drafted
 
         def some_columns(i, carry):
             changes, drafted = carry
-            some = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, i * run, run), given)
+            some = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, i * run, run), by_column)
             changes, values = jax.lax.scan(step, changes, some, unroll=True)
             return changes, jax.lax.dynamic_update_slice_in_dim(drafted, values, i * run, axis=0)
 
-        settled = indices(count) <= seen.first[:, None]
-        given = jax.tree.map(by_column, (settled, seen.before, seen.after, seen.outputs))
-        # Columns that every sample has settled did not change, but for the last of them.
-        first = jnp.clip(jnp.min(seen.first), 0, columns - 1) if count == columns else 0
-        none = jnp.zeros((rows, len(self.left), channels), seen.after.dtype)
-        _, drafted = jax.lax.fori_loop(first // run, columns // run, some_columns, varying((none, given[2]), given))
-        return jnp.moveaxis(drafted, 0, 1).reshape(seen.after.shape)
+        count, columns, channels = rows.y.shape
+        by_column = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), rows)
+        run = math.gcd(columns, _RUN)
+        none = jnp.zeros((count, len(self.left), channels), rows.y.dtype)
+        begun = varying((none, by_column.y), by_column)
+        _, drafted = jax.lax.fori_loop(first // run, columns // run, some_columns, begun)
+        return jnp.moveaxis(drafted, 0, 1)
+
+    def _by_kernel(self, rows: "_Rows") -> jax.Array:
+        """Return the draft in one launch."""
+        from ffc.models.pixelcnnpp.draft_kernel import drafted_rows  # which takes a moment to import
+
+        return drafted_rows(self.left, rows.outputs, rows.noise.gumbel, rows.noise.logistic, *rows[:3])
+
+
+class _Rows(NamedTuple):
+    """Hold rows of pixels, leaves [rows, columns, ...]."""
+
+    settled: jax.Array  # bool: not to be drafted
+    x: jax.Array  # before the evaluation, with channels
+    y: jax.Array  # after it
+    outputs: jax.Array  # of the network
+    noise: Any  # a `Coupling`
+
+
+def _has_kernel(coupling: Coupling) -> bool:
+    return isinstance(coupling, Gumbel) and coupling.steps == EIGHT_BIT and coupling.gumbel.dtype == jnp.float32
 
 
 @standard_modes()
@@ -94,4 +125,4 @@ def constants(system: "PixelSampling", image: jax.Array, rows: jax.Array, neighb
     cases = jnp.stack(jnp.meshgrid(rows, indices(channels), indices(apart), indexing="ij"), axis=-1)
     changes = jax.lax.map(change, cases.reshape(-1, 3)).reshape(*cases.shape[:-1], width, -1).mean(axis=0)
     left = [changes[:, (columns[k:] - k) % apart, columns[k:]].mean(axis=1) for k in range(1, neighbours + 1)]
-    return LinearOutputs(jnp.stack(left))
+    return LinearOutputs(jnp.stack(left), kernel=jax.default_backend() == "gpu")

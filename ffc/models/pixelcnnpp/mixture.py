@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 #: Steps of the grid of 8-bit images, and of one as fine as float32 is just below 1.
 EIGHT_BIT, FINE = 255, 2**24
-_MIN_LOG_SCALE = -7.0
+MIN_LOG_SCALE = -7.0
 
 
 class Mixture(NamedTuple):
@@ -48,7 +48,7 @@ def read(outputs: jax.Array, channels: int) -> Mixture:
     rest = outputs[..., mixtures:].reshape(*outputs.shape[:-1], channels, parts, mixtures)
     means, log_scales, *more = jnp.moveaxis(rest, (-2, -3), (0, 1))
     coefficients = jnp.tanh(more[0]) if more else None
-    return Mixture(outputs[..., :mixtures], means, jnp.maximum(log_scales, _MIN_LOG_SCALE), coefficients)
+    return Mixture(outputs[..., :mixtures], means, jnp.maximum(log_scales, MIN_LOG_SCALE), coefficients)
 
 
 def log_likelihood(outputs: jax.Array, x: jax.Array) -> jax.Array:
