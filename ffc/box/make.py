@@ -83,7 +83,7 @@ def again(name: str) -> None:
 
 
 def history(facts: dict[str, Any]) -> dict[str, Any]:
-    """The `metrics` and `curves` of training, counted from its first step: with the weights that it began with."""
+    """Return `metrics` and `curves` of training, counted from its first step: with the weights that it began with."""
     start = dict(facts.get("start", {}))
     before, earlier = start.get("metrics", {}).get("best_step", 0), start.pop("curves", {})
     metrics, own = facts["metrics"], facts["curves"]

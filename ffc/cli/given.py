@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def checkpoint(arguments: argparse.Namespace) -> "Checkpoint":
-    """The checkpoint of a command, a file or in the box; the model that reads it is imported where it is named."""
+    """Return the checkpoint of a command, a file or in the box. A model of one's own is imported where it is named."""
     from ffc.models import model_class
 
     if arguments.model is not None:

@@ -9,7 +9,7 @@ from ffc.core.errors import FFCError
 from ffc.core.names import AUTO, BLOCKS, DRAFTED, SEEDS
 from ffc.store.paths import expanded
 
-#: Samples that are drawn unless told, and where iterations begin.
+#: Samples that are drawn by default, and where iterations begin.
 BATCH, GUESS = 4, "zeros"
 #: Options of a sampling system, by their names (`Sampler.options`).
 SYSTEM = {

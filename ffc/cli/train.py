@@ -15,7 +15,7 @@ from ffc.store.paths import expanded
 if TYPE_CHECKING:
     from ffc.data import Dataset
 
-#: Steps of training unless told.
+#: Steps of training by default.
 STEPS = 5000
 #: How to train: the options, which are the fields of `ffc.training.TrainSettings`, and what they take.
 SETTINGS: dict[str, tuple[Any, str]] = {

@@ -59,7 +59,7 @@ def state_of(system: Any) -> State:
 
 @functools.lru_cache(maxsize=1024)
 def _state_of(tree: Any, kinds: tuple[tuple[tuple[int, ...], Any], ...]) -> State:
-    """The same of a system with leaves of these shapes and dtypes: found once, as a solve may take microseconds."""
+    """Return `state_of` a system with leaves of these shapes and dtypes; kept, as a solve may take microseconds."""
     system = jax.tree.unflatten(tree, [jax.ShapeDtypeStruct(*kind) for kind in kinds])
     first = _shape_of(system, "initial", lambda system: system.initial())
     _check_state(system, first)
@@ -70,7 +70,7 @@ def _state_of(tree: Any, kinds: tuple[tuple[tuple[int, ...], Any], ...]) -> Stat
 
 
 def _shape_of(system: System, method: str, call: Callable[[System], Any]) -> Any:
-    """The shapes of what `call` makes of `system`, or `FFCError` that names `method` where JAX cannot trace it."""
+    """Return the shapes of `call(system)`, or raise `FFCError` that names `method` where JAX cannot trace it."""
     with _named(system, method):
         return jax.eval_shape(call, system)
 

@@ -142,7 +142,7 @@ def _compare(system, x, found, swept, off: np.ndarray, window: tuple[int, int], 
 def _look(
     system: System, cache: Cache, x: jax.Array, start: jax.Array, swept: jax.Array, count: int, stride: int
 ) -> tuple[jax.Array, jax.Array, Cache]:
-    """A window from `start` [batch] on: where it is not what was `swept` [batch, N], and the next state and cache."""
+    """Return where a window from `start` [batch] on is not as `swept` [batch, N], and the next state and cache."""
     values, cache = window_of(system, cache, x, start, count, stride)
     index = start[:, None] + stride * indices(count)
     after = jax.vmap(lambda row, at, new: row.at[at].set(new))(x, index, values)

@@ -38,35 +38,35 @@ class Draft:
     """
 
     def start(self, system: System, x: State) -> Any:
-        """Return what the draft keeps between iterations, leaves [batch, ...]; the first one is at `x`."""
+        """Return the draft's memory between iterations, leaves [batch, ...], before the first one, at `x`."""
         return ()
 
-    def update(self, system: System, seen: Evaluated, kept: Any) -> tuple[State, Any]:
-        """Return `redraft`, and what is kept for the next iteration: for a draft that learns from those before."""
-        return self.redraft(system, seen), kept
+    def update(self, system: System, evaluated: Evaluated, memory: Any) -> tuple[State, Any]:
+        """Return `redraft`, and the memory for the next iteration: for a draft that learns from those before."""
+        return self.redraft(system, evaluated), memory
 
     def linear(self, transposed: bool) -> "Draft | None":
         """Return the draft of the tangent of `System.linear`, or of its adjoint (`transposed`); None: there is none."""
         return None
 
-    def redraft(self, system: System, seen: Evaluated) -> State:
-        """x' for the blocks of the window, with the shape and dtype of `seen.after`.
+    def redraft(self, system: System, evaluated: Evaluated) -> State:
+        """Return x' for the blocks of the window, with the shape and dtype of `evaluated.after`.
 
-        Only blocks behind `seen.first` are taken from it. Where one is not finite, y_i is taken. Called once in every
-        iteration, inside the compiled loop: let it cost little beside an evaluation of the window.
+        Only blocks behind `evaluated.first` are taken from it. Where one is not finite, y_i is taken. Called once in
+        every iteration, inside the compiled loop: let it cost little beside an evaluation of the window.
         """
         raise NotImplementedError(f"{type(self).__name__} has no redraft()")
 
 
-def values(draft: Draft, system: System, seen: Evaluated, behind: jax.Array, kept: Any) -> tuple[State, Any]:
+def values(draft: Draft, system: System, evaluated: Evaluated, behind: jax.Array, memory: Any) -> tuple[State, Any]:
     """Return the window with the draft's values where `behind` [batch, window] holds, and what the draft keeps.
 
     The values are finite wherever x or y is.
     """
-    drafted, kept = draft.update(system, seen, kept)
-    if (expected := described(seen.after)) != (found := described(drafted)):
+    drafted, memory = draft.update(system, evaluated, memory)
+    if (expected := described(evaluated.after)) != (found := described(drafted)):
         raise FFCError(
             f"draft: redraft of {type(draft).__name__} returns {found}; the window is {expected}: let them agree"
         )
-    x = select_blocks(behind & block_finite(drafted), drafted, seen.after)
-    return select_blocks(block_finite(x), x, seen.before), kept
+    x = select_blocks(behind & block_finite(drafted), drafted, evaluated.after)
+    return select_blocks(block_finite(x), x, evaluated.before), memory

@@ -73,7 +73,7 @@ class Carry(NamedTuple):
     status: jax.Array  # [batch]
     iterations: jax.Array  # [batch] those that a sample took part in: all, as long as it runs
     drafting: jax.Array | None = None  # [batch] whether the solver's draft is still taken; None where it has none
-    kept: Any = ()  # by the draft
+    memory: Any = ()  # of the draft
     outputs: Any = ()  # of a sample's last sweep, where the system returns them
 
 
@@ -91,7 +91,7 @@ def start(how: How, system: System, x0: State | None, draft: Draft | None = None
         status=zeros + done,
         iterations=zeros,
         drafting=None if draft is None else zeros == 0,
-        kept=() if draft is None else draft.start(system, x),
+        memory=() if draft is None else draft.start(system, x),
         outputs=_no_outputs(system, x),
     )
     return varying(carry, (system, x0, draft))
@@ -112,10 +112,10 @@ def advance(how: How, system: System, c: Carry, limits: Limits, draft: Draft | N
         return jnp.any(runs) & (jnp.max(c.iterations, initial=0, where=runs) < limits.iterations)
 
     def body(c: Carry) -> Carry:
-        seen = _look_through_window(how, limits, system, c)
-        after = _judge(system.size, how.schedule, c, seen)
+        outcome = _look_through_window(how, limits, system, c)
+        after = _judge(system.size, how.schedule, c, outcome)
         if draft is not None:
-            after = _redraft(system, how.schedule, draft, c, seen, after)
+            after = _redraft(system, how.schedule, draft, c, outcome, after)
         return after
 
     if not _cached(how, system) or not enters_rows(system, how.schedule.count, how.schedule.block):
@@ -143,7 +143,7 @@ def finish(system: System, c: Carry, x0: State) -> Carry:
     )
 
 
-class _Seen(NamedTuple):
+class _Outcome(NamedTuple):
     """One iteration's new state, and what became of each block of the window."""
 
     x: State
@@ -164,7 +164,7 @@ def _start_of(how: How, system: System, c: Carry) -> jax.Array:
     return window_start(system, how.schedule.window, c.prefix, c.status == Status.RUNNING, how.schedule.together)
 
 
-def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> _Seen:
+def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> _Outcome:
     schedule = how.schedule
     start = _start_of(how, system, c)
     index = start[:, None] + indices(schedule.window)
@@ -184,7 +184,7 @@ def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> 
     same = pick(block_agreement(before, after))
     near = pick(_near(limits, before, after)) if how.tolerant else same
     evaluated = Evaluated(c.x, begin, before, after, outputs, first=begin)
-    return _Seen(x, cache, start, solved, same, near, pick(block_finite(after)), evaluated)
+    return _Outcome(x, cache, start, solved, same, near, pick(block_finite(after)), evaluated)
 
 
 def _near(limits: Limits, before: State, after: State) -> jax.Array:
@@ -218,10 +218,10 @@ def _window_steps(
     def step(j, carry):
         y, cache = carry
         values, cache = window_of(system, cache, y, start + jnp.asarray(j, start.dtype), count, block)
-        kept = take_blocks(y, start, schedule.window)
+        before = take_blocks(y, start, schedule.window)
         here = (indices(schedule.window) % block == j) & ~hold
         spread = jnp.repeat(values, block, axis=1)
-        return put_blocks(y, select_blocks(here, spread, kept), start), cache
+        return put_blocks(y, select_blocks(here, spread, before), start), cache
 
     if block == 1:
         x, cache = step(0, (c.x, c.cache))
@@ -230,49 +230,49 @@ def _window_steps(
     return x, (), cache
 
 
-def _judge(size: int, schedule: Schedule, c: Carry, seen: _Seen) -> Carry:
+def _judge(size: int, schedule: Schedule, c: Carry, outcome: _Outcome) -> Carry:
     """Extend the prefixes by what the iteration proved, and end the samples that are done."""
     running = c.status == Status.RUNNING
-    sound = seen.start + prefix_length(seen.finite | seen.solved)
+    sound = outcome.start + prefix_length(outcome.finite | outcome.solved)
 
     def reach(agrees):
         runs = prefix_length(agrees) // schedule.block + 1
-        return seen.start + jnp.minimum(runs * schedule.block, schedule.window)
+        return outcome.start + jnp.minimum(runs * schedule.block, schedule.window)
 
-    accepted = reach(seen.near | seen.solved)
+    accepted = reach(outcome.near | outcome.solved)
     prefix = jnp.maximum(c.prefix, jnp.minimum(accepted, sound))
     # Blocks accepted within a tolerance are not evaluated again: beyond them nothing is proven any more.
-    proven = jnp.maximum(c.certified, jnp.minimum(reach(seen.same | seen.solved), sound))
+    proven = jnp.maximum(c.certified, jnp.minimum(reach(outcome.same | outcome.solved), sound))
     certified = jnp.where(c.prefix == c.certified, proven, c.certified)
     # Behind what was evaluated from accepted blocks alone, a draft may be to blame.
-    broken = sound < (seen.start + schedule.window if c.drafting is None else accepted)
+    broken = sound < (outcome.start + schedule.window if c.drafting is None else accepted)
     status = jnp.select(
         [broken, certified == size, prefix == size],
         [Status.NOT_FINITE, Status.CERTIFIED, Status.WITHIN_TOLERANCE],
         Status.RUNNING,
     ).astype(c.status.dtype)
     return Carry(
-        x=seen.x,
-        cache=seen.cache,
-        met=jnp.maximum(c.met, seen.start + schedule.window),
+        x=outcome.x,
+        cache=outcome.cache,
+        met=jnp.maximum(c.met, outcome.start + schedule.window),
         prefix=jnp.where(running, prefix, c.prefix),
         certified=jnp.where(running, certified, c.certified),
         status=jnp.where(running, status, c.status),
         iterations=c.iterations + running,
         drafting=c.drafting,
-        kept=c.kept,
-        outputs=select_samples(running, seen.evaluated.outputs, c.outputs) if jax.tree.leaves(c.outputs) else (),
+        memory=c.memory,
+        outputs=select_samples(running, outcome.evaluated.outputs, c.outputs) if jax.tree.leaves(c.outputs) else (),
     )
 
 
-def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, seen: _Seen, after: Carry) -> Carry:
+def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, outcome: _Outcome, after: Carry) -> Carry:
     """`after` with the draft's values behind the prefix; a sample that the draft has spoiled begins there anew."""
     drafting = (c.status == Status.RUNNING) & jnp.asarray(c.drafting)
-    begin = seen.evaluated.start
-    index = begin[:, None] + indices(block_count(seen.evaluated.after))
-    behind = (index >= after.prefix[:, None]) & (index < seen.start[:, None] + schedule.window)
-    evaluated = seen.evaluated._replace(first=after.prefix - 1 - begin)
-    values, kept = drafts.values(draft, system, evaluated, behind & drafting[:, None], c.kept)
+    begin = outcome.evaluated.start
+    index = begin[:, None] + indices(block_count(outcome.evaluated.after))
+    behind = (index >= after.prefix[:, None]) & (index < outcome.start[:, None] + schedule.window)
+    evaluated = outcome.evaluated._replace(first=after.prefix - 1 - begin)
+    values, memory = drafts.values(draft, system, evaluated, behind & drafting[:, None], c.memory)
     x = jax.tree.map(lambda leaf, new: put_blocks(leaf, new, begin), after.x, values)
     spoiled = drafting & (after.status == Status.NOT_FINITE)
     uncounted = jnp.any(spoiled) if samples_wait(system, schedule.together) else spoiled
@@ -285,5 +285,5 @@ def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, seen: _
         status=jnp.where(spoiled, Status.RUNNING, after.status).astype(after.status.dtype),
         iterations=jnp.where(uncounted, c.iterations, after.iterations),
         drafting=jnp.asarray(c.drafting) & ~spoiled,
-        kept=kept,
+        memory=memory,
     )

@@ -50,7 +50,7 @@ def finish(adjoint: Solver, system: System, c: loop.Carry, x0: State) -> loop.Ca
     end = loop.finish(still, c, first)  # `c` has no derivatives, or `differentiable` says why
     x = gradients.differentiable(adjoint, system, end)
     outputs = gradients.outputs(system, x, end.outputs) if system.returns_outputs else ()
-    return end._replace(x=x, outputs=outputs, cache=(), kept=())
+    return end._replace(x=x, outputs=outputs, cache=(), memory=())
 
 
 def whole(plan: Plan, adjoint: Solver) -> loop.Carry:

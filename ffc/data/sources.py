@@ -49,10 +49,10 @@ def digits(root: Path, size: int | None) -> Dataset:
 
 
 def patches(root: Path, size: int | None, stride: int | None = None) -> Dataset:
-    """`size` × `size` colour patches (8 × 8 unless told) of scikit-learn's two photographs; needs no files.
+    """`size` × `size` colour patches (8 × 8 by default) of scikit-learn's two photographs; needs no files.
 
     Each photograph is cut into ten vertical strips, of which two are for testing, so that no pixel
-    serves both. Training patches lie `stride` pixels apart (half a patch unless told), test patches side
+    serves both. Training patches lie `stride` pixels apart (half a patch by default), test patches side
     by side.
     """
     need("sklearn", extra="training")

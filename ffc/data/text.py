@@ -11,7 +11,7 @@ import numpy as np
 from ffc.core.errors import FFCError, need
 from ffc.data.dataset import Dataset
 
-#: Bytes of a window unless told, and files of which one is for testing.
+#: Bytes of a window by default, and files of which one is for testing.
 LENGTH, TEST_EVERY = 128, 5
 _ELSEWHERE = {"tests", "externals"}  # folders whose files are not its documentation
 _DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
@@ -19,7 +19,7 @@ _SHORTEST = 200  # characters of a docstring that says more than one thing
 
 
 def text(root: Path, size: int | None) -> Dataset:
-    """Windows of `size` bytes (128 unless told) of scikit-learn's docstrings and data descriptions; needs no files.
+    """Windows of `size` bytes (128 by default) of scikit-learn's docstrings and data descriptions; needs no files.
 
     A window is an "image" [1, size, 1] of ASCII: characters beyond it are replaced by "?". Every fifth file is for
     testing. Training windows lie half a window apart, test windows side by side. The text is that of the installed

@@ -25,7 +25,7 @@ class Kept(NamedTuple):
 
 
 def shapes(width: int, branches: int = 1) -> Params:
-    """The weights, as `ffc.models.base.draw` takes them; `branches`: how many sums the outcome is one term of."""
+    """Return weights as `ffc.models.base.draw` takes them; `branches`: how many sums the outcome is one term of."""
     return {"qkv": dense(width, 3 * width), "out": dense(width, width, 1 / math.sqrt(branches))}
 
 
@@ -63,7 +63,7 @@ def window(layer: Params, kept: Kept, x: jax.Array, start: jax.Array, heads: int
 
 
 def split(qkv: jax.Array, heads: int) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Queries, keys and values, [batch, heads, tokens, width / heads] each, of `qkv` [batch, tokens, 3 · width]."""
+    """Split `qkv` [batch, tokens, 3 · width] into queries, keys, values, [batch, heads, tokens, width / heads] each."""
     parts = qkv.reshape(*qkv.shape[:2], 3, heads, qkv.shape[2] // (3 * heads))
     queries, keys, values = jnp.moveaxis(parts, (2, 3), (0, 2))
     return queries, keys, values

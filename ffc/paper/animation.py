@@ -133,7 +133,7 @@ def _entries(model: Sampler, system: System, like: State, certified: np.ndarray)
 
 
 def frames(runs: Sequence[Run], clock: Clock) -> list[Image.Image]:
-    """A picture for each moment: the solvers' samples beside each other, the clock above, how far they are below."""
+    """Return a picture for each moment: samples of the solvers beside each other, the clock above, progress below."""
     return [_frame(runs, clock, f) for f in range(len(clock.moments))]
 
 
@@ -163,7 +163,7 @@ def _panel(run: Run, f: int) -> np.ndarray:
 
 
 def _veiled(run: Run, f: int) -> np.ndarray:
-    """[samples, height, width, 3] uint8: a moment's samples, with the veil over what is not certified."""
+    """Return a moment's samples [samples, height, width, 3] uint8, with the veil over what is not certified."""
     pictures = run.pictures[f]
     return np.where(run.certified[f], pictures, pictures + run.veil * (_VEIL - pictures)).astype(np.uint8)
 

@@ -101,7 +101,7 @@ Records = dict[str, dict[str, Record]]
 
 
 def load(folder: str | Path) -> Records:
-    """The records of every task that has a folder in `folder`, by task and solver; `FFCError` if there is none."""
+    """Return the records of each task with a folder in `folder`, by task and solver; `FFCError` if there is none."""
     found = {task: load_records(Path(folder) / task) for task in tasks_in(folder)}
     if not found:
         raise FFCError(f"{folder}: no records of any task; let snakemake make them, or name another folder")

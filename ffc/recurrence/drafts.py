@@ -53,16 +53,16 @@ _STATIC = {"static": True}
 class Picard(Draft):
     """A = 1: the next iterate is the sum of all changes. For steps that stay near the state before (small Δt)."""
 
-    def redraft(self, system: System, seen: Evaluated) -> State:
+    def redraft(self, system: System, evaluated: Evaluated) -> State:
         def leaf(before: jax.Array, after: jax.Array) -> jax.Array:
             change = jnp.cumsum(after - before, axis=1, dtype=after.dtype)
             return after + jnp.pad(change[:, :-1], ((0, 0), (1, 0), *((0, 0) for _ in change.shape[2:])))
 
-        return jax.tree.map(leaf, seen.before, seen.after)
+        return jax.tree.map(leaf, evaluated.before, evaluated.after)
 
 
-class _Kept(NamedTuple):
-    """Hold what a damped draft keeps between iterations."""
+class _Memory(NamedTuple):
+    """Hold what a damped draft remembers of the iterations before."""
 
     damping: jax.Array  # [batch] λ
     merit: jax.Array  # [batch] sum of squares of the residual of the last iterate that was taken
@@ -80,8 +80,8 @@ class _Newton(Draft):
         """Return A_t for row vectors, [..., K, K], or its diagonal [..., K]."""
         raise NotImplementedError
 
-    def redraft(self, system: System, seen: Evaluated) -> State:
-        return self._drafted(system, seen, None)
+    def redraft(self, system: System, evaluated: Evaluated) -> State:
+        return self._drafted(system, evaluated, None)
 
     def start(self, system: System, x: State) -> Any:
         if not isinstance(system, Recurrence):
@@ -91,38 +91,39 @@ class _Newton(Draft):
         if self.damping is None:
             return ()
         first = jnp.full(len(x), self.damping, x.dtype)
-        return _Kept(first, jnp.full_like(first, jnp.inf), x, first >= 0)
+        return _Memory(first, jnp.full_like(first, jnp.inf), x, first >= 0)
 
-    def update(self, system: System, seen: Evaluated, kept: Any) -> tuple[State, Any]:
+    def update(self, system: System, evaluated: Evaluated, memory: Any) -> tuple[State, Any]:
         if self.damping is None:
-            return self.redraft(system, seen), kept
-        if block_count(seen.after) < system.size:
+            return self.redraft(system, evaluated), memory
+        if block_count(evaluated.after) < system.size:
             raise FFCError(f"draft: the damping of {type(self).__name__} is for Jacobi; leave it out, or the window")
-        merit = jnp.sum(_flat(seen.after - seen.before) ** 2, axis=(1, 2))
-        better = kept.back | (merit < kept.merit)  # False where the residual is not finite
-        less = jnp.where(kept.damping > _SMALLEST, kept.damping / 4, 0)
-        more = jnp.minimum(4 * kept.damping + 1e-2, _LARGEST)
-        damping = jnp.where(kept.back, kept.damping, jnp.where(better, less, more))
-        drafted = self._drafted(system, seen, damping)
-        jacobi = select_blocks(block_finite(seen.after), seen.after, seen.before)
-        drafted, jacobi = select_samples(better, (drafted, jacobi), (kept.jacobi, kept.jacobi))
-        return drafted, _Kept(damping, jnp.where(better, merit, jnp.inf), jacobi, ~better)
+        merit = jnp.sum(_flat(evaluated.after - evaluated.before) ** 2, axis=(1, 2))
+        better = memory.back | (merit < memory.merit)  # False where the residual is not finite
+        less = jnp.where(memory.damping > _SMALLEST, memory.damping / 4, 0)
+        more = jnp.minimum(4 * memory.damping + 1e-2, _LARGEST)
+        damping = jnp.where(memory.back, memory.damping, jnp.where(better, less, more))
+        drafted = self._drafted(system, evaluated, damping)
+        jacobi = select_blocks(block_finite(evaluated.after), evaluated.after, evaluated.before)
+        drafted, jacobi = select_samples(better, (drafted, jacobi), (memory.jacobi, memory.jacobi))
+        return drafted, _Memory(damping, jnp.where(better, merit, jnp.inf), jacobi, ~better)
 
-    def _drafted(self, system: Any, seen: Evaluated, damping: jax.Array | None) -> State:
-        width = block_count(seen.after)
+    def _drafted(self, system: Any, evaluated: Evaluated, damping: jax.Array | None) -> State:
+        width = block_count(evaluated.after)
 
         def matrices(at: tuple[jax.Array, Any]) -> jax.Array:
             found = self.matrices(system, *at)
             return found if damping is None else _damped(found, damping)
 
         def corrected() -> State:
-            at = jax.tree.map(lambda leaf: take_blocks(leaf, seen.start, width), (system.before(seen.x), system.inputs))
-            residual = jnp.where(block_finite(seen.after)[..., None], _flat(seen.after - seen.before), 0)
+            x, start, before, after = evaluated[:4]
+            at = jax.tree.map(lambda leaf: take_blocks(leaf, start, width), (system.before(x), system.inputs))
+            residual = jnp.where(block_finite(after)[..., None], _flat(after - before), 0)
             added = corrections(at, residual, getattr(self, "chunk", None), matrices)
-            return seen.after + added.reshape(seen.after.shape)
+            return after + added.reshape(after.shape)
 
         # After the last iteration nothing is drafted any more.
-        return jax.lax.cond(jnp.all(seen.first >= width - 1), lambda: seen.after, corrected)
+        return jax.lax.cond(jnp.all(evaluated.first >= width - 1), lambda: evaluated.after, corrected)
 
 
 @jax.tree_util.register_dataclass

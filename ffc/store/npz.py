@@ -32,7 +32,7 @@ def load(path: str | os.PathLike, *names: str) -> dict[str, np.ndarray]:
 
 @contextmanager
 def opened(path: str | os.PathLike, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], bool, np.dtype]]:
-    """(the numbers as a stream, shape, whether in Fortran's order, type) of one array."""
+    """Return (stream of numbers, shape, whether in Fortran's order, type) of one array."""
     with _archive(path) as archive, archive.open(f"{name}.npy") as stream:
         yield stream, *_header(archive, name, stream)
 

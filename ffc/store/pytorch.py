@@ -16,7 +16,7 @@ _AVERAGES = ("ema", "ema_params", "params_ema", "model_ema", "ema_state_dict", "
 
 
 def read_tensors(content: bytes) -> dict[str, Any]:
-    """The tensors of a PyTorch state dict, by name and in their own types. Raises `FFCError` on anything else."""
+    """Return the tensors of a PyTorch state dict, by name, in their types. Raises `FFCError` on anything else."""
     need("torch", extra="torch")
     import torch
 
@@ -79,7 +79,7 @@ def _tensors(node: Any, seen: set[int]) -> Iterator[Any]:
 
 
 def unwrapped(tree: Any) -> Any:
-    """The weights in a file that holds more, as training programs save it: a state of training, variables of Flax …
+    """Return the weights in a file that holds more, as training programs save it: its state, variables of Flax …
 
     Raises `FFCError` where there are several: weights and their average, say, give other samples.
     """

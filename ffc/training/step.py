@@ -23,7 +23,7 @@ def start(model: Model, settings: TrainSettings, key: jax.Array, given: Params |
 def _step(
     model: Model, settings: TrainSettings, state: State, data: Batch, step: jax.Array, rows: jax.Array
 ) -> tuple[State, jax.Array]:
-    """The state after a step, and the loss before it; the step sees these `rows` of `data`, with a key of its own."""
+    """Return the state after a step, and the loss before it; it sees these `rows` of `data`, with a key of its own."""
     batch = replace(data[rows], key=jax.random.fold_in(cast(jax.Array, data.key), step))
     loss, gradient = jax.value_and_grad(model.loss)(state["params"], batch)
     update, optimizer = _optimizer(settings).update(gradient, state["optimizer"])

@@ -41,7 +41,7 @@ def save(path: Path, fingerprint: str, progress: Progress) -> None:
 
 
 def restore(path: Path, fingerprint: str, fresh: Progress, log: Log) -> Progress:
-    """The progress that this very run left in `path`, or `fresh`; a line to `log` where there is another's state."""
+    """Return the progress that this very run left in `path`, or `fresh`; `log` hears where there is another's state."""
     try:
         digest, content = (data := path.read_bytes())[:32], data[32:]
         if hashlib.sha256(content).digest() != digest:

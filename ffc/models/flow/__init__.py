@@ -78,7 +78,7 @@ class Flow(Sampler):
         return draw(key, {_name(k): network.shapes(self.sizes) for k in range(self.blocks)})
 
     def forward(self, params: Params, x: jax.Array, dtype: Any = jnp.float32) -> tuple[jax.Array, jax.Array]:
-        """The noise u [batch, patches, entries] that the patches `x` are made from, and the log-scales' sum [batch].
+        """Return the noise u [batch, patches, entries] of the patches `x`, and the sum of log-scales [batch].
 
         The density of x is that of u times exp(−sum). Networks compute in `dtype`, the rest in float32.
         """
@@ -131,7 +131,7 @@ class Flow(Sampler):
         return patches.transpose(0, 1, 3, 2, 4, 5).reshape(-1, *self.shape)
 
     def state(self, samples: ArrayLike) -> State:
-        """The images in every row, as if the blocks of the flow changed nothing: their weights are not known here."""
+        """Return the images in every row, as if the flow's blocks changed nothing: their weights are not known here."""
         patches = self._patches(jnp.asarray(samples))
         rows = [patches[:, ::-1] if (self.blocks - 1 - k) % 2 else patches for k in range(self.blocks)]
         return jnp.concatenate(rows, axis=1)

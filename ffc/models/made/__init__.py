@@ -154,7 +154,7 @@ class MADE(Sampler):
         return {"net": layers}
 
     def mean_and_log_scale(self, params: Params, x: jax.Array, dtype: Any = jnp.float32) -> jax.Array:
-        """The network's output [batch, 2·D] float32 for `x` [batch, D] in logit space: D means, then D log-scales.
+        """Return the network's output [batch, 2·D] float32, means and log-scales, for `x` [batch, D] in logit space.
 
         The network computes in `dtype`.
         """

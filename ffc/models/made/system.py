@@ -92,7 +92,7 @@ class MADESampling(System):
         return self._sample(mean, log_scale, _cut(self.u, begin, count)), known
 
     def _next(self, known: Known, x: jax.Array, entry: jax.Array) -> tuple[jax.Array, Known]:
-        """The next entry alone. The entry before it enters the first layer; the units so completed enter the second."""
+        """Return the next entry alone. The one before enters the first layer; units so completed enter the second."""
         (w1, _), (w2, b2), (w3, b3) = self.layers
         before = jnp.maximum(entry - 1, 0)
         first = known.first + jnp.where(entry > 0, _cut(x, before, 1), 0) * w1[before]
@@ -160,12 +160,12 @@ class MADESampling(System):
         return -(-part * self.size // PARTS)
 
     def _outputs(self, hidden: jax.Array, unit: jax.Array | int, entry: jax.Array, count: int) -> list[jax.Array]:
-        """What second-layer units from `unit` on add to the means and log-scales [batch, count] from `entry` on."""
+        """Return what second-layer units from `unit` on add to means and log-scales [batch, count] from `entry` on."""
         weight, units = self.layers[2][0], hidden.shape[1]
         return [hidden @ _block(weight, unit, units, entry + side, count) for side in (0, self.size)]
 
     def _completed(self, layer: int, begin: jax.Array, end: jax.Array, entries: int) -> tuple[jax.Array, jax.Array]:
-        """A run of units with those whose last entry is begin … end − 1 (at most `entries`), and which they are."""
+        """Return a run of units, and which of it have their last entry in begin … end − 1 (at most `entries`)."""
         ends = self._ends(layer)
         width = int(np.max(ends[entries:] - ends[: len(ends) - entries]))
         width = min(-(-width // 16) * 16, len(self.last_seen[layer]))  # whole vectors

@@ -29,8 +29,8 @@ def drafted_rows(
 ) -> jax.Array:
     """Return the draft [rows, columns, channels] float32 of rows of pixels.
 
-    `left` [K, channels, outputs] says how outputs change with the pixels to the left. `outputs` [rows, columns, outputs]
-    are the network's for the pixels `x`; `gumbel` [rows, columns, mixtures] and `logistic` [rows, columns, channels] are
+    `left` [K, channels, outputs] says how outputs change with the pixels to the left. `outputs` [rows, columns, …] are
+    the network's for the pixels `x`; `gumbel` [rows, columns, mixtures] and `logistic` [rows, columns, channels] are
     the noise. Where `settled` [rows, columns], the pixel is that of `y`. `interpret` runs it without a GPU.
     """
     rows, _, channels = x.shape

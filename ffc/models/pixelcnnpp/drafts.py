@@ -43,28 +43,28 @@ class LinearOutputs(Draft):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(neighbours={len(self.left)})"
 
-    def redraft(self, system: System, seen: Evaluated) -> State:
-        if not isinstance(seen.outputs, tuple) or len(seen.outputs) != 2:
+    def redraft(self, system: System, evaluated: Evaluated) -> State:
+        if not isinstance(evaluated.outputs, tuple) or len(evaluated.outputs) != 2:
             raise FFCError(f"draft: {type(self).__name__} is one for PixelCNN++, not for {type(system).__name__}")
-        count = seen.after.shape[1]
+        count = evaluated.after.shape[1]
         columns = min(count, system.row_length)
         rows = jax.tree.map(
             lambda leaf: leaf.reshape(-1, columns, *leaf.shape[2:]),
-            _Rows(indices(count) <= seen.first[:, None], seen.before, seen.after, *seen.outputs),
+            _Rows(indices(count) <= evaluated.first[:, None], evaluated.before, evaluated.after, *evaluated.outputs),
         )
         if self.kernel and _has_kernel(rows.noise):
             drafted = self._by_kernel(rows)
         else:
             # Columns that every sample has settled did not change, but for the last of them.
-            first = jnp.clip(jnp.min(seen.first), 0, columns - 1) if count == columns else 0
+            first = jnp.clip(jnp.min(evaluated.first), 0, columns - 1) if count == columns else 0
             drafted = self._by_loop(rows, first)
-        return drafted.reshape(seen.after.shape)
+        return drafted.reshape(evaluated.after.shape)
 
     def _by_loop(self, rows: "_Rows", first: jax.Array | int) -> jax.Array:
         """Return the draft from column `first` on, a few columns in a turn."""
 
         def step(changes: jax.Array, pixel: _Rows) -> tuple[jax.Array, jax.Array]:
-            """The next pixel of every row; `changes` [rows, K, channels] of those to its left, the nearest first."""
+            """Draft the next pixel of each row; `changes` [rows, K, channels] of those to its left, nearest first."""
             moved = jnp.einsum("nkc,kco->no", changes, self.left)
             drafted = jnp.where(pixel.settled[:, None], pixel.y, pixel.noise.likely(pixel.outputs + moved))
             return jnp.concatenate([(drafted - pixel.x)[:, None], changes[:, :-1]], axis=1), drafted

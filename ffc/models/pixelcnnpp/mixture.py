@@ -117,7 +117,7 @@ def _cumulative(log_weights: jax.Array, mean: jax.Array, log_scale: jax.Array) -
 
 
 def likely_level(weights: jax.Array, mean: jax.Array, log_scale: jax.Array, uniform: jax.Array) -> jax.Array:
-    """The `quantile` of 8-bit images for few pixels at a time, from `weights` [..., mixtures] that are not logarithms.
+    """Return the `quantile` of 8-bit images for few pixels at a time, from `weights` [..., mixtures], no logarithms.
 
     The three rounds look at 7, 7 and 3 edges at once: more arithmetic than a binary search, in fewer operations.
     """
@@ -146,5 +146,5 @@ def _edge_below(index: jax.Array) -> jax.Array:
 
 
 def level(index: jax.Array, steps: int, dtype: Any = jnp.float32) -> jax.Array:
-    """The level of number `index`, 0 … steps: a product rounded once, so that every program gets the same bits."""
+    """Return level number `index`, 0 … steps: a product rounded once, so that every program gets the same bits."""
     return (2 * index - steps).astype(dtype) * (1 / steps)

@@ -120,7 +120,7 @@ class PixelSampling(System):
         return names.shapes
 
     def row_outputs(self, features: dict[str, jax.Array], image: jax.Array, row: jax.Array) -> jax.Array:
-        """The network's outputs [batch, columns, outputs] in a row, with `features` for all that lies above it."""
+        """Return the network's outputs [batch, columns, outputs] in a row, with `features` for all above it."""
         return self._outputs(self._over(features, image, row, 1, 0, self.row_length), always=False)[:, 0]
 
     def _window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int):

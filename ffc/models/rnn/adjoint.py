@@ -59,7 +59,7 @@ def adjoint_by_chunks(
 
 
 def adjoint_by_solver(params: Params, run: Forward, solver: Solver, iterations: int | None = None) -> Solution:
-    """The adjoint system's solution after at most `iterations` of any solver; times run backwards in its value."""
+    """Solve the adjoint system by at most `iterations` of any solver; times run backwards in the value."""
     return solve(adjoint_system(params, run), solver, max_iterations=iterations)
 
 

@@ -77,20 +77,20 @@ class KeptOrGuessed(Draft):
 
     cheap: Cheap
 
-    def redraft(self, system: System, seen: Evaluated) -> State:
-        count = seen.after.shape[1]
+    def redraft(self, system: System, evaluated: Evaluated) -> State:
+        count = evaluated.after.shape[1]
         sampling: Any = system
-        noise, given = (take_blocks(array, seen.start, count) for array in (sampling.noise, sampling.given))
+        noise, given = (take_blocks(array, evaluated.start, count) for array in (sampling.noise, sampling.given))
 
         def step(k: jax.Array, x: jax.Array) -> jax.Array:
             """`x` [batch, N] with the k-th block of the window drafted."""
-            block = seen.start + k
+            block = evaluated.start + k
             guess = sampling.choice.tokens(self.cheap.at(x, block), noise[:, k])
-            kept = (k <= seen.first) | (given[:, k] >= 0) | self.cheap.same(x, seen.x, block)
-            token = jnp.where(kept, seen.after[:, k], guess)
+            kept = (k <= evaluated.first) | (given[:, k] >= 0) | self.cheap.same(x, evaluated.x, block)
+            token = jnp.where(kept, evaluated.after[:, k], guess)
             return x.at[indices(len(x)), block].set(token)
 
-        first = jnp.clip(jnp.min(seen.first) + 1, 0, count)
-        whole = put_blocks(seen.x, seen.after, seen.start)
-        drafted = jax.lax.fori_loop(first, jnp.int32(count), step, varying(whole, seen))
-        return take_blocks(drafted, seen.start, count)
+        first = jnp.clip(jnp.min(evaluated.first) + 1, 0, count)
+        whole = put_blocks(evaluated.x, evaluated.after, evaluated.start)
+        drafted = jax.lax.fori_loop(first, jnp.int32(count), step, varying(whole, evaluated))
+        return take_blocks(drafted, evaluated.start, count)

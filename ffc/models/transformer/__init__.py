@@ -181,7 +181,7 @@ class Transformer(Sampler):
         return jnp.asarray(samples, jnp.float32) / (self.levels - 1)
 
     def text(self, samples: ArrayLike) -> list[str]:
-        """Samples of a text as such, none of an image; bytes that are no UTF-8 become the replacement character."""
+        """Return samples of a text, none of an image; bytes that are no UTF-8 become the replacement character."""
         rows = np.asarray(samples).astype(np.uint8).reshape(-1, self.size) if self.is_text else ()
         return [row.tobytes().decode("utf-8", "replace") for row in rows]
 

@@ -8,7 +8,7 @@ from ffc.store.released import DENSENET
 
 
 def read(path: Path, solver: str) -> tuple[dict, dict]:
-    """The arrays of the record of `feedforward` or `jacobi`; neither was timed as a whole, so there is no `seconds`."""
+    """Return arrays of the record of `feedforward` or `jacobi`; no `seconds`, as neither was timed as a whole."""
     file = Arrays(path)
     images, updates, _, classes = file.shape("outputs", (None, None, 1, None))
     truth = file.whole("ground_truths", (images, 1, classes))[:, 0]

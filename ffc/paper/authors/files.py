@@ -61,7 +61,7 @@ class Arrays:
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype]]:
-        """(the numbers as a stream, shape, type) of an array; a header's claims are those of the numbers behind it."""
+        """Return (stream of numbers, shape, type) of an array; a header's claims are those of the numbers behind it."""
         try:
             with npz.opened(self.path, name) as (stream, shape, fortran, dtype):
                 if dtype.kind not in "fiub" or fortran or 0 in shape:

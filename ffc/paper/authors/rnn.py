@@ -40,7 +40,7 @@ def training(path: Path, solver: str) -> tuple[dict, dict]:
 
 
 def _distance_to_last(path: Path) -> np.ndarray:
-    """[samples, T] Euclidean distance of each iteration's gradient, over all parameters, to the last one."""
+    """Return [samples, T], the Euclidean distance of each iteration's gradient, over all parameters, to the last."""
     gradients = tensors(path, _PARAMETERS)
     leading = {value.shape[:2] for value in gradients.values()}
     if len(leading) != 1 or len(shape := leading.pop()) != 2 or 0 in shape:

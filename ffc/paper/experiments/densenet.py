@@ -23,7 +23,7 @@ from ffc.store.records import Record
 
 
 def prepare(job: Job) -> Callable[[], Record]:
-    """What classifies the first `images` test images, compiled: in order (`feedforward`), or by Jacobi (`jacobi`)."""
+    """Compile what classifies the first `images` test images: in order (`feedforward`), or by Jacobi (`jacobi`)."""
     ways = {"feedforward": _feedforward, "jacobi": _jacobi}
     if job.kind not in ways:
         raise FFCError(f"tasks.{job.task}.solvers.{job.solver}: expected one of {', '.join(ways)}")

@@ -49,7 +49,7 @@ def top5_by_iterations(records: Mapping[str, Record]) -> Figure:
 
 @styled
 def top5_by_time(records: Mapping[str, Record]) -> Figure:
-    """The same against the authors' estimate of time; both solvers' times as they estimate them, and as measured."""
+    """Draw the same against the authors' estimate of time, with both solvers' times as estimated and as measured."""
     note = "Curves and estimates: the slowest layer's time × iterations; the sum of all layers' for Feedforward"
     figure, ax = _top5_axes(records, "time (ms)", [note])
     times = []

@@ -40,7 +40,7 @@ def clocks(records: Iterable[Record]) -> list[Line2D]:
 
 
 def repeats(ax: Axes, x: np.ndarray, seconds: np.ndarray, style: Look) -> None:
-    """The median of `seconds` [len(x), R] as a line, with a bar from the least to the greatest at each of `x`."""
+    """Draw the median of `seconds` [len(x), R] as a line, with a bar from the least to the greatest at each of `x`."""
     ax.plot(x, np.median(seconds, axis=1), label=style.label, marker=style.marker, markersize=2.5, **style.line)
     ax.vlines(x, seconds.min(axis=1), seconds.max(axis=1), color=style.color, linewidth=0.7)
 
@@ -61,7 +61,7 @@ def these_ticks(axis: Axis, values: Iterable[float]) -> None:
 
 
 def log_to_zero(ax: Axes, errors: np.ndarray) -> None:
-    """A vertical axis that is logarithmic from the greatest of `errors` to the least above zero, and ends at zero.
+    """Scale the vertical axis: logarithmic from the greatest of `errors` to the least above zero, and down to zero.
 
     It stays as it is where all errors are zero: a first guess may be the answer.
     """

@@ -77,7 +77,7 @@ def _name(handle: Artist) -> str:
 def add_footnote(
     figure: Figure, records: Sequence[Record], notes: Iterable[str] = (), parts: Iterable[str] = PARTS
 ) -> None:
-    """`notes`, then data set, weights and device, below the figure; above it whose results they are, if not ours.
+    """Write `notes`, data set, weights and device below the figure; above it whose results these are, if not ours.
 
     A figure grows with both.
     """

@@ -121,7 +121,7 @@ def of_one_system(record: Record, other: Record) -> bool:
 
 
 def look(record: Record) -> Look:
-    """The look of a record's solver; the label says its window or block, its system, or that it was truncated."""
+    """Return the look of a record's solver; the label tells its window or block, its system, or a truncation."""
     base, options = LOOKS[kind_of(record)], _options(record)
     chosen = record.meta.get("chosen", {})
     drafted = options.get("draft")
@@ -157,7 +157,7 @@ def _is_8bit(record: Record) -> bool:
 
 
 def looks(records: Iterable[Record]) -> list[Look]:
-    """The look of each record, no two alike: of several of one kind, the later ones are darker, and each has a dash
+    """Return the look of each record, no two alike: of one kind, the later ones are darker, and each has a dash
     of its own."""
     styles: list[tuple[Look, bool]] = []
     seen: set[tuple[str, bool]] = set()

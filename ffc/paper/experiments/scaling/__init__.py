@@ -78,7 +78,7 @@ def _found(system: System, solver: Solver, guess: RowAbove | None) -> _Found:
 
 
 def _measured(case: Case, found: Mapping[str, list[_Found]], repeats: int) -> list[dict[str, Any]]:
-    """A row for each way, which is warm by now. Where a case has several batches, repeats take one after the other."""
+    """Time each way, warm by now, a row for each. Of several batches of a case, repeats take one after the other."""
     chosen = tune.fastest(case.systems[0], list(case.solvers.values()), case.guess)
     each = [len(part) for part in np.array_split(np.arange(repeats), len(case.systems))]
     seconds = [
