@@ -16,5 +16,10 @@ def varying(carry: Any, data: Any) -> Any:
     return jax.tree.map(leaf, carry)
 
 
+def shape_of(value: jax.Array) -> jax.ShapeDtypeStruct:
+    """Return shape and dtype of `value`, and over which axes of the mesh it varies."""
+    return jax.ShapeDtypeStruct(value.shape, value.dtype, manual_axis_type=jax.typeof(value).manual_axis_type)
+
+
 def _axes(value: Any) -> frozenset[str]:
     return getattr(getattr(jax.typeof(value), "manual_axis_type", None), "varying", frozenset())

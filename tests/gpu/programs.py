@@ -53,8 +53,8 @@ def pixels(model, solver, batch=1, drafted=False, gpus=1):
         system = jax.eval_shape(
             lambda key: model.system(model.init(key), model.noise(key, batch), quantize="8bit"), key_of(0)
         )
-        left = LinearOutputs(jax.ShapeDtypeStruct((4, model.channels, 100), jnp.float32)) if drafted else None
-        return function, (system.coupling, system.layers, left)
+        changes = jax.ShapeDtypeStruct((4, model.channels, len(system.layers["nin_0"]["WNDense_0"].bias)), jnp.float32)
+        return function, (system.coupling, system.layers, LinearOutputs(changes, kernel=True) if drafted else None)
 
     return gpus, make
 
@@ -98,10 +98,11 @@ PROGRAMS = {
     "MADE, in order, 100": samples(MADE((28, 28, 1)), CACHED, 100),
     "digits, cached": pixels(GRAY, CACHED),
     "digits, half a row": pixels(GRAY, GSJacobi(14)),
+    "digits, half a row, drafted": pixels(GRAY, GSJacobi(14), drafted=True),
     "colour, cached": pixels(COLOUR, CACHED),
     "colour, a row": pixels(COLOUR, GSJacobi(ROW)),
     "colour, a drafted row": pixels(COLOUR, GSJacobi(ROW), drafted=True),
-    "colour, a row, on four GPUs": pixels(COLOUR, GSJacobi(ROW), 8, gpus=4),
+    "colour, a drafted row, on four GPUs": pixels(COLOUR, GSJacobi(ROW), 8, drafted=True, gpus=4),
     "paper, cached": pixels(PAPER, CACHED),
     "paper, a row": pixels(PAPER, GSJacobi(ROW)),
     "paper, a drafted row": pixels(PAPER, GSJacobi(ROW), drafted=True),

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax.experimental import pallas
 from jax.experimental.pallas import triton
 
+from ffc.core.mesh import shape_of
 from ffc.models.pixelcnnpp import mixture
 
 #: What a component that is not there scores.
@@ -50,7 +51,7 @@ def drafted_rows(
             of_row,
         ],
         out_specs=of_row,
-        out_shape=jax.ShapeDtypeStruct(pixels.shape, pixels.dtype),
+        out_shape=shape_of(pixels),
         compiler_params=triton.CompilerParams(num_warps=1),
         interpret=interpret,
         name="drafted_rows",

@@ -84,11 +84,11 @@ def _stack(ops: Layers, layers: Params, first: Any, kind: str, above: list[Any] 
 
 def _gated_resnet(ops: Layers, layer: Params, kind: str, name: str, level: int, x: Any, skips: list[Any]) -> Any:
     """x + a·sigmoid(b), with a and b from two convolutions and, through a 1×1 one, from `skips`."""
-    here = ops.region(level)
-    y = ops.convolve(level, x, layer[f"{kind}_conv2d_0"]["WNConv_0"], concat_elu)
+    here, beside = ops.region(level), None
     if skips:
         aside = jnp.concatenate([ops.read(skip, here) for skip in skips], axis=-1)
-        y += ops.dense(concat_elu(aside), layer["nin_0"]["WNDense_0"])
+        beside = concat_elu(aside), layer["nin_0"]["WNDense_0"]
+    y = ops.convolve(level, x, layer[f"{kind}_conv2d_0"]["WNConv_0"], concat_elu, beside=beside)
     y = ops.write(f"{name}_inner", level, y)
     y = ops.convolve(level, y, layer[f"{kind}_conv2d_1"]["WNConv_0"], concat_elu, dropout=True)
     a, b = jnp.split(y, 2, axis=-1)
