@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from ffc.core.system import indices
 from ffc.models.pixelcnnpp.weights import Layer
 
 Index = jax.Array | int
@@ -64,30 +63,25 @@ class Layers:
         layer: Layer,
         activation: Callable = identity,
         stride: int = 1,
-        shift: tuple[int, int] = (0, 0),
+        down: int = 0,
         dropout: bool = False,
         beside: tuple[jax.Array, Layer] | None = None,
     ) -> jax.Array:
         """Return a causal convolution: a kernel reaches up, left, and right only where it is three wide.
 
-        `shift` (rows, columns) moves the output down or right, with zeros moving in: the bias too. `beside` are values
-        already read and the layer of their 1×1 convolution, which is added.
+        `down` moves the output by rows, and zeros move in. `beside` are values already read and the layer of their 1×1
+        convolution, which is added.
         """
         out = self.region(level)
         height, width = layer.kernel.shape[:2]
         inputs = Region(
-            stride * out.row - (height - 1) - shift[0],
+            stride * out.row - (height - 1) - down,
             stride * (out.rows - 1) + height,
-            stride * out.column - (width > 1) - shift[1],
+            stride * out.column - (width > 1),
             stride * (out.columns - 1) + width,
         )
         y = activation(self.read(x, inputs))
-        y = _conv(self.drop(y) if dropout else y, layer, stride, beside)
-        if shift == (0, 0):
-            return y
-        row = jnp.reshape(out.row, (-1, 1, 1, 1)) + indices(out.rows)[:, None, None]
-        column = jnp.reshape(out.column, (-1, 1, 1, 1)) + indices(out.columns)[:, None]
-        return jnp.where((row >= shift[0]) & (column >= shift[1]), y, 0)
+        return _conv(self.drop(y) if dropout else y, layer, stride, beside)
 
     def enlarge(self, level: int, x: Any, layer: Layer) -> jax.Array:
         """Return a stride-2 transposed convolution from `level + 1`: fine pixel (2i + a, 2j + b) is owned by (i, j)."""

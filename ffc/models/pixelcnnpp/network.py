@@ -18,16 +18,13 @@ _VERTICAL, _HORIZONTAL = "down_shifted", "down_right_shifted"
 
 def vertical(ops: Layers, layers: Params, x: Any) -> list[Any]:
     """Return the vertical stack's features in the order in which the horizontal stack asks for them."""
-    conv = layers["down_shifted_conv2d_0"]["WNConv_0"]
-    first = ops.write("v_first", 0, ops.convolve(0, x, conv, shift=(1, 0)))
+    first = ops.write("v_first", 0, ops.convolve(0, x, layers["first_vertical"], down=1))
     return _stack(ops, layers, first, _VERTICAL, None)
 
 
 def horizontal(ops: Layers, layers: Params, x: Any, above: list[Any]) -> jax.Array:
     """Return the network's outputs [batch, rows, columns, outputs] of `ops.region(0)`, given the vertical features."""
-    from_above = ops.convolve(0, x, layers["down_shifted_conv2d_1"]["WNConv_0"], shift=(1, 0))
-    from_left = ops.convolve(0, x, layers["down_right_shifted_conv2d_0"]["WNConv_0"], shift=(0, 1))
-    first = ops.write("h_first", 0, from_above + from_left)
+    first = ops.write("h_first", 0, ops.convolve(0, x, layers["first_horizontal"]))
     last = _stack(ops, layers, first, _HORIZONTAL, above)[-1]
     return ops.dense(jax.nn.elu(ops.read(last, ops.region(0))), layers["nin_0"]["WNDense_0"])
 

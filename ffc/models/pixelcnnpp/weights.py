@@ -84,8 +84,22 @@ def _fresh_layer(shape: tuple[int, ...]) -> Params:
 
 @jax.jit
 def prepare(params: Params) -> Params:
-    """Return the same tree with a `Layer` for each layer: weights normalised, laid out HWIO."""
-    return _layers(params)
+    """Return the tree with a `Layer` for each layer: weights normalised, laid out HWIO; the first ones as `_first`."""
+    layers = _layers(params)
+    vertical, above, left = (layers.pop(name)["WNConv_0"] for name in _FIRST)
+    return layers | _first(vertical, above, left)
+
+
+def _first(vertical: Layer, above: Layer, left: Layer) -> Params:
+    """Return the first layers, that of the horizontal stack as one: what it sees above, and what to the left.
+
+    Where a layer sees nothing of the image, it has no bias. So biases are weights of the input's channel of ones.
+    """
+    none = jnp.zeros_like(vertical.bias)
+    down = vertical.kernel.at[1, 1, -1].add(vertical.bias)
+    across = jnp.zeros_like(vertical.kernel).at[0].add(above.kernel[0]).at[:, 0].add(left.kernel[:, 0])
+    across = across.at[0, 1, -1].add(above.bias).at[1, 0, -1].add(left.bias)
+    return {"first_vertical": Layer(down, none), "first_horizontal": Layer(across, none)}
 
 
 def _layers(params: Params) -> Any:
