@@ -12,14 +12,17 @@ ROOT = Path(workflow.current_basedir).parent  # of the repository, also where it
 sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from bootstrap import unfit
+from ffc.core.names import nearest
 from ffc.paper.tasks import MODULES as EXPERIMENTS
+from ffc.paper.views import NOTEBOOKS, PAPER
 import hooks
 import imports
 import jobs
 import own
 import targets
-from presets import ConfigError, check_config, load_presets, nearest, reference_of
-from tasks import NOTEBOOKS, PAPER, experiment_of, notebooks, papers_figures, stand_ins
+from checks import reference_of
+from presets import ConfigError, check_config, load_presets
+from tasks import experiment_of, notebooks, papers_figures, stand_ins
 
 START = time.time()
 for stream in (sys.stdout, sys.stderr):  # a locale may know few letters

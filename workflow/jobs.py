@@ -1,7 +1,4 @@
-"""What the jobs of a preset are told, and the files that they make. `name` is the preset's, `preset` what it says.
-
-Nothing here imports `ffc`, as in `presets.py`.
-"""
+"""What the jobs of a preset are told, and the files that they make. `name` is the preset's, `preset` what it says."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from captions import CAPTIONS
-from presets import reference_of
-from tasks import PAPER, Figure, Notebook, experiment_of, notebooks
+from checks import reference_of
+from tasks import Figure, Notebook, experiment_of, notebooks
+
+from ffc.paper.views import PAPER, SCALING
 
 BOX = Path(__file__).resolve().parents[1] / "ffc" / "box"
 #: What each figure is written as; the last is for LaTeX, and no picture of the report.
@@ -119,4 +118,4 @@ def narrowed(notebook: Notebook) -> dict[str, Any]:
 def papers_figures_by(notebook: str) -> list[str]:
     """Return all figures that one of the paper's notebooks can draw."""
     papers = [(name, paper) for name, paper in PAPER.items() if paper.notebook == notebook]
-    return [name + view for name, paper in papers for view in paper.views] or ["sampling_scaling"]
+    return [name + end for name, paper in papers for end in paper.views] or [*SCALING.views]

@@ -1,16 +1,17 @@
 """What a preset names of its user's own, a folder of pictures or a model: looked for before anything runs.
 
-Nothing here imports `ffc`, as in `presets.py`, nor runs a line of the user's.
+Nothing here runs a line of the user's.
 """
 
 import ast
-import difflib
 import hashlib
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from ffc.core.names import nearest
 
 
 def data_folder(config: Mapping[str, Any]) -> Path:
@@ -59,10 +60,8 @@ def problem_of_model(kind: str, root: Path) -> str | None:
         names = _names(ast.parse(file.read_bytes()))
     except (SyntaxError, ValueError) as error:
         return f"model.kind: {file} cannot be read as Python ({error}); mend it"
-    if name in names or "*" in names:
-        return None
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"model.kind: {file} has no class {name}{f' (did you mean {near[0]}?)' if near else ''}"
+    known = name in names or "*" in names
+    return None if known else f"model.kind: {file} has no class {name}{nearest(name, names)}"
 
 
 def _names(tree: ast.AST) -> set[str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs import records_of
-from presets import nearest
+
+from ffc.core.names import nearest
 
 
 def pattern(presets: Mapping[str, Any]) -> str:

@@ -1,15 +1,34 @@
-"""Names and bounds that a command line needs before anything is computed: without JAX."""
+"""Names and bounds that a command line and a preset need before anything is computed: without JAX."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
-#: Solvers that a name, a window and a block decide.
-FIXED = ("sequential", "cached", "jacobi", "gs_jacobi", "jacobi_gs")
-#: Those, and the one that a short race on the system decides.
+#: The solver that a short race on the system decides.
 AUTO = "auto"
-NAMES = (*FIXED, AUTO)
+#: Every solver of a sampling system, and the words that belong to it.
+SOLVERS: dict[str, tuple[str, ...]] = {
+    "sequential": (),
+    "cached": (),
+    "jacobi": ("guess", "draft"),
+    "gs_jacobi": ("window", "guess", "draft", "together"),
+    "jacobi_gs": ("block", "guess"),
+    AUTO: ("guess",),
+}
+NAMES = tuple(SOLVERS)
+#: Solvers that a name, a window and a block decide.
+FIXED = tuple(name for name in NAMES if name != AUTO)
 #: Those that take a draft.
-DRAFTED = ("jacobi", "gs_jacobi")
+DRAFTED = tuple(name for name, words in SOLVERS.items() if "draft" in words)
+#: First guesses (`ffc.models.guess`).
+GUESSES = ("zeros", "black", "mean", "row_above")
 #: A window that is given in blocks, not in rows.
 BLOCKS = re.compile(r"([1-9][0-9]*) blocks")
 #: Seeds are 0 … SEEDS − 1.
 SEEDS = 2**64
+
+
+def nearest(word: object, known: Iterable[object]) -> str:
+    """Return what to add to a complaint about `word`: the one of those `known` that it may stand for, if any."""
+    near = difflib.get_close_matches(str(word), list(map(str, known)), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

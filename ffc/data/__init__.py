@@ -1,37 +1,30 @@
 """Data sets, found by name: `load("digits", size=10)` → `Dataset` of uint8 images.
 
-A set of your own is one function `(root, size, **options) -> Dataset`, entered in `DATASETS`; its keyword
-arguments are the options that a preset's `data:` section may name.
+A set of your own is one function `(root, size, **options) -> Dataset`, entered in `DATASETS`; its arguments after
+`root`, with their types, are what a preset's `data:` section may name.
 """
 
 import inspect
 import os
-from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from ffc.core.errors import FFCError, need
 
 need("PIL", extra="training")
 
-from ffc.data import sources
 from ffc.data.dataset import Dataset
-from ffc.data.sources import rows, title
-from ffc.data.text import text
+from ffc.data.sources import DATASETS, rows, title
 from ffc.store.paths import expanded
 
-__all__ = ["DATASETS", "Dataset", "load", "rows", "title"]
+__all__ = ["DATASETS", "Dataset", "load", "options_of", "rows", "title"]
 
-#: Every data set by the name that presets, records and figures call it.
-DATASETS: dict[str, Callable[..., Dataset]] = {
-    "digits": sources.digits,
-    "patches": sources.patches,
-    "mnist": sources.mnist,
-    "cifar10": sources.cifar10,
-    "cifar10-jpeg": sources.cifar10_jpeg,
-    "image_folder": sources.image_folder,
-    "imagenet": sources.imagenet,
-    "text": text,
-}
+
+def options_of(name: str) -> tuple[dict[str, tuple[type, ...]], list[str]]:
+    """Return the types that each option of the data set `name` may have; and the options that it needs."""
+    parameters = list(inspect.signature(DATASETS[name]).parameters.values())[1:]
+    types = {option.name: get_args(option.annotation) or (option.annotation,) for option in parameters}
+    needed = [option.name for option in parameters if option.default is option.empty]
+    return types, [option for option in needed if type(None) not in types[option]]
 
 
 def load(name: str, root: str | os.PathLike | None = None, size: int | None = None, **options: Any) -> Dataset:
@@ -46,10 +39,9 @@ def load(name: str, root: str | os.PathLike | None = None, size: int | None = No
         raise FFCError(f"data set {name!r}: expected one of {', '.join(DATASETS)}")
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
         raise FFCError(f"data set {name!r}, size: expected a positive whole number of pixels, not {size!r}")
-    source = DATASETS[name]
-    known = list(inspect.signature(source).parameters)[2:]
-    if unknown := sorted(options.keys() - set(known)):
-        raise FFCError(
-            f"data set {name!r}: unknown option {', '.join(unknown)}; expected {', '.join(['size', *known])}"
-        )
-    return source(expanded(root or os.environ.get("FFC_DATA") or "data"), size, **options)
+    known, needed = options_of(name)
+    if unknown := sorted(options.keys() - known.keys()):
+        raise FFCError(f"data set {name!r}: unknown option {', '.join(unknown)}; expected {', '.join(known)}")
+    if missing := [option for option in needed if (options | {"size": size}).get(option) is None]:
+        raise FFCError(f"data set {name!r}: {' and '.join(missing)} missing; it needs {' and '.join(needed)}")
+    return DATASETS[name](expanded(root or os.environ.get("FFC_DATA") or "data"), size, **options)

@@ -9,15 +9,13 @@ import numpy as np
 from ffc.core.errors import FFCError, need
 from ffc.data.dataset import Dataset
 from ffc.data.images import archive_pictures, decode, folder_pictures, resize
+from ffc.data.text import text
 from ffc.store.paths import expanded
 
-#: What figures call a data set, and how many rows its images have, where it is one of known images.
-KNOWN = {
-    "digits": ("scikit-learn digits", 8),
-    "mnist": ("MNIST", 28),
-    "cifar10": ("CIFAR-10", 32),
-    "cifar10-jpeg": ("CIFAR-10 (JPEG)", 32),
-}
+#: What figures call a data set of known images.
+TITLES = {"digits": "scikit-learn digits", "mnist": "MNIST", "cifar10": "CIFAR-10", "cifar10-jpeg": "CIFAR-10 (JPEG)"}
+#: How many rows images have without a size.
+ROWS = {"digits": 8, "patches": 8, "mnist": 28, "cifar10": 32, "cifar10-jpeg": 32}
 _TEST_SHARE = 5  # every fifth image, strip or so is for testing
 _STRIPS = 10  # vertical strips of a photograph
 #: Names of folders, of which two say that pictures are split already.
@@ -26,16 +24,15 @@ _PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 
 def rows(name: str, size: int | None = None) -> int | None:
     """How many rows the images of a data set have, as far as is known without reading it."""
-    return size or KNOWN.get(name, (name, None))[1]
+    return size or ROWS.get(name)
 
 
 def title(name: str, size: int | None = None) -> str:
     """Return what figures call a data set; its name where that is all that is known without reading it."""
-    if name not in KNOWN:
+    if name not in TITLES:
         return name
-    words, native = KNOWN[name]
-    size = size or native
-    return f"{words} {size}×{size}" if size == native else f"{words} resized to {size}×{size}"
+    size = size or ROWS[name]
+    return f"{TITLES[name]} {'' if size == ROWS[name] else 'resized to '}{size}×{size}"
 
 
 def digits(root: Path, size: int | None) -> Dataset:
@@ -58,7 +55,7 @@ def patches(root: Path, size: int | None, stride: int | None = None) -> Dataset:
     need("sklearn", extra="training")
     from sklearn.datasets import load_sample_images
 
-    size = size or 8
+    size = size or ROWS["patches"]
     photographs = load_sample_images().images
     widest = min(photo.shape[1] for photo in photographs) // _STRIPS
     if size > widest:
@@ -119,15 +116,13 @@ def cifar10_jpeg(root: Path, size: int | None) -> Dataset:
     return _folder_dataset("cifar10-jpeg", title("cifar10-jpeg", size), pictures, place, size)
 
 
-def image_folder(root: Path, size: int | None, path: str | None = None) -> Dataset:
+def image_folder(root: Path, size: int, path: str) -> Dataset:
     """Any folder of images, cut to their centre squares: `path`, absolute or under the root.
 
     Subfolders `train` and `test` are kept apart, and must then be all that there is; otherwise every fifth image of a
     fixed shuffle is for testing. Subfolders (below those) are classes, in alphabetical order. Links are followed, and
     hidden files and folders passed over.
     """
-    if path is None or size is None:
-        raise FFCError("data set 'image_folder' expects a path (of the folder) and a size (in pixels); name both")
     folder = _folder("image_folder", root, path)
     return _folder_dataset("image_folder", f"{folder.name} {size}×{size}", folder_pictures(folder), folder, size)
 
@@ -234,3 +229,16 @@ def _positive(name: str, option: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise FFCError(f"data set {name!r}, {option}: expected a positive whole number, not {value!r}")
     return value
+
+
+#: Every data set by the name that presets, records and figures call it. Its options are those of its function.
+DATASETS: dict[str, Callable[..., Dataset]] = {
+    "digits": digits,
+    "patches": patches,
+    "mnist": mnist,
+    "cifar10": cifar10,
+    "cifar10-jpeg": cifar10_jpeg,
+    "image_folder": image_folder,
+    "imagenet": imagenet,
+    "text": text,
+}

@@ -4,23 +4,17 @@ A network of your own that takes tokens to logits needs no model: `TokenSampling
 `ffc.models.tokens.system` and docs/tokens.md say.
 """
 
-import difflib
 import importlib
 import sys
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ffc.core.errors import FFCError, place_of
-from ffc.models.base import Batch, Model, Params, Sampler
-from ffc.models.tokens import Cheap, Choice, TokenSampling
+from ffc.core.names import nearest
+from ffc.models.kinds import KINDS
 
-_KINDS = {
-    "densenet": "ffc.models.densenet:DenseNet",
-    "flow": "ffc.models.flow:Flow",
-    "made": "ffc.models.made:MADE",
-    "pixelcnnpp": "ffc.models.pixelcnnpp:PixelCNNPP",
-    "transformer": "ffc.models.transformer:Transformer",
-}
+if TYPE_CHECKING:
+    from ffc.models.base import Batch, Model, Params, Sampler
+    from ffc.models.tokens import Cheap, Choice, TokenSampling
 
 __all__ = [
     "Batch",
@@ -38,13 +32,21 @@ __all__ = [
 ]
 
 
-def model_class(kind: str) -> type[Model]:
+def __getattr__(name: str) -> Any:
+    """Return what `__all__` names and is not defined here: it brings JAX, which names of models do without."""
+    if name in __all__:
+        tokens = name in ("Cheap", "Choice", "TokenSampling")
+        return getattr(importlib.import_module("ffc.models.tokens" if tokens else "ffc.models.base"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def model_class(kind: str) -> "type[Model]":
     """Return the class of a model: one of the library's by name, or anybody's as `package.module:Class`."""
-    module, _, name = _KINDS.get(kind, kind).partition(":")
+    module, _, name = (KINDS[kind].place if kind in KINDS else kind).partition(":")
     if not module or not name.isidentifier():
-        hint = _nearest(kind, _KINDS)
-        raise FFCError(f"model kind {kind!r}: expected one of {', '.join(_KINDS)}, or package.module:Class{hint}")
-    if kind not in _KINDS and "" not in sys.path:
+        hint = nearest(kind, KINDS)
+        raise FFCError(f"model kind {kind!r}: expected one of {', '.join(KINDS)}, or package.module:Class{hint}")
+    if kind not in KINDS and "" not in sys.path:
         sys.path.append("")  # the current folder, where Python looks for no modules of a command that is installed
     try:
         found = importlib.import_module(module)
@@ -55,33 +57,28 @@ def model_class(kind: str) -> type[Model]:
         told = f"{type(error).__name__}: {error}{place_of(error)}"
         raise FFCError(f"model kind {kind!r}: {module} cannot be imported: {told}") from error
     if not isinstance(model := getattr(found, name, None), type):
-        hint = _nearest(name, vars(found))
+        hint = nearest(name, vars(found))
         raise FFCError(f"model kind {kind!r}: {module} has no class {name}{hint}")
     return model
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
 def is_known(kind: str) -> bool:
     """Whether `model_class(kind)` runs no new code: the model is the library's, or imported already."""
-    return kind in _KINDS or kind.partition(":")[0] in sys.modules
+    return kind in KINDS or kind.partition(":")[0] in sys.modules
 
 
-def is_own(model: Model) -> bool:
+def is_own(model: "Model") -> bool:
     """Whether the model is not the library's, but somebody's own."""
-    return kind_of(model) not in _KINDS
+    return kind_of(model) not in KINDS
 
 
-def kind_of(model: Model) -> str:
+def kind_of(model: "Model") -> str:
     """Return the `kind` by which `model_class` finds the class of a model."""
     place = f"{type(model).__module__}:{type(model).__qualname__}"
-    return next((kind for kind, paper in _KINDS.items() if paper == place), place)
+    return next((name for name, kind in KINDS.items() if kind.place == place), place)
 
 
-def build(settings: dict[str, Any], shape: tuple[int, int, int], classes: int | None = None) -> Model:
+def build(settings: dict[str, Any], shape: tuple[int, int, int], classes: int | None = None) -> "Model":
     """Return the model that a preset's `model:` section describes, for images of `shape` (height, width, channels)."""
     sizes: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
     return model_class(sizes.pop("kind")).build(shape, classes, **sizes)

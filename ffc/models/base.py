@@ -16,6 +16,7 @@ from jax.typing import ArrayLike
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of, reproducible
 from ffc.core.system import State, System
+from ffc.models.kinds import Option
 
 Params = Any
 
@@ -100,43 +101,12 @@ class Model:
         return params
 
 
-@dataclasses.dataclass(frozen=True)
-class Number:
-    """An option of a system that is a number; the model says which ones it takes."""
-
-    kind: type[int] | type[float]
-    default: str  # what leaving it out means
-
-    def read(self, name: str, value: str | float) -> int | float:
-        """Return the number that `value` is, or is written as; else `FFCError`."""
-        try:
-            if not isinstance(value, bool):
-                return self.kind(value) if isinstance(value, str) else self.kind(str(value))
-        except ValueError:
-            pass
-        expected = "a whole number" if self.kind is int else "a number"
-        raise FFCError(f"system option {name}: expected {expected}, not {value!r}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Text:
-    """An option of a system that is a text."""
-
-    default: str  # what leaving it out means
-
-    def read(self, name: str, value: Any) -> str:
-        """`value`, or `FFCError` where it is no text."""
-        if not isinstance(value, str):
-            raise FFCError(f"system option {name}: expected a text, not {value!r}")
-        return value
-
-
 class Sampler(Model):
     """An autoregressive model: it turns noise into samples by solving a triangular system."""
 
     #: Keyword arguments of `system` that change the system: words that each may be, of which the first is the default;
     #: or a `Number` or `Text`.
-    options: ClassVar[dict[str, "tuple[str, ...] | Number | Text"]] = {}
+    options: ClassVar[dict[str, Option]] = {}
 
     def default_options(self) -> dict[str, str]:
         """Return what `system` is without `options`."""

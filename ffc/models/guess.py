@@ -16,11 +16,10 @@ import jax.numpy as jnp
 
 from ffc.core.compiled import compiled
 from ffc.core.errors import FFCError
+from ffc.core.names import GUESSES as NAMES
 from ffc.core.solve import RowAbove
 from ffc.core.system import State, System
 from ffc.models.base import Sampler
-
-NAMES = ("zeros", "black", "mean", "row_above")
 
 
 def guess_by_name(name: str, model: Sampler, system: System) -> State | RowAbove | None:

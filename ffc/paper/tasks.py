@@ -22,6 +22,8 @@ MODULES = {
     "classification": "ffc.paper.experiments.densenet",
     "sampling": "ffc.paper.experiments.sampling",
 }
+#: Solvers whose answer is the sequential one by definition; others are held against the first that a task has.
+SEQUENTIAL = ("sequential", "feedforward", "cached")
 
 
 def experiment_of(task: str, settings: Mapping[str, Any]) -> str:

@@ -1,16 +1,17 @@
-"""`TrainSettings`: how to train, checked."""
+"""`TrainSettings`: how to train, checked; without JAX until it is used."""
 
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any
-
-import jax
-import jax.numpy as jnp
+from typing import TYPE_CHECKING, Any
 
 from ffc.core.errors import FFCError
+from ffc.core.names import nearest
 
-_PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+if TYPE_CHECKING:
+    import jax
+
+_PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -44,25 +45,30 @@ class TrainSettings:
     def of(cls, section: dict[str, Any]) -> "TrainSettings":
         """From a preset's `train:` section; `FFCError` names an unknown or missing key."""
         known = [entry.name for entry in dataclasses.fields(cls)]
-        if unknown := sorted(section.keys() - set(known)):
-            raise FFCError(f"train: unknown key {', '.join(unknown)}; expected {', '.join(known)}")
+        if unknown := [str(key) for key in section if key not in known]:
+            hint = nearest(unknown[0], known)
+            raise FFCError(f"train: unknown key {', '.join(unknown)}; expected {', '.join(known)}{hint}")
         if "steps" not in section:
             raise FFCError("train: steps is missing; say how many")
         return cls(**section)
 
-    def rate(self, step: int | jax.Array) -> jax.Array:
+    def rate(self, step: "int | jax.Array") -> "jax.Array":
         """Return the learning rate at a step, counted from 0."""
+        import jax.numpy as jnp
+
         if self.decay == "cosine":
             return self.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * step / self.steps))
         return self.learning_rate * jnp.float32(self.decay) ** step
 
     @property
     def dtype(self) -> Any:
-        return _PRECISIONS[self.precision]
+        import jax.numpy as jnp
+
+        return getattr(jnp, self.precision)
 
     def _number(self, name: str) -> float:
         value = getattr(self, name)
-        numeric = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        numeric = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
         return value if numeric else math.nan
 
     def _require(self, name: str, holds: bool, expected: str) -> None:

@@ -60,7 +60,7 @@ def test_the_library_alone_is_small(bare):
     ("program", "extra"),
     [
         (["ffc", "--version"], "cli"),
-        (["python", "-c", "import ffc.training"], "training"),
+        (["python", "-c", "from ffc.training import train"], "training"),
         (["python", "-c", "import ffc.paper.figures"], "paper"),
         (["python", "-c", LOAD.format("made_gray28.pth")], "torch"),
         (["python", "-c", LOAD.format("pixelcnnpp_gray28.flax")], "checkpoints"),

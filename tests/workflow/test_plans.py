@@ -8,8 +8,9 @@ import forks
 import pytest
 import yaml
 from places import ROOT
-from tasks import PAPER
 from tiny import MADE, TINY, copy_to, of_preset, planned
+
+from ffc.paper.views import PAPER
 
 QUICK = yaml.safe_load((ROOT / "config" / "presets" / "quick.yaml").read_text())
 NOWHERE = {"name": "image_folder", "path": "nowhere", "size": 8}

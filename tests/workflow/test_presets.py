@@ -6,9 +6,10 @@ import re
 
 import pytest
 import yaml
+from checks import reference_of
 from hostile import refused
 from places import ROOT
-from presets import ConfigError, check_config, load_preset, load_presets, reference_of
+from presets import ConfigError, check_config, load_preset, load_presets
 
 PRESETS = ROOT / "config" / "presets"
 FILES = [PRESETS / f"{name}.yaml" for name in ("quick", "laptop", "beyond")]
@@ -23,8 +24,10 @@ SENTENCES = [
     ("sede", 1, "sede: unknown key (did you mean seed?); expected title, seed, repeats"),
     ("title", ..., "the file: title is missing"),
     ("repeats", 2.5, "repeats: 2.5 is not a whole number"),
-    (f"{MADE}.train.learning_rate", "1e-3", f"{MADE}.train.learning_rate: '1e-3' is not a number; write 1.0e-03"),
-    (f"{MADE}.train.steps", 0, f"{MADE}.train.steps: 0 is out of range; expected at least 1"),
+    ("tasks.rnn.scale", "1e-1", "tasks.rnn.scale: '1e-1' is not a number; write 1.0e-01"),
+    ("tasks.rnn.steps", 0, "tasks.rnn.steps: 0 is out of range; expected at least 1"),
+    (f"{MADE}.train.learning_rate", "1e-3", f"{MADE}.train: learning_rate is '1e-3'; expected a number above 0 (write"),
+    (f"{MADE}.train.step", 9, f"{MADE}.train: unknown key step; expected steps, batch, learning_rate, decay, ema, "),
     (f"{NET}.data.name", "digit", f"{NET}.data.name: 'digit' is unknown (did you mean digits?); expected digits, pat"),
     (f"{NET}.released", "weights", "tasks.densenet.released: 'weights' does not match "),
     (f"{MADE}.solvers.Fast", {"solver": "jacobi"}, f"{MADE}.solvers: 'Fast' does not match '^[a-z][a-z0-9_]*$'; e"),
@@ -42,8 +45,13 @@ SENTENCES = [
     ),
     (f"{NET}.train", ..., f"{NET}.train: missing; give this, or the name of a released file (released:)"),
     (MADE, BOXED, f"{MADE}.weights: of the box, and released: a file of the authors'; give one of them"),
-    ("scaling.task", "pixelcnnpp_cifar", "scaling.task: pixelcnnpp_cifar is no task of pixelcnnpp or transformer here"),
-    ("scaling.widths", [32], "scaling.widths: unknown key; of pixelcnnpp it takes sizes, batches, filters"),
+    (
+        "scaling.task",
+        "pixelcnnpp_cifar",
+        "scaling.task: 'pixelcnnpp_cifar' is unknown (did you mean pixelcnnpp_cifar10?); expected pixelcnnpp_mnist, "
+        "pixelcnnpp_cifar10 (a task of pixelcnnpp or transformer)",
+    ),
+    ("scaling.widths", [32], "scaling.widths: unknown key; expected task, sizes, batches, filters, system"),
 ]
 #: Further mistakes of these kinds, and the place that is named.
 PLACES = [
@@ -52,7 +60,9 @@ PLACES = [
     ("tasks.made", OWN, "tasks.made: "),
     ("tasks.mine_scaling", OWN, "tasks.mine_scaling: names that end in _scaling"),
     (f"{MADE}.model", ..., f"{MADE}: model is missing"),
-    (f"{MADE}.train.ema", 1.5, f"{MADE}.train.ema: 1.5 is out of range; expected at most 1"),
+    (f"{MADE}.train.ema", 1.5, f"{MADE}.train: ema is 1.5; expected a number from 0 to below 1"),
+    (f"{PIXELS}.solvers.jacobi_gs.window", 3, f"{PIXELS}.solvers.jacobi_gs.window: unknown key; expected block, guess"),
+    (f"{PIXELS}.system.quantize", "12bit", f"{PIXELS}.system.quantize: '12bit' is unknown"),
     (f"{MADE}.paper", "rnn", f"{MADE}.paper: "),
     (f"{MADE}.paper", "made_cifar", f"{MADE}: "),
     (f"{MADE}.experiment", "classification", f"{MADE}.experiment: "),
@@ -96,7 +106,7 @@ def changed(preset: dict, path: str, value) -> dict:
 )
 def test_a_mistake_is_refused_by_file_and_key(tmp_path, preset, path, value, sentence):
     file = tmp_path / "mine.yaml"
-    file.write_text(yaml.safe_dump(changed(preset, path, value)))
+    file.write_text(yaml.safe_dump(changed(preset, path, value), sort_keys=False))
     with pytest.raises(ConfigError, match=f"^{re.escape(f'{file}: {sentence}')}"):
         load_preset(file)
 

@@ -11,7 +11,8 @@ import pytest
 from captions import CAPTIONS
 from places import ROOT
 from presets import load_preset
-from tasks import PAPER
+
+from ffc.paper.views import OWN, PAPER, SCALING, TRAINING
 
 QUICK = load_preset(ROOT / "config" / "presets" / "quick.yaml")
 
@@ -40,8 +41,8 @@ def test_captions_name_the_data_behind_a_figure():
     assert "trained on digits" in jobs.caption(QUICK, made, boxed=False)
     assert "held-out images" in jobs.caption(QUICK, training, boxed=True)
     assert jobs.figure_of(QUICK, "made_mnits") is None
-    kinds = {kind for paper in PAPER.values() for kind in paper.views.values()}
-    assert kinds | {"sizes", "training"} == CAPTIONS.keys()
+    shown = (*PAPER.values(), *OWN.values(), SCALING, TRAINING)
+    assert {view.kind for part in shown for view in part.views.values()} == CAPTIONS.keys()
 
 
 def test_a_log_holds_what_its_last_run_said_alone(tmp_path):

@@ -1,22 +1,21 @@
-"""What is written in two places agrees: schemas, presets, environments, and the library's own names."""
+"""What is written in two places agrees: sizes of models, presets, the configuration, environments."""
 
 import dataclasses
-import inspect
 import re
 
 import pytest
 import tasks
 import yaml
 from places import ROOT
-from presets import NATIVE_ROWS, SCHEMAS, SOLVERS, check_config, load_preset, load_presets
+from presets import check_config, load_preset, load_presets
 
-from ffc.core.names import NAMES
-from ffc.data import DATASETS
-from ffc.models import guess, model_class
-from ffc.training import TrainSettings
+from ffc.models import model_class
+from ffc.models.flow import _BITS
+from ffc.models.kinds import KINDS
+from ffc.models.pixelcnnpp.coupling import COUPLINGS
+from ffc.paper.tasks import PAPER
 
 PRESETS, FAULTS = load_presets(ROOT / "config" / "presets")
-KINDS = yaml.safe_load((SCHEMAS / "preset.schema.yaml").read_text())["$defs"]
 
 
 def test_every_preset_is_sound_and_those_of_the_paper_have_all_its_tasks_and_solvers():
@@ -24,7 +23,8 @@ def test_every_preset_is_sound_and_those_of_the_paper_have_all_its_tasks_and_sol
     solvers = {task: set(section["solvers"]) for task, section in PRESETS["quick"]["tasks"].items()}
     for name in ("quick", "small", "paper"):
         sections = PRESETS[name]["tasks"]
-        assert [*sections] == [*tasks.stand_ins(sections)] == [*tasks.PAPER]
+        assert [*sections] == [*tasks.stand_ins(sections)] == [*PAPER]
+        assert {task: tasks.experiment_of(section) for task, section in sections.items()} == PAPER
         # Where samples are not rounded, those that are have a sequential answer of their own.
         assert {task: {*section["solvers"]} - {"cached_8bit"} for task, section in sections.items()} == solvers
 
@@ -45,27 +45,18 @@ def test_a_presets_cifar10_becomes_that_of_jpeg_files_by_the_readmes_command(tmp
     assert all(section["name"] == "cifar10-jpeg" and "download" not in section for section in cifar)
 
 
-def test_the_schema_knows_the_librarys_data_sets_solvers_and_settings_of_training():
-    data, train = KINDS["data"]["properties"], KINDS["train"]["properties"]
-    options = {name for source in DATASETS.values() for name in list(inspect.signature(source).parameters)[1:]}
-    assert set(data["name"]["enum"]) == set(DATASETS) >= set(NATIVE_ROWS)
-    assert set(data) == {"name"} | options
-    assert set(train) == {field.name for field in dataclasses.fields(TrainSettings)}
-    assert set(KINDS["sampling_solvers"]["properties"]) == set(NAMES) == set(SOLVERS) - {"feedforward"}
-    assert tuple(KINDS["guess"]["enum"]) == guess.NAMES
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_has_the_sizes_that_its_kind_declares(kind):
+    fields = {field.name: field.default for field in dataclasses.fields(model_class(kind))}
+    declared = {name: size["default"] for name, size in KINDS[kind].sizes.items()}
+    assert fields.items() >= {name: tuple(v) if isinstance(v, list) else v for name, v in declared.items()}.items()
+    assert fields.keys() - declared.keys() <= {"shape", "classes"}
+    assert model_class(kind).kind == kind
 
 
-def test_the_schema_knows_the_librarys_models_with_their_sizes_and_options():
-    assert KINDS["own"]["properties"]["model"]["else"]["properties"]["kind"]["enum"] == [*tasks.MODELS]
-    for kind in tasks.MODELS:
-        model = KINDS[kind]["properties"]["model"]
-        sizes = set(model.get("else", model)["properties"]) - {"kind"}
-        assert sizes == {field.name for field in dataclasses.fields(model_class(kind))} - {"shape", "classes"}
-    system = KINDS["system"]["properties"]
-    words = {name: tuple(option["enum"]) for name, option in system.items() if "enum" in option}
-    pixels, flow = (model_class(kind).options for kind in ("pixelcnnpp", "flow"))
-    assert words == {name: tuple(dict.fromkeys((*pixels[name], *flow.get(name, ())))) for name in pixels}
-    assert system.keys() - words.keys() == model_class("transformer").options.keys()
+def test_words_of_a_systems_options_stand_for_something():
+    assert KINDS["pixelcnnpp"].options["coupling"] == (*COUPLINGS,)
+    assert KINDS["flow"].options["quantize"] == (*_BITS,)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)

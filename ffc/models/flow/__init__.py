@@ -21,6 +21,7 @@ from ffc.models.base import Batch, Params, Sampler, cast, draw
 from ffc.models.flow import network
 from ffc.models.flow.network import Sizes
 from ffc.models.flow.system import FlowSampling
+from ffc.models.kinds import KINDS
 
 __all__ = ["Flow", "FlowSampling"]
 
@@ -45,7 +46,7 @@ class Flow(Sampler):
 
     kind: ClassVar[str] = "flow"
     unit: ClassVar[str] = "bits/dim"
-    options: ClassVar = {"quantize": tuple(_BITS)}
+    options: ClassVar = KINDS["flow"].options
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1:

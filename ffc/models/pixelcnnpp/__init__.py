@@ -12,6 +12,7 @@ from ffc.core.errors import FFCError
 from ffc.core.keys import reproducible
 from ffc.core.system import State
 from ffc.models.base import Batch, Model, Params, Sampler, cast
+from ffc.models.kinds import KINDS
 from ffc.models.pixelcnnpp import mixture, network, weights
 from ffc.models.pixelcnnpp.coupling import COUPLINGS
 from ffc.models.pixelcnnpp.layers import Training, Whole
@@ -39,7 +40,7 @@ class PixelCNNPP(Sampler):
 
     kind: ClassVar[str] = "pixelcnnpp"
     unit: ClassVar[str] = "bits/dim"
-    options: ClassVar = {"quantize": ("none", "8bit"), "coupling": tuple(COUPLINGS)}
+    options: ClassVar = KINDS["pixelcnnpp"].options
 
     def __post_init__(self) -> None:
         height, width, channels = self.shape

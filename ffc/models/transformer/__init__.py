@@ -12,14 +12,13 @@ from jax.typing import ArrayLike
 from ffc.core.errors import FFCError
 from ffc.core.keys import reproducible
 from ffc.core.system import State
-from ffc.models.base import Batch, Normal, Number, Params, Sampler, Text, cast, draw
+from ffc.models.base import Batch, Normal, Params, Sampler, cast, draw
+from ffc.models.kinds import KINDS
 from ffc.models.tokens import Cheap, TokenSampling
 from ffc.models.tokens.system import checked_tokens
 from ffc.models.transformer.network import Decoder, fresh
 
 __all__ = ["Decoder", "Transformer"]
-
-POSITIONS = ("rotary", "learned")
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,7 @@ class Transformer(Sampler):
 
     kind: ClassVar[str] = "transformer"
     unit: ClassVar[str] = "bits/dim"
-    options: ClassVar = {
-        "temperature": Number(float, "1"),
-        "top_k": Number(int, "all"),
-        "top_p": Number(float, "all"),
-        "prompt": Text(""),
-    }
+    options: ClassVar = KINDS["transformer"].options
 
     def __post_init__(self) -> None:
         if len(self.shape) != 3 or min(self.shape) < 1 or self.size < 2:
@@ -58,8 +52,9 @@ class Transformer(Sampler):
                 f"Transformer: width {self.width}, depth {self.depth}, heads {self.heads}, cheap {self.cheap}; "
                 "expected 1 or more each, and heads of an even width"
             )
-        if self.positions not in POSITIONS:
-            raise FFCError(f"Transformer: positions is {self.positions!r}; expected {' or '.join(POSITIONS)}")
+        known = KINDS["transformer"].sizes["positions"]["enum"]
+        if self.positions not in known:
+            raise FFCError(f"Transformer: positions is {self.positions!r}; expected {' or '.join(known)}")
 
     @property
     def size(self) -> int:

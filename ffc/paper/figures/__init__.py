@@ -16,62 +16,32 @@ from ffc.paper.figures.files import from_root, load_records
 from ffc.paper.figures.page import save
 from ffc.paper.figures.style import beside
 from ffc.paper.tasks import experiment_of, paper_of, tasks_in
+from ffc.paper.views import OWN, PAPER, SCALING, View
 from ffc.store.records import Record
 
 if TYPE_CHECKING:
     from IPython.display import DisplayObject
 
-_with = functools.partial
 _Draw = Callable[[Mapping[str, Record]], Figure]
+_MODULES = {"densenet": densenet, "rnn": rnn, "sampling": sampling, "scaling": scaling}
 
-#: What is drawn of any task by its experiment: the end of a figure's name → the function. The paper has those of the
-#: first two under its tasks' names; of a sampler it has others for each model.
-VIEWS: dict[str, dict[str, _Draw]] = {
-    "backpropagation": {
-        "_begin": _with(rnn.gradient_error, stage="begin"),
-        "_end": _with(rnn.gradient_error, stage="end"),
-        "_backprop": _with(rnn.training, by="seconds"),
-        "_backprop_iter": _with(rnn.training, by="iterations"),
-    },
-    "classification": {
-        "_outputs": _with(densenet.outputs, log=False),
-        "_outputs_log": _with(densenet.outputs, log=True),
-        "_iter": densenet.top5_by_iterations,
-        "": densenet.top5_by_time,
-    },
-    "sampling": {
-        "_iter": _with(sampling.approach, by="iterations"),
-        "_time": _with(sampling.approach, by="seconds"),
-        "": sampling.on_the_way,
-    },
-}
 
+def _drawn(view: View, task: str) -> tuple[str, _Draw]:
+    """Return the folder of records that a figure of `task` shows, and the function that draws it."""
+    module, _, function = view.function.partition(".")
+    return task + view.folder, functools.partial(getattr(_MODULES[module], function), **view.options)
+
+
+_ALL = {task + end: _drawn(view, task) for task, shown in PAPER.items() for end, view in shown.views.items()}
 #: Figure of the paper → the task of the paper whose records it shows, and the function that draws them.
-FIGURES: dict[str, tuple[str, _Draw]] = {
-    **{f"rnn{view}": ("rnn", function) for view, function in VIEWS["backpropagation"].items()},
-    **{f"densenet{view}": ("densenet", function) for view, function in VIEWS["classification"].items()},
-    "made_mnist_time_nolog_iter": ("made_mnist", _with(sampling.made, by="iterations")),
-    "made_mnist_time_nolog": ("made_mnist", _with(sampling.made, by="seconds")),
-    "made_mnist": ("made_mnist", sampling.strip),
-    "made_cifar_time_nolog_iter": ("made_cifar", _with(sampling.made, by="iterations")),
-    "made_cifar_time_nolog": ("made_cifar", _with(sampling.made, by="seconds")),
-    "made_cifar": ("made_cifar", sampling.strip),
-    "pixelcnnpp_mnist_iter": ("pixelcnnpp_mnist", _with(sampling.pixelcnnpp, by="iterations")),
-    "pixelcnnpp_mnist": ("pixelcnnpp_mnist", _with(sampling.pixelcnnpp, by="seconds")),
-    "pixelcnnpp_cifar10_iter": ("pixelcnnpp_cifar10", _with(sampling.pixelcnnpp, by="iterations")),
-    "pixelcnnpp_cifar10": ("pixelcnnpp_cifar10", _with(sampling.pixelcnnpp, by="seconds")),
-}
-
+FIGURES: dict[str, tuple[str, _Draw]] = {name: drawn for name, drawn in _ALL.items() if drawn[0] in PAPER}
 #: Figures that the paper does not have, of records in folders of their own.
-EXTRAS: dict[str, tuple[str, _Draw]] = {
-    "rnn_scaling": ("rnn_scaling", rnn.scaling),
-    "sampling_scaling": ("scaling", scaling.sampling),
-}
+EXTRAS: dict[str, tuple[str, _Draw]] = {name: drawn for name, drawn in _ALL.items() if name not in FIGURES}
+EXTRAS |= {name: _drawn(view, "") for name, view in SCALING.views.items()}
 
 __all__ = [
     "EXTRAS",
     "FIGURES",
-    "VIEWS",
     "draw",
     "figures_in",
     "from_root",
@@ -90,14 +60,10 @@ def figures_in(records: str | Path) -> dict[str, tuple[str, _Draw]]:
     """
     found = {name: extra for name, extra in EXTRAS.items() if (Path(records) / extra[0]).is_dir()}
     for task, meta in tasks_in(records).items():
-        experiment, paper = experiment_of(task, meta["settings"]), paper_of(meta)
-        if paper:
-            found |= {name: (task, function) for name, (of, function) in FIGURES.items() if of == paper}
-        else:
-            found |= {task + view: (task, function) for view, function in VIEWS[experiment].items()}
-        lengths = f"{task}_scaling"
-        if experiment == "backpropagation" and (Path(records) / lengths).is_dir():
-            found[f"{paper or task}_scaling"] = (lengths, rnn.scaling)
+        paper = paper_of(meta)
+        shown = PAPER[paper] if paper else OWN[experiment_of(task, meta["settings"])]
+        drawn = {f"{paper or task}{end}": _drawn(view, task) for end, view in shown.views.items()}
+        found |= {name: pair for name, pair in drawn.items() if (Path(records) / pair[0]).is_dir()}
     return found
 
 
