@@ -12,7 +12,6 @@ rule authors_record:
         "benchmarks/{preset}/authors/{task}/{solver}.tsv"
     conda:
         "../envs/ffc.yaml"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
@@ -29,13 +28,7 @@ use rule notebook as authors_notebook with:
         records=authors_records,
     output:
         notebook="results/{preset}/authors/notebooks/{notebook}.ipynb",
-        figures=report(
-            directory("results/{preset}/authors/figures/{notebook}"),
-            patterns=["{figure}.{format,png|svg}"],
-            caption="../workflow/report/authors.rst",
-            category="The authors' results",
-            labels={"figure": "{figure}", "format": "{format}"},
-        ),
+        figures=drawn("results/{preset}/authors/figures/{notebook}", "The authors' results"),
     log:
         "logs/{preset}/authors/{notebook}.log",
     benchmark:
@@ -58,13 +51,7 @@ use rule notebook as overlay with:
         records=records_beside,
     output:
         notebook="results/{preset}/overlay/notebooks/overlay.ipynb",
-        figures=report(
-            directory("results/{preset}/overlay/figures"),
-            patterns=["{figure}.{format,png|svg}"],
-            caption="../workflow/report/authors.rst",
-            category="Ours and the authors' results",
-            labels={"figure": "{figure}", "format": "{format}"},
-        ),
+        figures=drawn("results/{preset}/overlay/figures", "Ours and the authors' results"),
     log:
         "logs/{preset}/overlay/overlay.log",
     benchmark:

@@ -13,7 +13,6 @@ checkpoint find_released:
     localrule: True
     conda:
         "../envs/ffc.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
@@ -46,7 +45,6 @@ rule import_released:
         "benchmarks/{preset}/checkpoints/import_released/{task}.tsv"
     conda:
         "../envs/ffc.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=30,
@@ -78,7 +76,6 @@ rule weights:
     localrule: True
     conda:
         "../envs/ffc.yaml"
-    threads: 1
     resources:
         mem_mb=100,
         runtime=5,

@@ -13,6 +13,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from bootstrap import unfit
 from ffc.core.names import nearest
+from ffc.models.kinds import KINDS
 from ffc.paper.tasks import MODULES as EXPERIMENTS
 from ffc.paper.views import NOTEBOOKS, PAPER
 import hooks
@@ -124,7 +125,7 @@ def code(script, modules=lambda wildcards: (), files=lambda wildcards: (), noteb
 def model_modules(wildcards):
     """The module of a task's model: the library's by its kind, or somebody's own. None of an RNN, which has no kind."""
     kind = task_of(wildcards, "model").get("model", {}).get("kind")
-    return [kind.partition(":")[0] if ":" in kind else f"ffc.models.{kind}"] if kind else []
+    return [(KINDS[kind].place if kind in KINDS else kind).partition(":")[0]] if kind else []
 
 
 def bench_modules(wildcards):
@@ -209,6 +210,18 @@ def folder_of(records):
     return str(Path(records[0]).parent.parent)
 
 
+def shown(path, caption, category, **labels):
+    """A file of the report."""
+    return report(path, caption=f"../workflow/report/{caption}.rst", category=category, labels=labels)
+
+
+def drawn(path, category):
+    """A folder of figures in the report, with the authors' curves."""
+    named = {"figure": "{figure}", "format": "{format}"}
+    files = {"patterns": ["{figure}.{format,png|svg}"], "caption": "../workflow/report/authors.rst"}
+    return report(directory(path), category=category, labels=named, **files)
+
+
 def notebook_of(wildcards):
     return SHOWN[wildcards.preset][wildcards.notebook]
 
@@ -219,6 +232,10 @@ def figure_of(wildcards):
         return found
     known = [figure for notebook in SHOWN[wildcards.preset].values() for figure in notebook.figures]
     raise WorkflowError(f"{wildcards.figure}: no figure of {wildcards.preset}{nearest(wildcards.figure, known)}")
+
+
+def title_of(wildcards):
+    return figure_of(wildcards)[1]
 
 
 def caption_of(wildcards):

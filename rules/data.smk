@@ -14,7 +14,6 @@ rule data:
         trained="|_trained",  # data that serve in place of the task's where the weights are trained here
     conda:
         "../envs/ffc.yaml"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,

@@ -6,12 +6,7 @@ rule notebook:
         records=lambda wildcards: records_of(wildcards.preset, notebook_of(wildcards).sections),
     output:
         notebook="results/{preset}/notebooks/{notebook}.ipynb",
-        page=report(
-            "results/{preset}/notebooks/{notebook}.html",
-            caption="../workflow/report/notebook.rst",
-            category="Notebooks",
-            labels={"notebook": "{notebook}"},
-        ),
+        page=shown("results/{preset}/notebooks/{notebook}.html", "notebook", "Notebooks", notebook="{notebook}"),
         figures=directory("results/{preset}/notebooks/{notebook}"),
     log:
         "logs/{preset}/notebooks/{notebook}.log",
@@ -19,7 +14,6 @@ rule notebook:
         "benchmarks/{preset}/notebooks/{notebook}.tsv"
     conda:
         "../envs/notebook.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
@@ -39,20 +33,10 @@ use rule notebook as summary with:
         records=lambda wildcards: records_of(wildcards.preset),
     output:
         notebook="results/{preset}/notebooks/summary.ipynb",
-        page=report(
-            "results/{preset}/notebooks/summary.html",
-            caption="../workflow/report/notebook.rst",
-            category="Notebooks",
-            labels={"notebook": "summary"},
-        ),
+        page=shown("results/{preset}/notebooks/summary.html", "notebook", "Notebooks", notebook="summary"),
         figures=directory("results/{preset}/notebooks/summary"),
         markdown="results/{preset}/summary.md",
-        csv=report(
-            "results/{preset}/summary.csv",
-            caption="../workflow/report/summary.rst",
-            category="Summary",
-            labels={"table": "summary", "format": "csv"},
-        ),
+        csv=shown("results/{preset}/summary.csv", "summary", "Summary", table="summary", format="csv"),
     log:
         "logs/{preset}/notebooks/summary.log",
     benchmark:
@@ -75,22 +59,14 @@ rule figure:
     input:
         lambda wildcards: f"results/{{preset}}/notebooks/{figure_of(wildcards)[0]}",
     output:
-        [
-            report(
-                f"results/{{preset}}/figures/{{figure}}.{suffix}",
-                caption="../workflow/report/figure.rst",
-                category=lambda wildcards: figure_of(wildcards)[1],
-                labels={"figure": "{figure}", "format": suffix},
-            )
-            for suffix in ("png", "svg")
-        ],
+        shown("results/{preset}/figures/{figure}.png", "figure", title_of, figure="{figure}", format="png"),
+        shown("results/{preset}/figures/{figure}.svg", "figure", title_of, figure="{figure}", format="svg"),
         "results/{preset}/figures/{figure}.pdf",
     log:
         "logs/{preset}/figures/{figure}.log",
     localrule: True
     conda:
         "../envs/notebook.yaml"
-    threads: 1
     resources:
         mem_mb=100,
         runtime=5,
@@ -110,12 +86,7 @@ rule table:
         markdown="results/{preset}/summary.md",
         figures=lambda wildcards: [f for f in results_of(wildcards.preset) if f.endswith(".png")],
     output:
-        page=report(
-            "results/{preset}/summary.html",
-            caption="../workflow/report/summary.rst",
-            category="Summary",
-            labels={"table": "summary", "format": "html"},
-        ),
+        page=shown("results/{preset}/summary.html", "summary", "Summary", table="summary", format="html"),
         verdict="results/{preset}/verdict.rst",
     log:
         "logs/{preset}/table.log",
@@ -124,7 +95,6 @@ rule table:
     localrule: True
     conda:
         "../envs/notebook.yaml"
-    threads: 1
     resources:
         mem_mb=200,
         runtime=5,

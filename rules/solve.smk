@@ -76,7 +76,6 @@ rule gradients:
         solver="feedforward|jacobi",
     conda:
         "../envs/ffc.yaml"
-    threads: 1
     resources:
         mem_mb=memory,
         runtime=60,

@@ -1,6 +1,7 @@
 """Training. Its state is kept in `checkpoints/.training/<task>`, where a run that was killed is taken up again.
 
-It goes when the weights are accepted (rule `weights`)."""
+It goes when the weights are accepted (rule `weights`). Small networks gain little from a second core, so a job has one,
+and two may train side by side."""
 
 
 rule train:
@@ -15,8 +16,6 @@ rule train:
         "benchmarks/{preset}/train/{task}.tsv"
     conda:
         "../envs/ffc.yaml"
-    # Small networks gain little from a second core, so two may train side by side.
-    threads: 1
     resources:
         mem_mb=memory,
         runtime=1440,

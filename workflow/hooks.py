@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from first_page import verdict
+from ffc.paper.first_page import verdict
 
 
 def problem_of_folders() -> str | None:

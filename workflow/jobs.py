@@ -1,17 +1,15 @@
 """What the jobs of a preset are told, and the files that they make. `name` is the preset's, `preset` what it says."""
 
-import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from captions import CAPTIONS
 from checks import reference_of
 from tasks import Figure, Notebook, experiment_of, notebooks
 
+from ffc import box
+from ffc.paper.captions import CAPTIONS
 from ffc.paper.views import PAPER, SCALING
 
-BOX = Path(__file__).resolve().parents[1] / "ffc" / "box"
 #: What each figure is written as; the last is for LaTeX, and no picture of the report.
 FORMATS = ("png", "svg", "pdf")
 #: Keys of a task that say what its files hold: a record learns that from the files, which know it for certain.
@@ -89,9 +87,8 @@ def caption(preset: Mapping[str, Any], figure: Figure, boxed: bool) -> str:
     """
     task = preset["scaling"]["task"] if figure.task == "scaling" else figure.task
     section = preset["tasks"].get(task, {"data": {"name": ""}})  # none of the learning curves
-    other = section.get("train_data", {}).get("name")
-    about = BOX / f"{section.get('weights')}.json"
-    data = (json.loads(about.read_text("utf-8")) if boxed and about.exists() else section)["data"]["name"]
+    other, name = section.get("train_data", {}).get("name"), section.get("weights")
+    data = (box.about(name) if boxed and name in box.names() else section)["data"]["name"]
     return CAPTIONS[figure.kind].format(
         task=task, data=data + (f" (of {other} where the weights were trained here)" if other else "")
     )
@@ -104,8 +101,7 @@ def named_in(preset: Mapping[str, Any], key: str) -> list[str]:
 
 def boxed_files(names: Iterable[str]) -> list[str]:
     """Return the files of those models that are in the box."""
-    files = [BOX / f"{name}.{suffix}" for name in names for suffix in ("flax", "json")]
-    return [f"ffc/box/{file.name}" for file in files if file.exists()]
+    return [f"ffc/box/{name}.{suffix}" for name in names if name in box.names() for suffix in ("flax", "json")]
 
 
 def narrowed(notebook: Notebook) -> dict[str, Any]:

@@ -12,7 +12,7 @@ NAMES_TAKEN = {*NOTEBOOKS, "overlay", "sampling", "summary", *SCALING.views, *TR
 
 
 class Figure(NamedTuple):
-    kind: str  # in captions.py
+    kind: str  # of its caption
     task: str  # or `scaling`
 
 

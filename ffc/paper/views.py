@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 class View(NamedTuple):
     """A figure of a task."""
 
-    kind: str  # its caption: `workflow/captions.py`
+    kind: str  # its caption: `ffc.paper.captions`
     function: str  # that draws it: module.function of `ffc.paper.figures`
     options: Mapping[str, Any] = {}  # of the function
     folder: str = ""  # the end of the name of the folder of its records, if that is not the task's

@@ -9,12 +9,12 @@ import nbformat
 import pytest
 import synthetic
 from docutils.core import publish_string
-from first_page import first_page, verdict
 from nbclient import NotebookClient
 from places import ROOT
 
 from ffc.core.errors import FFCError
 from ffc.paper import figures
+from ffc.paper.first_page import first_page, verdict
 from ffc.paper.workflow import run_notebook
 
 LINES = ["made_mnist: Jacobi has 4× the speed of the best_ *sequential* evaluation.", "Certified: every sample."]

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import jobs
 import pytest
-from captions import CAPTIONS
 from places import ROOT
 from presets import load_preset
 
+from ffc.paper.captions import CAPTIONS
 from ffc.paper.views import OWN, PAPER, SCALING, TRAINING
 
 QUICK = load_preset(ROOT / "config" / "presets" / "quick.yaml")

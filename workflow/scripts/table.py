@@ -12,9 +12,9 @@ def row(cells, tag):
 
 
 with job(snakemake):
+    from ffc.paper.first_page import first_page
     from ffc.paper.workflow import write_page
     from ffc.store.records import write_bytes
-    from workflow.first_page import first_page
 
     with open(snakemake.input.csv, newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)

@@ -15,7 +15,7 @@ _SAMPLES = (
     "{{data}}. A ring marks the oracle stop of the paper, a dot the certified one."
 )
 
-#: By the kind of a figure (`views` in tasks.py).
+#: By the kind of a figure (`ffc.paper.views`).
 CAPTIONS = {
     "begin": _GRADIENT.format("before"),
     "end": _GRADIENT.format("after"),
