@@ -69,6 +69,7 @@ def _statements(node: ast.AST, lazy: bool) -> Iterator[_Import]:
             yield from _statements(child, lazy or typing)
 
 
+@cache
 def _files(name: str, beside: Path) -> list[tuple[Path, bool]]:
     """Return the files that an import of the dotted `name` runs; of the last one, whether a name in it is asked for."""
     parts = name.split(".")

@@ -31,6 +31,18 @@ TINY = {
     },
 }
 MADE = TINY["tasks"]["made_mnist"]
+#: Tasks under names of their own, one of them with a model of somebody's own (blind.py).
+_TWO = {"solvers": {"sequential": {}, "jacobi": {}}}
+_RECURRENT = {"data": {"name": "digits"}, "hidden": 4, "scale": 0.1, "learning_rate": 0.1, "steps": 2, "samples": 2}
+FREE = TINY | {
+    "one_process": True,
+    "tasks": {
+        "words": {"data": {"name": "digits"}, "model": {"kind": "blind:Blind"}, "train": {"steps": 20}, "batch": 16}
+        | _TWO,
+        "Digits": MADE | _TWO,
+        "memory": _RECURRENT | {"lengths": [8], "solvers": {"feedforward": {}}},
+    },
+}
 
 
 def start(folder: Path, *arguments: str, **options) -> subprocess.Popen:

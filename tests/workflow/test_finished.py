@@ -1,11 +1,14 @@
-"""The tiny preset when it has run: its report and its pages, and what a change reruns."""
+"""The tiny preset when it has run: its report and its pages, what a change reruns, and the same by shared jobs."""
 
 import re
 import shutil
 
 import forks
+import numpy as np
 import pytest
-from tiny import copy_to, of_preset, planned
+from tiny import TINY, add_presets, copy_to, of_preset, planned
+
+from ffc.store.records import Record
 
 RECORDS = {f"records/made_mnist/{solver}.npz" for solver in ("sequential", "jacobi", "wide")}
 DRAWN = {"summary", "figure", "table"}
@@ -65,3 +68,27 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(clone, file, change
     assert again.keys() == rerun
     records = {"records/made_mnist/wide.npz"} if "window" in old else RECORDS
     assert again.get("solve", records) == records
+
+
+@pytest.mark.stress
+def test_records_of_solvers_that_share_a_process_differ_in_nothing_but_their_times(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "project")
+    add_presets(folder, tiny=TINY | {"one_process": True})
+    paths = [f"results/tiny/{record}" for record in sorted(RECORDS)]
+    forks.snakemake(folder, *paths, "--forcerun", "solve_tiny_made_mnist")
+    for path in paths:
+        one, other = (Record.load(place / path) for place in (finished, folder))
+        assert other.meta == one.meta
+        assert other.arrays.keys() == one.arrays.keys()
+        for name in one.arrays.keys() - {"seconds", "oracle_seconds"}:
+            np.testing.assert_array_equal(other[name], one[name], err_msg=name)
+
+
+@pytest.mark.stress
+def test_a_clone_that_is_given_results_alone_has_nothing_to_do(finished, tmp_path):
+    clone = copy_to(tmp_path)
+    shutil.copytree(finished / "results", clone / "results")
+    for file in clone.rglob("*"):
+        if "results" not in file.relative_to(clone).parts:
+            file.touch()  # a clone's files are of now
+    assert planned(clone, "tiny") == {}

@@ -36,7 +36,9 @@ SCRIPTS = "workflow/scripts"
     [
         ([f"{SCRIPTS}/data.py"], [], "data/sources", "core/loop"),
         ([f"{SCRIPTS}/solve.py"], ["ffc.paper.experiments.sampling"], "core/loop", "recurrence/drafts"),
+        ([f"{SCRIPTS}/solve.py"], ["ffc.models.made"], "models/kinds", "paper/views"),
         ([f"{SCRIPTS}/run_notebook.py", "notebooks/made.ipynb"], [], "paper/figures/style", "core/loop"),
+        ([f"{SCRIPTS}/run_notebook.py", "notebooks/made.ipynb"], [], "paper/views", "paper/captions"),
         ([f"{SCRIPTS}/train.py"], ["elsewhere.model"], "training/loop", "recurrence/drafts"),
     ],
 )

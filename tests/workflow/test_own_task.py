@@ -7,10 +7,11 @@ import pytest
 import yaml
 from forks import snakemake
 from places import ROOT
-from tiny import MADE, TINY, copy_to, of_preset, planned
+from tiny import FREE, copy_to, planned
 
 from ffc.store.records import Record
 
+pytestmark = pytest.mark.stress
 PAGE = (ROOT / "docs" / "own_task.md").read_text()
 #: Samples that are no pictures, whole numbers at that.
 BLIND = """
@@ -37,32 +38,12 @@ def project(tmp_path_factory):
 
     What one process draws for all solvers of a task, those of `belief` draw in processes of their own.
     """
-    belief, two = yaml.safe_load(block("yaml")), {"solvers": {"sequential": {}, "jacobi": {}}}
-    recurrent = {"data": {"name": "digits"}, "hidden": 4, "scale": 0.1, "learning_rate": 0.1, "steps": 2, "samples": 2}
-    tasks = {
-        "words": belief["tasks"]["belief"] | {"model": {"kind": "blind:Blind"}, "train": {"steps": 20}} | two,
-        "Digits": MADE | two,
-        "memory": recurrent | {"lengths": [8], "solvers": {"feedforward": {}}},
-    }
-    free = TINY | {"one_process": True, "tasks": tasks}
-    folder = copy_to(tmp_path_factory.mktemp("own"), belief=belief, free=free)
+    folder = copy_to(tmp_path_factory.mktemp("own"), belief=yaml.safe_load(block("yaml")), free=FREE)
     (folder / "belief.py").write_text(block("python"))
     (folder / "blind.py").write_text(BLIND)
     return folder
 
 
-def test_a_preset_names_its_tasks_and_each_has_what_its_model_makes_it(project):
-    plan = of_preset("free", planned(project, "free"))
-    named = {"made": "made_mnist", "words": "words", "memory": "memory_scaling"}
-    assert {f"notebooks/{notebook}.ipynb" for notebook in named} <= plan["notebook"]
-    assert {f"figures/{figure}.svg" for figure in named.values()} <= plan["figure"]
-    counts = {rule: len(files) for rule, files in plan.items()}
-    solved = {"solve_free_words": 2, "solve_free_Digits": 2, "solve_free_memory": 1}
-    made = {"data": 3, "train": 4, "weights": 4, "gradients": 2, "rnn_scaling": 1}
-    assert counts == solved | made | {"notebook": 9, "figure": 36, "summary": 5, "table": 2}
-
-
-@pytest.mark.stress
 def test_the_page_does_what_it_says_and_a_preset_of_free_names_runs_to_its_report_and_its_bench(project):
     printed = snakemake(project, "belief", "free", "results/free/bench.md")
     assert re.search(r"^belief, .*as fast as the fastest sequential evaluation", printed, re.M)

@@ -1,37 +1,7 @@
 """What a preset names of its user's own, pictures or a model, is looked for before anything runs."""
 
-import inspect
-
 import pytest
-import yaml
 from own import problem_of_model, problem_of_pictures, state_of_pictures
-from places import ROOT
-from presets import ConfigError, load_preset
-from tiny import TINY
-
-from ffc.data import DATASETS
-
-MADE = TINY["tasks"]["made_mnist"]
-VALUES = {"size": 8, "stride": 2, "download": True, "path": "mine", "limit": 3}
-
-
-def loaded(tmp_path, data: dict) -> dict:
-    """The tiny preset, read from a file, on these data."""
-    file = tmp_path / "mine.yaml"
-    file.write_text(yaml.safe_dump(TINY | {"tasks": {"made_mnist": MADE | {"data": data}}}))
-    return load_preset(file)
-
-
-@pytest.mark.parametrize("name", DATASETS)
-def test_a_data_set_takes_the_options_of_its_function_and_no_others(tmp_path, name):
-    options = {option: VALUES[option] for option in list(inspect.signature(DATASETS[name]).parameters)[1:]}
-    assert loaded(tmp_path, {"name": name} | options)
-    for other in VALUES.keys() - options.keys():
-        with pytest.raises(ConfigError, match=rf"tasks.made_mnist.data.{other}: unknown key.*; expected name, size"):
-            loaded(tmp_path, {"name": name, **options, other: VALUES[other]})
-    if name == "image_folder":
-        with pytest.raises(ConfigError, match=r"tasks.made_mnist.data: size is missing"):
-            loaded(tmp_path, {"name": name, "path": "mine"})
 
 
 def test_a_folder_of_pictures_must_be_there(tmp_path, monkeypatch):
@@ -62,11 +32,6 @@ def test_the_class_of_a_model_must_be_there_and_none_of_its_code_is_run(tmp_path
     (tmp_path / "deep").mkdir()
     answer = problem_of_model(kind, tmp_path)
     assert (answer is None) if problem is None else problem in answer
-
-
-def test_every_data_set_stands_in_the_configurations_page():
-    page = (ROOT / "config" / "README.md").read_text()
-    assert [name for name in DATASETS if f"| `{name}` |" not in page] == []
 
 
 def test_a_picture_that_is_added_changed_or_removed_makes_the_data_anew(tmp_path):

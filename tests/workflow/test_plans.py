@@ -8,7 +8,7 @@ import forks
 import pytest
 import yaml
 from places import ROOT
-from tiny import MADE, TINY, copy_to, of_preset, planned
+from tiny import FREE, MADE, TINY, copy_to, of_preset, planned
 
 from ffc.paper.views import PAPER
 
@@ -21,20 +21,20 @@ module ffc:
     config: {{"preset": "mine", "presets": "own"}}
 use rule * from ffc as ffc_*
 """
-FAULT = "faulty.yaml: titel: unknown key (did you mean title?)"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project that nothing has run in; one of its presets is faulty."""
-    joined, faulty = TINY | {"one_process": True}, {"titel": "A mistake"}
-    return copy_to(tmp_path_factory.mktemp("project"), broken=BROKEN, joined=joined, faulty=faulty)
+    folder = copy_to(tmp_path_factory.mktemp("project"), broken=BROKEN, free=FREE, faulty={"titel": "A mistake"})
+    (folder / "blind.py").write_text("class Blind: ...\n")
+    return folder
 
 
 @pytest.fixture(scope="module")
 def plan(project):
     """Of sound presets, which a faulty one does not stop."""
-    return planned(project, "quick", "paper", "joined")
+    return planned(project, "quick", "paper", "free", "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +82,17 @@ def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_kno
     assert "find_released" not in trained
 
 
-def test_solvers_of_a_task_are_one_job_where_the_preset_wants_it(plan):
-    records = {f"records/made_mnist/{solver}.npz" for solver in MADE["solvers"]}
-    assert of_preset("joined", plan)["solve_joined_made_mnist"] == records
+def test_a_preset_names_its_tasks_and_each_has_what_its_model_makes_it(plan):
+    """Solvers of a task are one job, as the preset wants."""
+    free = of_preset("free", plan)
+    named = {"made": "made_mnist", "words": "words", "memory": "memory_scaling"}
+    assert {f"notebooks/{notebook}.ipynb" for notebook in named} <= free["notebook"]
+    assert {f"figures/{figure}.svg" for figure in named.values()} <= free["figure"]
+    assert free["solve_free_words"] == {f"records/words/{solver}.npz" for solver in ("sequential", "jacobi")}
+    solved = {"solve_free_words": 2, "solve_free_Digits": 2, "solve_free_memory": 1}
+    made = {"data": 3, "train": 4, "weights": 4, "gradients": 2, "rnn_scaling": 1}
+    drawn = {"notebook": 9, "figure": 36, "summary": 5, "table": 2}
+    assert {rule: len(files) for rule, files in free.items()} == solved | made | drawn
 
 
 @pytest.mark.parametrize(
@@ -92,12 +100,10 @@ def test_solvers_of_a_task_are_one_job_where_the_preset_wants_it(plan):
     [
         (["quick", "--config", "preset=qick"], "preset: there is no 'qick' (did you mean quick?)"),
         (["quik"], "quik: no target has this name (did you mean quick?)"),
-        (["faulty"], FAULT),
         (
             ["broken"],
             "config/presets/broken.yaml: tasks.made_mnist.data.path: there is no folder data/nowhere; make it",
         ),
-        (["results/quick/records/made_mnist/jacoby.npz"], "made_mnist.solvers has no jacoby (did you mean jacobi?)"),
         (["results/quick/overlay/figures"], "results/quick/authors: there are no results of theirs that this shows"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
@@ -106,9 +112,9 @@ def test_what_cannot_be_made_is_one_message(project, command, message):
     assert message in forks.snakemake(project, "-n", *command, fails=True)
 
 
-def test_a_run_elsewhere_and_a_module_of_another_workflow_plan_what_a_run_here_does(project, tmp_path):
+def test_a_run_elsewhere_and_a_module_of_another_workflow_plan_what_a_run_here_does(project, plan, tmp_path):
     """With presets of their own beside those of the project."""
-    here, elsewhere = of_preset("tiny", planned(project, "tiny")), tmp_path / "elsewhere"
+    here, elsewhere = of_preset("tiny", plan), tmp_path / "elsewhere"
     for folder in ("config/presets", "own"):
         (elsewhere / folder).mkdir(parents=True)
         shutil.copy(project / "config" / "presets" / "tiny.yaml", elsewhere / folder / "mine.yaml")

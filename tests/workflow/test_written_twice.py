@@ -4,16 +4,20 @@ import dataclasses
 import re
 
 import pytest
+import schemas
 import tasks
 import yaml
 from places import ROOT
 from presets import check_config, load_preset, load_presets
 
+from ffc.core.names import GUESSES, SOLVERS
+from ffc.data import DATASETS, options_of
 from ffc.models import model_class
 from ffc.models.flow import _BITS
 from ffc.models.kinds import KINDS
 from ffc.models.pixelcnnpp.coupling import COUPLINGS
 from ffc.paper.tasks import PAPER
+from ffc.training import TrainSettings
 
 PRESETS, FAULTS = load_presets(ROOT / "config" / "presets")
 
@@ -43,6 +47,18 @@ def test_a_presets_cifar10_becomes_that_of_jpeg_files_by_the_readmes_command(tmp
     cifar = [section for section in sections if section["name"].startswith("cifar10")]
     assert len(cifar) == 3
     assert all(section["name"] == "cifar10-jpeg" and "download" not in section for section in cifar)
+
+
+def test_the_configurations_page_names_every_key_of_a_preset_and_every_word_that_it_may_be():
+    """Sizes of models apart, which their classes explain."""
+    schema = schemas.of_preset(PRESETS["quick"])["properties"]
+    words = {*schemas.CONFIG["properties"], *schema, *DATASETS, *GUESSES, *SOLVERS, *sum(SOLVERS.values(), ())}
+    words |= {key for task in schema["tasks"]["properties"].values() for key in task["properties"]}
+    words |= {option for name in DATASETS for option in options_of(name)[0]}
+    words |= {key for kind in KINDS.values() for key in (*kind.options, *kind.scaling)}
+    words |= {field.name for field in dataclasses.fields(TrainSettings)}
+    shown = re.findall(r"`([^`]+)`", (ROOT / "config" / "README.md").read_text().replace("```", ""))
+    assert words - set(re.findall(r"[\w-]+", " ".join(shown))) == set()
 
 
 @pytest.mark.parametrize("kind", KINDS)
