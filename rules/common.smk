@@ -102,7 +102,7 @@ def refuse_if(problem, wildcards):
 def pictures_are_there(wildcards):
     """No input: a folder of pictures is looked for before anything runs. On a cluster, jobs may see another disk."""
     if cores_here() and not Path(f"results/{wildcards.preset}/data/{wildcards.task}{wildcards.trained}.npz").exists():
-        refuse_if(own.problem_of_pictures(data_settings(wildcards), own.data_folder(config)), wildcards)
+        refuse_if(own.problem_of_pictures(data_settings(wildcards), config["data"]["folder"]), wildcards)
     return []
 
 

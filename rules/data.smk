@@ -20,7 +20,7 @@ rule data:
     params:
         code=code("data"),
         data=data_settings,
-        pictures=lambda wildcards: own.state_of_pictures(data_settings(wildcards), own.data_folder(config)),
+        pictures=lambda wildcards: own.state_of_pictures(data_settings(wildcards), config["data"]["folder"]),
     message:
         "Data of {wildcards.task}: {params.data[name]}"
     script:

@@ -101,7 +101,8 @@ def named_in(preset: Mapping[str, Any], key: str) -> list[str]:
 
 def boxed_files(names: Iterable[str]) -> list[str]:
     """Return the files of those models that are in the box."""
-    return [f"ffc/box/{name}.{suffix}" for name in names if name in box.names() for suffix in ("flax", "json")]
+    files = [box.FOLDER / f"{name}.{suffix}" for name in names for suffix in ("flax", "json")]
+    return [f"ffc/box/{file.name}" for file in files if file.exists()]
 
 
 def narrowed(notebook: Notebook) -> dict[str, Any]:

@@ -12,23 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from ffc.core.names import nearest
+from ffc.data import folder, options_of
 
 
-def data_folder(config: Mapping[str, Any]) -> Path:
-    """Return the folder of data sets: as configured, or `FFC_DATA`, or `data`."""
-    return Path(os.path.expanduser(config["data"]["folder"] or os.environ.get("FFC_DATA") or "data"))
-
-
-def state_of_pictures(settings: Mapping[str, Any], data: Path) -> str:
+def state_of_pictures(settings: Mapping[str, Any], root: str | None) -> str:
     """Return what changes with a picture of the folder that a preset's `data:` names: a digest of names, sizes, times.
 
     A job of the data runs again where it changes. Empty where no folder is named.
     """
-    path = settings.get("path", "imagenet" if settings["name"] == "imagenet" else None)
+    path = settings.get("path", options_of(settings["name"]).get("path", (str, None))[1])
     if path is None:
         return ""
     digest = hashlib.sha256()
-    for place, folders, files in os.walk(data / os.path.expanduser(path), followlinks=True):
+    for place, folders, files in os.walk(folder(root) / os.path.expanduser(path), followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for file in (Path(place, name) for name in sorted(files) if not name.startswith(".")):
             if file.exists():
@@ -36,13 +32,11 @@ def state_of_pictures(settings: Mapping[str, Any], data: Path) -> str:
     return digest.hexdigest()
 
 
-def problem_of_pictures(settings: Mapping[str, Any], data: Path) -> str | None:
-    """Return what is wrong with the folder of pictures that a `data:` names, absolute or in the folder `data`."""
-    path = settings.get("path")
-    folder = data / os.path.expanduser(path or "")
-    return (
-        None if folder.is_dir() or path is None else f"data.path: there is no folder {folder}; make it, or name another"
-    )
+def problem_of_pictures(settings: Mapping[str, Any], root: str | None) -> str | None:
+    """Return what is wrong with the folder of pictures that a `data:` names, absolute or below that of data sets."""
+    place = folder(root) / os.path.expanduser(settings.get("path", ""))
+    known = "path" not in settings or place.is_dir()
+    return None if known else f"data.path: there is no folder {place}; make it, or name another"
 
 
 def problem_of_model(kind: str, root: Path) -> str | None:

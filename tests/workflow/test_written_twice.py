@@ -54,7 +54,7 @@ def test_the_configurations_page_names_every_key_of_a_preset_and_every_word_that
     schema = schemas.of_preset(PRESETS["quick"])["properties"]
     words = {*schemas.CONFIG["properties"], *schema, *DATASETS, *GUESSES, *SOLVERS, *sum(SOLVERS.values(), ())}
     words |= {key for task in schema["tasks"]["properties"].values() for key in task["properties"]}
-    words |= {option for name in DATASETS for option in options_of(name)[0]}
+    words |= {option for name in DATASETS for option in options_of(name)}
     words |= {key for kind in KINDS.values() for key in (*kind.options, *kind.scaling)}
     words |= {field.name for field in dataclasses.fields(TrainSettings)}
     shown = re.findall(r"`([^`]+)`", (ROOT / "config" / "README.md").read_text().replace("```", ""))
