@@ -1,10 +1,14 @@
-"""What a run came to, for the terminal and for the first page of its report: read from its `summary.md`."""
+"""What a run came to, for the terminal and for the report: its first page from its `summary.md`, and its table."""
 
 import base64
+import csv
 import re
 import textwrap
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
+
+from ffc.paper.workflow import write_page
 
 #: The figure that makes the case: the first of these that the preset has; a task of one's own has one by time.
 FIGURES = ("made_mnist", "pixelcnnpp_mnist", "sampling_scaling", "*_time", "densenet_outputs", "rnn_end", "training")
@@ -41,6 +45,18 @@ def _figure(figures: Sequence[Path]) -> str:
         return ""
     data = textwrap.indent(base64.encodebytes(path.read_bytes()).decode(), "   ")
     return f".. image:: data:image/png;base64,\n{data}   :alt: {path.stem}\n   :width: 100%"
+
+
+def table_page(table: Path, title: str, output: Path) -> None:
+    """Write the rows of `table`, a .csv file, as a page of the report."""
+    with open(table, newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    lines = [f"<h1>{escape(title)}</h1><table>", _row(header, "th"), *(_row(row, "td") for row in rows), "</table>"]
+    write_page(output, title, "\n".join(lines))
+
+
+def _row(cells: Sequence[str], tag: str) -> str:
+    return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _plain(text: str) -> str:

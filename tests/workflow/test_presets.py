@@ -40,18 +40,13 @@ SENTENCES = [
     ("tasks.made_mnist_time_nolog", OWN, "tasks: made and made_mnist_time_nolog would both draw the figure made_mni"),
     (f"{PIXELS}.solvers.gs_jacobi.window", 29, f"{PIXELS}.solvers.gs_jacobi.window: 29 rows, but the images have 28; "),
     (f"{PIXELS}.solvers.jacobi_gs.block", 9, f"{PIXELS}.solvers.jacobi_gs.block: 9 does not divide the image's 784 pi"),
-    (
-        f"{PIXELS}.solvers.real",
-        REAL,
-        f"{PIXELS}.solvers.real.system: no solver gives this system's sequential answer, ",
-    ),
+    (f"{PIXELS}.solvers.real", REAL, f"{PIXELS}.solvers.real.system: no solver gives this system's sequential answer"),
     (f"{NET}.train", ..., f"{NET}.train: missing; give this, or the name of a released file (released:)"),
     (MADE, BOXED, f"{MADE}.weights: of the box, and released: a file of the authors'; give one of them"),
     (
         "scaling.task",
-        "pixelcnnpp_cifar",
-        "scaling.task: 'pixelcnnpp_cifar' is unknown (did you mean pixelcnnpp_cifar10?); expected pixelcnnpp_mnist, "
-        "pixelcnnpp_cifar10 (a task of pixelcnnpp or transformer)",
+        "made_mnist",
+        "scaling.task: 'made_mnist' is unknown (did you mean pixelcnnpp_mnist?); expected pi",
     ),
     ("scaling.widths", [32], "scaling.widths: unknown key; expected task, sizes, batches, filters, system"),
 ]

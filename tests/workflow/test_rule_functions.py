@@ -51,18 +51,19 @@ def test_captions_name_the_data_behind_a_figure():
     assert {view.kind for part in shown for view in part.views.values()} == CAPTIONS.keys()
 
 
-def test_a_log_holds_what_its_last_run_said_alone(tmp_path):
+def test_a_log_holds_what_its_last_run_said_alone_and_no_progress_bar(tmp_path):
     program = f"""
 import sys
 from types import SimpleNamespace
 sys.path.insert(0, {str(ROOT / "workflow" / "scripts")!r})
 from _entry import job
+import tqdm
 with job(SimpleNamespace(log=[{str(tmp_path / "job.log")!r}], config={{"debug": False}}, rule="rule")):
-    print("said once")
+    print("said once", sum(tqdm.tqdm(range(3))))
 """
     for _ in range(2):
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
-    assert Path(tmp_path, "job.log").read_text() == "said once\n"
+    assert Path(tmp_path, "job.log").read_text() == "said once 3\n"
 
 
 @pytest.mark.parametrize(
@@ -81,19 +82,13 @@ def test_weights_of_the_box_are_not_trained_where_they_could_be_had(tmp_path, fi
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
-        (
-            "quik",
-            "quik: no target has this name (did you mean quick?); targets are quick, laptop, all, bench, reference",
-        ),
+        ("quik", "quik: no target has this name (did you mean quick?); targets are quick, laptop, all, bench, refere"),
         ("results/quik/summary.md", "results/quik/summary.md: no target has this name (did you mean quick?)"),
         ("bad", FAULTS["bad"]),
         ("results/bad/summary.md", FAULTS["bad"]),
         (f"{ROOT}/summary.md", "name a file from the folder where the run takes place: "),
         ("results/quick/report.html", "again: snakemake quick --report results/quick/report.html"),
-        (
-            "results/quick/records/made_mnist/jacoby.npz",
-            "quick.yaml: tasks.made_mnist.solvers has no jacoby (did you mean",
-        ),
+        ("results/quick/records/made_mnist/jacoby.npz", "quick.yaml: tasks.made_mnist.solvers has no jacoby (did you"),
     ],
 )
 def test_what_no_rule_makes_is_said_with_its_neighbour(target, problem):
