@@ -28,7 +28,7 @@ use rule notebook as authors_notebook with:
         records=authors_records,
     output:
         notebook="results/{preset}/authors/notebooks/{notebook}.ipynb",
-        figures=drawn("results/{preset}/authors/figures/{notebook}", "The authors' results"),
+        figures=figures_in_report("results/{preset}/authors/figures/{notebook}", "The authors' results"),
     log:
         "logs/{preset}/authors/{notebook}.log",
     benchmark:
@@ -51,7 +51,7 @@ use rule notebook as overlay with:
         records=records_beside,
     output:
         notebook="results/{preset}/overlay/notebooks/overlay.ipynb",
-        figures=drawn("results/{preset}/overlay/figures", "Ours and the authors' results"),
+        figures=figures_in_report("results/{preset}/overlay/figures", "Ours and the authors' results"),
     log:
         "logs/{preset}/overlay/overlay.log",
     benchmark:

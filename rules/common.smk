@@ -210,12 +210,12 @@ def folder_of(records):
     return str(Path(records[0]).parent.parent)
 
 
-def shown(path, caption, category, **labels):
+def in_report(path, caption, category, **labels):
     """A file of the report."""
     return report(path, caption=f"../workflow/report/{caption}.rst", category=category, labels=labels)
 
 
-def drawn(path, category):
+def figures_in_report(path, category):
     """A folder of figures in the report, with the authors' curves."""
     named = {"figure": "{figure}", "format": "{format}"}
     files = {"patterns": ["{figure}.{format,png|svg}"], "caption": "../workflow/report/authors.rst"}

@@ -6,7 +6,7 @@ rule notebook:
         records=lambda wildcards: records_of(wildcards.preset, notebook_of(wildcards).sections),
     output:
         notebook="results/{preset}/notebooks/{notebook}.ipynb",
-        page=shown("results/{preset}/notebooks/{notebook}.html", "notebook", "Notebooks", notebook="{notebook}"),
+        page=in_report("results/{preset}/notebooks/{notebook}.html", "notebook", "Notebooks", notebook="{notebook}"),
         figures=directory("results/{preset}/notebooks/{notebook}"),
     log:
         "logs/{preset}/notebooks/{notebook}.log",
@@ -33,10 +33,10 @@ use rule notebook as summary with:
         records=lambda wildcards: records_of(wildcards.preset),
     output:
         notebook="results/{preset}/notebooks/summary.ipynb",
-        page=shown("results/{preset}/notebooks/summary.html", "notebook", "Notebooks", notebook="summary"),
+        page=in_report("results/{preset}/notebooks/summary.html", "notebook", "Notebooks", notebook="summary"),
         figures=directory("results/{preset}/notebooks/summary"),
         markdown="results/{preset}/summary.md",
-        csv=shown("results/{preset}/summary.csv", "summary", "Summary", table="summary", format="csv"),
+        csv=in_report("results/{preset}/summary.csv", "summary", "Summary", table="summary", format="csv"),
     log:
         "logs/{preset}/notebooks/summary.log",
     benchmark:
@@ -59,8 +59,8 @@ rule figure:
     input:
         lambda wildcards: f"results/{{preset}}/notebooks/{figure_of(wildcards)[0]}",
     output:
-        shown("results/{preset}/figures/{figure}.png", "figure", title_of, figure="{figure}", format="png"),
-        shown("results/{preset}/figures/{figure}.svg", "figure", title_of, figure="{figure}", format="svg"),
+        in_report("results/{preset}/figures/{figure}.png", "figure", title_of, figure="{figure}", format="png"),
+        in_report("results/{preset}/figures/{figure}.svg", "figure", title_of, figure="{figure}", format="svg"),
         "results/{preset}/figures/{figure}.pdf",
     log:
         "logs/{preset}/figures/{figure}.log",
@@ -86,7 +86,7 @@ rule table:
         markdown="results/{preset}/summary.md",
         figures=lambda wildcards: [f for f in results_of(wildcards.preset) if f.endswith(".png")],
     output:
-        page=shown("results/{preset}/summary.html", "summary", "Summary", table="summary", format="html"),
+        page=in_report("results/{preset}/summary.html", "summary", "Summary", table="summary", format="html"),
         verdict="results/{preset}/verdict.rst",
     log:
         "logs/{preset}/table.log",

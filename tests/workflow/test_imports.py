@@ -28,6 +28,15 @@ def test_nothing_is_imported_that_a_rule_does_not_know():
     assert loaded <= set(closure([], modules))
 
 
+def test_a_plan_needs_the_librarys_declarations_and_brings_nothing_heavy():
+    modules = [path.stem for path in sorted((ROOT / "workflow").glob("*.py"))]
+    program = f"import sys, {', '.join(modules)}; print(*{{'jax', 'flax', 'torch', 'matplotlib'}} & sys.modules.keys())"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT / "workflow", capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "\n"
+
+
 SCRIPTS = "workflow/scripts"
 
 
