@@ -81,6 +81,11 @@ KINDS: dict[str, Kind] = {
         experiment="classification",
         released=True,
     ),
+    "flow": Kind(
+        "ffc.models.flow:Flow",
+        {"patch": count(4), "blocks": count(4), "width": count(128), "layers": count(2), "heads": count(4)},
+        {"quantize": ("12bit", "none")},
+    ),
     "made": Kind(
         "ffc.models.made:MADE",
         {
@@ -118,10 +123,5 @@ KINDS: dict[str, Kind] = {
             "prompt": Text(""),
         },
         scaling={"temperatures": {"type": "number", "minimum": 0}, "lengths": COUNT, "widths": COUNT},
-    ),
-    "flow": Kind(
-        "ffc.models.flow:Flow",
-        {"patch": count(4), "blocks": count(4), "width": count(128), "layers": count(2), "heads": count(4)},
-        {"quantize": ("12bit", "none")},
     ),
 }

@@ -43,11 +43,7 @@ SENTENCES = [
     (f"{PIXELS}.solvers.real", REAL, f"{PIXELS}.solvers.real.system: no solver gives this system's sequential answer"),
     (f"{NET}.train", ..., f"{NET}.train: missing; give this, or the name of a released file (released:)"),
     (MADE, BOXED, f"{MADE}.weights: of the box, and released: a file of the authors'; give one of them"),
-    (
-        "scaling.task",
-        "made_mnist",
-        "scaling.task: 'made_mnist' is unknown (did you mean pixelcnnpp_mnist?); expected pi",
-    ),
+    ("scaling.task", "rnn", "scaling.task: 'rnn' is unknown; expected pixelcnnpp_mnist, pixelcnnpp_cifar10 (a task o"),
     ("scaling.widths", [32], "scaling.widths: unknown key; expected task, sizes, batches, filters, system"),
 ]
 #: Further mistakes of these kinds, and the place that is named.
