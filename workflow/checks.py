@@ -85,7 +85,7 @@ def _check_references(settings: Mapping[str, Any]) -> None:
 
 
 def reference_of(settings: Mapping[str, Any], solver: str) -> str | None:
-    """The solver of a task that gives the sequential answer of the system that `solver` solves; None if none does."""
+    """Return the solver of a task that gives the sequential answer of the system that `solver` solves, if one does."""
     solvers, system = settings["solvers"], _system_of(settings, solver)
     kinds = {name: entry.get("solver", name) for name, entry in solvers.items() if _system_of(settings, name) == system}
     found = [name for name, kind in kinds.items() if kind in SEQUENTIAL]
@@ -100,7 +100,7 @@ def _system_of(settings: Mapping[str, Any], solver: str) -> dict[str, Any]:
 
 
 def _check_sizes(settings: Mapping[str, Any]) -> None:
-    """Windows and blocks must fit the image. (Blocks of MADE are entries, some for each colour.)"""
+    """Check that windows and blocks fit the image. (Blocks of MADE are entries, some for each colour.)"""
     name, data = settings.get("model", {}).get("kind"), settings["data"]
     side = rows(data["name"], data.get("size"))
     if name == "flow":

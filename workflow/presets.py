@@ -67,7 +67,7 @@ def load_presets(*folders: Path, taken: Collection[str] = ()) -> tuple[dict[str,
 
 
 def load_preset(path: Path) -> dict[str, Any]:
-    """One preset. Raises `ConfigError` with the first thing that is wrong."""
+    """Return one preset. Raises `ConfigError` with the first thing that is wrong."""
     if not path.stem.isidentifier():
         raise ConfigError(f"{path}: a preset's name has letters, digits and underscores; rename it")
     try:

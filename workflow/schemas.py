@@ -132,7 +132,7 @@ def _sampler(given: dict[Any, Any], kind: Kind | None) -> tuple[str, dict[str, S
 
 
 def _model(given: dict[Any, Any]) -> Schema:
-    """Sizes of one's own model (`kind: package.module:Class`) only its class knows."""
+    """Leave sizes of one's own model (`kind: package.module:Class`) to its class."""
     name = _keys(given.get("model")).get("kind")
     if kind := kind_of(given):
         return section("kind", kind=one_of(str(name)), **kind.sizes)
@@ -150,7 +150,7 @@ def _data(given: Any) -> Schema:
 
 
 def _system(kind: Kind | None) -> dict[str, Schema]:
-    """The key `system`, where the model has options; those of one's own model only its class knows."""
+    """Return the key `system`, where the model has options; those of one's own model only its class knows."""
     if kind is None:
         return {"system": {"type": "object"}}
     options = {name: _option(option) for name, option in kind.options.items()}
@@ -164,7 +164,7 @@ def _option(option: Option) -> Schema:
 
 
 def _solvers(given: dict[Any, Any], system: dict[str, Schema]) -> Schema:
-    """An entry bears the name of a solver, or another, and says which one it is (`solver: jacobi`)."""
+    """Let an entry bear the name of a solver, or another, and say which one it is (`solver: jacobi`)."""
     of = {name: {word: _WORDS[word] for word in words} for name, words in SOLVERS.items()}
     solver = one_of(*(name for name in SOLVERS if name != "sequential"))
     entries = {name: section(**words) for name, words in of.items()}
@@ -176,7 +176,7 @@ def _solvers(given: dict[Any, Any], system: dict[str, Schema]) -> Schema:
 
 
 def _scaling(given: dict[Any, Any], tasks: dict[Any, Any]) -> Schema:
-    """The weights of a task at other sizes: the axes are those of its model."""
+    """Take the weights of a task at other sizes: the axes are those of its model."""
     fit = {name: kind for name, task in tasks.items() if (kind := kind_of(_keys(task))) and kind.scaling}
     known = " or ".join(name for name, kind in KINDS.items() if kind.scaling)
     task = one_of(*fit) | {"description": f"a task of {known}"}

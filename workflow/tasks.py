@@ -27,7 +27,7 @@ class Notebook(NamedTuple):
 
 
 def experiment_of(settings: Mapping[str, Any]) -> str:
-    """What a task is: `sampling`, `classification` or `backpropagation`; its model says so, or its key `experiment`."""
+    """Return `sampling`, `classification` or `backpropagation`: a task's key `experiment` says so, or its model."""
     if "experiment" in settings:
         return settings["experiment"]
     if "model" not in settings:

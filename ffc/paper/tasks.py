@@ -50,7 +50,7 @@ def paper_of(meta: Mapping[str, Any]) -> str | None:
 
 
 def tasks_in(records: str | Path) -> dict[str, dict[str, Any]]:
-    """The tasks that have records in the folder `records`, the paper's first; each with the `meta` of a solver's."""
+    """Return the tasks with records in the folder `records`, the paper's first; each with the `meta` of a solver's."""
     found = {}
     for folder in sorted(path for path in Path(records).glob("*") if path.is_dir()):
         files = [path for path in sorted(folder.glob("*.npz")) if not path.stem.startswith("gradients_")]

@@ -30,7 +30,7 @@ def take(task: Mapping[str, Any], files: Mapping[str, str]) -> tuple[Checkpoint,
 
 
 def _released(path: Path, kind: str, task: Mapping[str, Any]) -> tuple[Checkpoint, dict[str, Any]]:
-    """A classifier takes images of any size, and its weights are known by their file alone."""
+    """Return released weights, and what is known of them: of a classifier, which takes images of any size, no data."""
     data = {fact: value for fact, value in task["data"].items() if fact in ("name", "size")}
     side = rows(**data) if kind != "densenet" else None
     trunc_lambda = task["model"].get("trunc_lambda", getattr(model_class(kind), "trunc_lambda", None))

@@ -21,7 +21,8 @@ ROOMS = {
     "core": (),
     "recurrence": ("core",),
     "models": ("core", "recurrence"),
-    **dict.fromkeys(("store", "data", "training", "box", "paper"), FILES),
+    **dict.fromkeys(("store", "data", "training", "box"), FILES),
+    "paper": (*FILES, "box"),
     "cli": (*FILES, "box", "paper"),
 }
 MODULES = sorted((ROOT / "ffc").rglob("*.py"))
