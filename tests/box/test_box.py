@@ -21,11 +21,6 @@ from ffc.training import TrainSettings
 NAMES = box.names()
 
 
-def test_there_are_models_in_the_box_and_they_are_small():
-    assert NAMES
-    assert sum(box.weights(name).stat().st_size for name in NAMES) <= make.LIMIT
-
-
 LONG = {"mnist", "cifar10"}  # their windows take long to compile
 DRAWN = [pytest.param(name, marks=[pytest.mark.stress] if name in LONG else []) for name in NAMES]
 
@@ -53,6 +48,7 @@ def test_a_name_draws_by_the_solver_that_was_measured(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_told_of_a_model_is_whole_and_its_command_trains_such_a_model(name):
     about = box.about(name)
+    assert sum(box.weights(name).stat().st_size for name in NAMES) <= make.LIMIT, "all that are in the box"
     assert about.keys() >= {"sha256", "seed", "sampling"}
     assert about["origin"] == "box"
     assert about["data"].keys() == {"name", "title", "licence"}

@@ -1,11 +1,15 @@
-"""Times: warm, and taken when the result is there."""
+"""Times: warm, and taken when the result is there; and the memory that the device tells of."""
 
 import threading
 import time
+import types
 
 import pytest
+import synthetic
 
 from ffc.core import measure
+from ffc.paper import summary
+from ffc.paper.experiments import job
 
 
 def test_seconds_are_warm_and_waited_for():
@@ -41,3 +45,20 @@ def test_after_an_error_nothing_new_is_begun():
     with pytest.raises(KeyboardInterrupt):
         measure.side_by_side([lambda number=number: call(number) for number in range(4000)])
     assert len(begun) < 4000
+
+
+def test_a_record_and_the_table_hold_the_devices_peak_or_say_that_it_is_unknown(monkeypatch):
+    for stats, expected in (({"peak_bytes_in_use": 7, "bytes_in_use": 3}, 7), ({}, None), (None, None)):
+        device = types.SimpleNamespace(memory_stats=lambda stats=stats: stats)
+        monkeypatch.setattr(measure.jax, "devices", lambda device=device: [device])
+        assert measure.peak_memory() == expected
+    monkeypatch.undo()
+    monkeypatch.setattr(job, "peak_memory", lambda: 7)
+    record = job.Job("rnn", {"solvers": {"feedforward": {}}}, "feedforward", 0, 1).record({})
+    assert record.meta["peak_memory_bytes"] == 7
+    records = synthetic.everything()
+    assert "peak" not in summary.to_csv(summary.table(records))
+    records["made_cifar"]["jacobi"].meta["peak_memory_bytes"] = 3 * 2**29
+    rows = summary.table(records)
+    assert "| peak memory (GiB) |" in summary.to_markdown(rows, [])
+    assert [row["peak_memory"] for row in rows if row["peak_memory"]] == [1.5]

@@ -3,12 +3,11 @@
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterator
 
 import ffc
 
 
-def public(scope: object, module: str) -> Iterator[object]:
+def public(scope, module):
     """The functions of a module or class of ours that have no underscore, and those of its public classes."""
     for name, member in vars(scope).items():
         member = inspect.unwrap(getattr(member, "__func__", getattr(member, "fget", member)))

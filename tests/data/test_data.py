@@ -26,15 +26,13 @@ def picture(color, size=(32, 32)) -> bytes:
     return saved(Image.new("RGB", size, color), "JPEG")
 
 
-def write_pictures(folder, pictures):
+def write(folder, pictures):
+    """Files {name: content}; or pictures of these names, all different."""
+    if not isinstance(pictures, dict):
+        pictures = {name: saved(Image.new("L", (4, 4), level)) for level, name in enumerate(pictures)}
     for name, data in pictures.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-
-
-def write(folder, *names):
-    """Pictures of these names, all different."""
-    write_pictures(folder, {name: saved(Image.new("L", (4, 4), level)) for level, name in enumerate(names)})
 
 
 PLACES = {"train/cat/0": "red", "train/cat/1": "red", "train/dog/0": "blue", "test/cat/0": "red", "test/dog/0": "blue"}
@@ -42,7 +40,7 @@ CLASSES = {f"{place}.jpg": picture(color) for place, color in PLACES.items()}
 
 
 def assert_same(a: Dataset, b: Dataset):
-    assert (a.name, a.title, a.classes) == (b.name, b.title, b.classes)
+    assert (a.name, a.title, a.classes, a.sha256()) == (b.name, b.title, b.classes, b.sha256())
     for part in ("train", "test", "train_labels", "test_labels"):
         one, other = getattr(a, part), getattr(b, part)
         assert (one is None) == (other is None)
@@ -98,8 +96,8 @@ def test_mnist_is_read_as_torchvision_lays_it_out(tmp_path, monkeypatch):
 
 def test_cifar10_jpeg_is_the_same_from_the_archive_and_unpacked(tmp_path):
     """The archive is read in memory, in any order; its links and other files are passed over."""
-    write_pictures(tmp_path / "unpacked" / "cifar10", CLASSES)
-    write_pictures(tmp_path, {"secret.jpg": picture("green")})
+    write(tmp_path / "unpacked" / "cifar10", CLASSES)
+    write(tmp_path, {"secret.jpg": picture("green")})
     path = tmp_path / "packed" / "cifar10" / "cifar10-jpeg.tar.xz"
     path.parent.mkdir(parents=True)
     with tarfile.open(path, "w:xz") as tar:
@@ -125,27 +123,29 @@ def test_cifar10_jpeg_is_the_same_from_the_archive_and_unpacked(tmp_path):
 def test_a_folder_of_images_is_cut_to_centre_squares_and_its_subfolders_are_classes(tmp_path):
     wide = np.zeros((20, 60, 3), np.uint8)
     wide[:, 20:40] = 255
-    write_pictures(tmp_path / "mine", {f"{i}.png": saved(Image.fromarray(wide)) for i in range(5)})
+    write(tmp_path / "mine", {f"{i}.png": saved(Image.fromarray(wide)) for i in range(5)})
     data = load("image_folder", tmp_path, size=10, path="mine")
     assert (data.train.shape, data.test.shape) == ((4, 10, 10, 1), (1, 10, 10, 1))  # white: no colour in any
     assert data.train.min() == 255
     assert data.classes is data.train_labels is None
-    colours = {f"{kind}/{i}.jpg": picture(kind, (40, 30)) for kind in ("red", "blue") for i in range(5)}
-    write_pictures(tmp_path / "colours", colours)
+    write(tmp_path / "colours", {f"{kind}/{i}.jpg": picture(kind, (40, 30)) for kind in ("red", "blue") for i in "abc"})
     data = load("image_folder", size=8, path=str(tmp_path / "colours"))
     assert (data.classes, data.shape, data.title) == (2, (8, 8, 3), "colours 8×8")
     np.testing.assert_array_equal(data.train[:, 0, 0, 0] > 200, data.train_labels == 1)
 
 
-def test_imagenet_keeps_each_image_at_its_own_size(tmp_path):
+def test_imagenet_keeps_each_image_at_its_own_size_also_in_a_record(tmp_path):
     sizes = [(30, 20), (10, 50), (8, 8)]
-    write_pictures(tmp_path / "imagenet", {f"n{i}.JPEG": picture("red", size) for i, size in enumerate(sizes)})
+    write(tmp_path / "imagenet", {f"n{i}.JPEG": picture("red", size) for i, size in enumerate(sizes)})
     data = load("imagenet", tmp_path, limit=2)
     assert [image.shape for image in data.test] == [(20, 30, 3), (50, 10, 3)]
     assert len(data.train) == 0
     assert load("imagenet", tmp_path, size=16).test.shape == (3, 16, 16, 3)
     with pytest.raises(FFCError, match="differ in size"):
         _ = data.shape
+    for one in (data, load("digits")):
+        one.to_record().save(tmp_path / "data.npz")
+        assert_same(Dataset.load(tmp_path / "data.npz"), one)
 
 
 def test_text_is_ascii_of_files_that_do_not_mix():
@@ -159,84 +159,75 @@ def test_text_is_ascii_of_files_that_do_not_mix():
     assert re.fullmatch(r"scikit-learn \S+'s documentation, 64 bytes", data.title)
 
 
-@pytest.mark.parametrize("name", ["digits", "imagenet"])
-def test_a_record_gives_back_the_data_set(name, tmp_path):
-    write_pictures(tmp_path / "imagenet", {f"{i}.jpg": picture("red", (i + 1, 7)) for i in range(3)})
-    data = load(name, tmp_path)
-    data.to_record().save(tmp_path / "data.npz")
-    again = Dataset.load(tmp_path / "data.npz")
-    assert_same(again, data)
-    assert again.sha256() == data.sha256()
+TWO = np.zeros((2, 4, 4, 1), np.uint8)
+FOREIGN = [
+    ({"train": TWO[0]}, "train holds no images"),
+    ({"train": TWO.ravel(), "train_shapes": np.full((1, 3), 4, np.int32)}, "train_shapes are not those"),
+    ({"test": np.float64(TWO)}, "test holds no images"),
+    ({"test_labels": np.zeros(2)}, "test_labels holds not one int32 for each image"),
+    ({"test_labels": np.zeros(3, np.int32)}, "test_labels holds not one int32 for each image"),
+]
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"train": np.zeros((4, 4, 1), np.uint8)}, "train holds no images"),
-        ({"train": np.zeros(32, np.uint8), "train_shapes": np.full((1, 3), 4, np.int32)}, "train_shapes are not those"),
-        ({"test": np.zeros((2, 4, 4, 1))}, "test holds no images"),
-        ({"test_labels": np.zeros(2)}, "test_labels holds not one int32 for each image"),
-    ],
-)
+@pytest.mark.parametrize(("changes", "message"), FOREIGN)
 def test_a_record_of_something_else_is_refused(changes, message):
-    images = np.zeros((2, 4, 4, 1), np.uint8)
-    record = Record({"train": images, "test": images} | changes, {"name": "toy", "title": "Toy", "classes": None})
-    with pytest.raises(FFCError, match=f"not a record of a data set: {message}"):
-        Dataset.from_record(record)
-    record.meta.pop("title")
-    with pytest.raises(FFCError, match="it has no 'title'"):
-        Dataset.from_record(record)
+    record = Record({"train": TWO, "test": TWO} | changes, {"name": "toy", "title": "Toy", "classes": None})
+    for expected in (f"not a record of a data set: {message}", "it has no 'title'"):
+        with pytest.raises(FFCError, match=expected):
+            Dataset.from_record(record)
+        record.meta.pop("title", None)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"name": "digitz"}, r"data set 'digitz': expected one of digits, patches, mnist"),
-        ({"name": "digits", "stride": 2}, "unknown option stride; expected size"),
-        ({"name": "digits", "size": 0}, "size: expected a positive whole number of pixels, not 0"),
-        ({"name": "patches", "size": 65}, "at most 64 pixels, not 65"),
-        ({"name": "patches", "stride": 0}, "stride.*positive"),
-        ({"name": "text", "size": 10**8}, "'text', size: no file of it has 100000000 bytes; give a smaller size"),
-        ({"name": "mnist"}, r"mnist.*download: true.*FFC_DATA"),
-        ({"name": "mnist", "download": "yes"}, "download.*true or false"),
-        ({"name": "cifar10-jpeg"}, "cifar10-jpeg.tar.xz"),
-        ({"name": "image_folder", "path": "x", "size": 8}, "x: no such folder"),
-        ({"name": "imagenet"}, "imagenet: no such folder"),
-        ({"name": "imagenet", "limit": 0}, "limit.*positive"),
-    ],
-)
+MISTAKES = [
+    ({"name": "digitz"}, r"data set 'digitz': expected one of digits, patches, mnist"),
+    ({"name": "digits", "stride": 2}, "unknown option stride; expected size"),
+    ({"name": "digits", "size": 0}, "size: expected a positive whole number of pixels, not 0"),
+    ({"name": "patches", "size": 65}, "at most 64 pixels, not 65"),
+    ({"name": "patches", "stride": 0}, "stride.*positive"),
+    ({"name": "text", "size": 10**8}, "'text', size: no file of it has 100000000 bytes; give a smaller size"),
+    ({"name": "mnist"}, r"mnist.*download: true.*FFC_DATA"),
+    ({"name": "mnist", "download": "yes"}, "download.*true or false"),
+    ({"name": "cifar10-jpeg"}, "cifar10-jpeg.tar.xz"),
+    ({"name": "image_folder", "path": "x", "size": 8}, "x: no such folder"),
+    ({"name": "imagenet"}, "imagenet: no such folder"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
 def test_what_cannot_be_loaded_is_told_in_one_message(arguments, message, tmp_path):
     with pytest.raises(FFCError, match=message):
         load(root=tmp_path, **arguments)
 
 
 def test_broken_empty_and_unequal_pictures_are_named(tmp_path):
-    write_pictures(tmp_path / "broken", {"ok.jpg": picture("red"), "cut.jpg": picture("red")[:300]})
+    write(tmp_path / "broken", {"ok.jpg": picture("red"), "cut.jpg": picture("red")[:300]})
     (tmp_path / "empty").mkdir()
-    for path, message in (("broken", r"cut\.jpg: not a picture"), ("empty", "no pictures")):
+    write(tmp_path / "cifar10", CLASSES | {"test/dog/1.jpg": picture("red", (31, 32))})
+    for name, options, message in (
+        ("image_folder", {"path": "broken", "size": 8}, r"cut\.jpg: not a picture"),
+        ("image_folder", {"path": "empty", "size": 8}, "no pictures"),
+        ("cifar10-jpeg", {}, "different sizes"),
+    ):
         with pytest.raises(FFCError, match=message):
-            load("image_folder", tmp_path, path=path, size=8)
-    write_pictures(tmp_path / "cifar10", CLASSES | {"test/dog/1.jpg": picture("red", (31, 32))})
-    with pytest.raises(FFCError, match="different sizes"):
-        load("cifar10-jpeg", tmp_path)
+            load(name, tmp_path, **options)
 
 
 def test_pictures_for_testing_stay_apart_and_a_picture_beside_them_is_refused(tmp_path):
-    write(tmp_path / "split", *(f"test/{i}.png" for i in range(3)), *(f"train/{i}.png" for i in range(9)))
+    write(tmp_path / "split", [*(f"test/{i}.png" for i in range(3)), *(f"train/{i}.png" for i in range(9))])
     data = load("image_folder", tmp_path, size=4, path="split")
     assert (data.train.min(), data.test.max()) == (3, 2)
     for beside in ("preview.png", "val/0.png", "Test/0.png"):
-        write(tmp_path / "split", beside)
+        write(tmp_path / "split", [beside])
         with pytest.raises(FFCError, match=f"kept apart in train and test.*rename {beside.partition('/')[0]}"):
             load("image_folder", tmp_path, size=4, path="split")
         (tmp_path / "split" / beside).unlink()
-    write(tmp_path / "vehicles", *(f"{kind}/{i}.png" for kind in ("bus", "train") for i in range(5)))
+    write(tmp_path / "vehicles", [f"{kind}/{i}.png" for kind in ("bus", "train") for i in range(5)])
     assert load("image_folder", tmp_path, size=4, path="vehicles").classes == 2, "a class may be called train"
 
 
 def test_hidden_files_are_passed_over_links_are_followed_and_no_picture_counts_twice(tmp_path):
     folder, hidden = tmp_path / "mine", ("mine/dog/.2.png", "mine/.ipynb_checkpoints/0.png", "mine/dog/.small/a/0.png")
-    write(tmp_path, "elsewhere/0.png", "elsewhere/deep/1.png", "mine/dog/2.png", *hidden)
+    write(tmp_path, ["elsewhere/0.png", "elsewhere/deep/1.png", "mine/dog/2.png", *hidden])
     (folder / "cat").symlink_to(tmp_path / "elsewhere")
     assert [name for name, _ in folder_pictures(folder)] == ["cat/0.png", "cat/deep/1.png", "dog/2.png"]
     for target, words in (("gone", "leads nowhere"), (folder, f"is the folder {folder}, too")):
@@ -246,25 +237,17 @@ def test_hidden_files_are_passed_over_links_are_followed_and_no_picture_counts_t
         (folder / "dog" / "link").unlink()
 
 
-def test_sixteen_bits_of_gray_keep_their_shades():
+def test_a_picture_is_what_viewers_show():
+    """The upper 8 of 16 bits of gray, turned as its camera was held, white where it is transparent."""
     levels = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1024
-    png = saved(Image.fromarray(levels))
-    pgm = b"P5 8 8 65535\n" + levels.astype(">u2").tobytes()
-    for name, data in {"a.png": png, "a.pgm": pgm}.items():
-        np.testing.assert_array_equal(decode(name, data)[..., 0], levels // 256)
-
-
-def test_a_picture_lies_as_its_camera_was_held():
+    for data in (saved(Image.fromarray(levels)), b"P5 8 8 65535\n" + levels.astype(">u2").tobytes()):
+        np.testing.assert_array_equal(decode("a", data)[..., 0], levels // 256)
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
-    picture = Image.fromarray(np.uint8([[0, 100, 200]]))
-    np.testing.assert_array_equal(decode("a.png", saved(picture, exif=exif))[..., 0], [[0], [100], [200]])
-
-
-def test_what_is_transparent_shows_white():
+    turned = saved(Image.fromarray(np.uint8([[0, 100, 200]])), exif=exif)
+    np.testing.assert_array_equal(decode("a.png", turned)[..., 0], [[0], [100], [200]])
     red = Image.fromarray(np.uint8([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 51]]]), "RGBA")
-    expected = [[[255, 0, 0], [255, 255, 255], [204, 204, 204]]]
-    np.testing.assert_array_equal(decode("a.png", saved(red)), expected)
-    assert decode("a.png", saved(red.convert("LA")))[0, 1].tolist() == [255, 255, 255]
+    np.testing.assert_array_equal(decode("a", saved(red)), [[[255, 0, 0], [255, 255, 255], [204, 204, 204]]])
+    assert decode("a", saved(red.convert("LA")))[0, 1].tolist() == [255, 255, 255]
     clear = saved(red.convert("RGB").convert("P").resize((1, 1)), transparency=bytes(256))
-    assert decode("a.png", clear)[0, 0].tolist() == [255, 255, 255]
+    assert decode("a", clear)[0, 0].tolist() == [255, 255, 255]

@@ -8,7 +8,7 @@ from ffc import RowAbove, Status
 
 
 class Run(NamedTuple):
-    """A solve of `zoo.WholeNumbers` or `zoo.Fragile` that a limit ended."""
+    """A solve of `zoo.Weighted` whole numbers, or `zoo.Fragile` that a limit ended."""
 
     x: np.ndarray  # [batch, N] as the last iteration left it
     value: np.ndarray  # [batch, N]

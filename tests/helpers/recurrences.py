@@ -47,6 +47,12 @@ def tanh(weights, x, inputs):
     return jnp.tanh(x @ weights + inputs)
 
 
+def known() -> Recurrence:
+    weights = 0.5 * jax.random.normal(jax.random.key(0), (WIDTH, WIDTH))
+    inputs = jax.random.normal(jax.random.key(1), (BATCH, LENGTH // 2, WIDTH))
+    return Recurrence(tanh, weights, inputs, jnp.zeros((BATCH, WIDTH)))
+
+
 def jacobian(weights, x, inputs):
     """Of `tanh`: entry (i, k) is ∂step_i / ∂x_k."""
     return (1 - tanh(weights, x, inputs) ** 2)[..., :, None] * weights.T
@@ -99,8 +105,13 @@ def space() -> Recurrence:
     return Recurrence(selective, (decay, 0.3 * decay), inputs, jnp.zeros((BATCH, 3, 2)))
 
 
-#: States of one array, of several, and of two axes.
-RECURRENCES = {"gated": gated, "memory": memory, "space": space}
+def square(weights, x, inputs):
+    """From beyond 1, soon infinity."""
+    return x * x + inputs
+
+
+#: States of one array, of several, of two axes, and of a step whose Jacobian is known.
+RECURRENCES = {"gated": gated, "memory": memory, "space": space, "tanh": known}
 
 
 def in_order(recurrence: Recurrence):

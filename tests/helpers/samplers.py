@@ -15,6 +15,7 @@ from ffc.models.transformer import Transformer
 
 FLOW = Flow((4, 6, 3), patch=2, blocks=2, width=8, layers=2, heads=2)
 GRAY = PixelCNNPP((4, 8, 1), filters=4, resnets=1, mixtures=3)
+PIXELS = PixelCNNPP((4, 4, 3), filters=4, resnets=0, mixtures=3)
 TEXT = Transformer((1, 12, 1), levels=5, width=16, depth=1, heads=2, cheap=8)
 IMAGE = Transformer((3, 4, 1), levels=4, width=8, depth=2, heads=1, positions="learned", cheap=8)
 
@@ -48,14 +49,15 @@ SAMPLERS = {
     "made colour": Small(MADE((2, 2, 3), hidden=(16, 16), trunc_lambda=0.05), ((3, 1),)),
     "pixels gray": Small(GRAY, ((5, 1), (4, 8))),
     "pixels colour": Small(
-        PixelCNNPP((8, 4, 3), filters=4, resnets=0, mixtures=3),
-        ((12, 1),),
-        {"quantize": "8bit", "coupling": "inverse_cdf"},
+        replace(GRAY, shape=(4, 8, 3)), ((5, 1), (16, 1), (4, 8)), {"quantize": "8bit", "coupling": "inverse_cdf"}
     ),
-    "tokens of a text": Small(TEXT, ((5, 1),)),
-    "tokens of an image": Small(IMAGE, ((1, 1),)),
-    "flow": Small(FLOW, ((2, 1), (6, 1)), {"quantize": "none"}),
+    "tokens of a text": Small(TEXT, ((5, 1),), {"temperature": 0.7, "top_k": 4, "prompt": [1, 4, 0]}),
+    "tokens of an image": Small(IMAGE, ((1, 1),), {"top_p": 0.8, "prompt": [[1], [3], [0]]}),
+    "flow": Small(FLOW, ((2, 1), (6, 1)), {"quantize": "12bit"}),
 }
+
+#: Of real numbers, and as long to compile as its colours: for the long tests.
+LONG = "pixels gray"
 
 #: Fields of a system that have an entry for each sample.
 _NOISE = ("u", "coupling", "noise", "given")

@@ -36,10 +36,11 @@ DRAW = np.random.default_rng(0)
 def test_mades_windows_know_units_that_see_no_entry():
     """Of both layers, such units are complete before the first window, the second's by those of the first."""
     model = MADE((3, 5, 1), hidden=(12, 10))
-    net = dict(model.init(jax.random.key(2))["net"])
+    net = jax.device_get(jax.jit(model.init)(jax.random.key(2)))["net"]
     for layer, seen in (("0", 0), ("2", 3)):
-        mask, bias = net[layer]["mask"].at[:3].set(0).at[:3, :seen].set(1), net[layer]["bias"] + 1
-        net[layer] = net[layer] | {"mask": mask, "bias": bias}
+        mask = np.array(net[layer]["mask"])
+        mask[:3], mask[:3, :seen] = 0, 1
+        net[layer] = net[layer] | {"mask": mask, "bias": net[layer]["bias"] + 1}
     system = model.system({"net": net}, model.noise(jax.random.key(3), 4))
     assert all(seen[:3] == (-1, -1, -1) for seen in system.last_seen)
     answer = in_order(system)
@@ -64,15 +65,18 @@ def test_densenet_is_torchvisions(tmp_path):
     np.testing.assert_allclose(preprocess(np.full((1, 1, 1, 1), 255, np.uint8))[0, 0, 0], white, rtol=1e-5)
 
 
-def test_densenet201_takes_the_images_of_cifar10_and_none_that_are_too_small():
-    model = DenseNet(classes=10)
-    system = jax.eval_shape(model.system, model.shapes(), jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32))
-    state = jax.eval_shape(lambda system: system.initial(), system)
-    assert system.size == 98
-    assert [leaf.shape[2] for leaf in state] == [8, 4, 2, 1]
-    system = jax.eval_shape(model.system, model.shapes(), jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32))
+def test_densenets_state_has_the_sides_of_its_sweep_and_takes_no_image_that_is_too_small():
+    def shapes(model, side):
+        system = jax.eval_shape(model.system, model.shapes(), jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32))
+        return system.size, jax.eval_shape(lambda system: (s := system.initial(), system.sweep(s)), system)
+
+    for side in (30, 32):
+        _, (first, swept) = shapes(DenseNet(classes=3, growth=2, blocks=(1, 1), features=4), side)
+        assert first == swept
+    size, (first, _) = shapes(DenseNet(classes=10), 32)
+    assert (size, [leaf.shape[2] for leaf in first]) == (98, [8, 4, 2, 1])
     with pytest.raises(FFCError, match="16 pixels a side are too small for 4 dense blocks"):
-        jax.eval_shape(lambda system: system.initial(), system)
+        shapes(DenseNet(classes=10), 16)
 
 
 @pytest.fixture(scope="module", params=MODELS, ids=lambda model: model.kind)
@@ -90,10 +94,8 @@ def test_an_images_loss_is_its_own_whatever_the_batch(fresh):
     trained = float(loss(params, batch))
     params = model.finish(params, batch.images)
     reported = mean_loss(model, params, jax.tree.map(np.asarray, batch), 3)
-    together = float(jax.jit(model.test_loss)(params, batch))
-    assert reported == pytest.approx(together, rel=1e-5)
-    assert together == pytest.approx(trained, rel=1e-4)
-    assert model.unit == "nats" or 8 <= together < 20
+    assert reported == pytest.approx(trained, rel=1e-4)
+    assert model.unit == "nats" or 8 <= reported < 20
 
 
 def test_bfloat16_is_for_products_and_changes_the_loss_a_little(fresh):
@@ -122,7 +124,7 @@ def test_the_likelihoods_of_all_images_sum_to_one(model, levels, exact):
 
 def test_an_image_of_few_levels_costs_the_bits_within_them():
     """An untrained network spreads 8 bits evenly, whatever its levels."""
-    images, flat = DRAW.integers(0, 256, (8, 3, 4, 1), np.uint8), jax.tree.map(jnp.zeros_like, IMAGE.shapes())
+    images, flat = DRAW.integers(0, 256, (8, 3, 4, 1), np.uint8), jax.tree.map(np.zeros_like, weights(IMAGE))
     assert float(jax.jit(IMAGE.loss)(flat, Batch(images))) == pytest.approx(8, abs=1e-4)
 
 
@@ -154,11 +156,10 @@ def test_a_flows_log_scale_is_the_determinant_of_its_jacobian_and_bounded():
 def test_a_flows_inverse_and_forward_agree():
     """Fixed-point numbers change a sample by little; and where blocks change nothing, the first row is the noise."""
     small, count = SAMPLERS["flow"], FLOW.sizes.patches
-    system = small.system()
-    x = in_order(system)
+    system = small.system(quantize="none")
+    x, rounded = in_order(system), in_order(small.system())
     again, _ = jax.jit(FLOW.forward)(weights(FLOW), x[:, -count:])
     np.testing.assert_allclose(again, system.u, atol=1e-4)
-    rounded = in_order(small.system(quantize="12bit"))
     np.testing.assert_array_equal(rounded * 2**12, np.round(rounded * 2**12))
     np.testing.assert_allclose(rounded, x, atol=0.02)
     still = in_order(FLOW.system(jax.jit(FLOW.init)(key_of(0)), system.u, "none"))
@@ -167,7 +168,7 @@ def test_a_flows_inverse_and_forward_agree():
 
 def test_a_tie_of_a_flow_is_a_number_half_way_between_two_fixed_point_numbers():
     """Of blocks that change nothing: the last number of patch 2, in the first row alone, for that is rounded."""
-    steps = np.zeros((1, *FLOW.sizes[:2]), np.float32)
+    steps = np.zeros((3, *FLOW.sizes[:2]), np.float32)
     steps[0, 2, -1], steps[0, 3, 0] = 0.501, 0.51
     system = FLOW.system(jax.jit(FLOW.init)(key_of(0)), steps / 2**12, "12bit")
     np.testing.assert_array_equal(ties(system, in_order(system))[0], np.arange(system.size) == 2)
@@ -177,16 +178,6 @@ def test_dropout_keeps_the_mean():
     kept = Training(4, 4, key_of(0), 0.2).drop(jnp.ones((64, 64)))
     assert float(kept.mean()) == pytest.approx(1, abs=0.02)
     assert {*np.unique(kept).round(4).tolist()} == {0.0, 1.25}
-
-
-@pytest.mark.parametrize("side", [30, 32])
-def test_densenets_state_has_the_sides_of_its_sweep(side):
-    model = DenseNet(classes=3, growth=2, blocks=(1, 1), features=4)
-    x = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
-    first, swept = jax.eval_shape(
-        lambda p, x: (s := model.system(p, x), (s.initial(), s.sweep(s.initial())))[1], model.shapes(), x
-    )
-    assert jax.tree.map(lambda leaf: leaf.shape, first) == jax.tree.map(lambda leaf: leaf.shape, swept)
 
 
 def test_masks_that_let_an_output_see_its_own_input_are_refused():

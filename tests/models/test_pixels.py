@@ -8,22 +8,21 @@ import numpy as np
 import pytest
 import zoo
 from places import GOLDEN
-from samplers import in_order, select, sweep, ties, weights
+from samplers import PIXELS, in_order, select, sweep, ties, weights
 
 from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.core import tune
 from ffc.core.named import entry_of, solver_by_name
 from ffc.core.verify import verified
-from ffc.models.pixelcnnpp import PixelCNNPP, mixture
+from ffc.models.pixelcnnpp import mixture
 from ffc.models.pixelcnnpp.coupling import COUPLINGS
 from ffc.store import checkpoints
 
 CACHED = Sequential(cached=True)
-SMALL = PixelCNNPP((4, 4, 3), filters=4, resnets=0, mixtures=3)
 
 
 def small(coupling="gumbel", quantize="8bit", batch=2):
-    return SMALL.system(weights(SMALL), SMALL.noise(jax.random.key(1), batch), quantize, coupling)
+    return PIXELS.system(weights(PIXELS), PIXELS.noise(jax.random.key(1), batch), quantize, coupling)
 
 
 def natural(name, coupling, batch, extent, seed=0):
@@ -50,21 +49,26 @@ def assert_corrected(system, solution, plain):
     return changed
 
 
-def test_what_a_tie_makes_of_an_image_is_corrected():
+@pytest.fixture(scope="module")
+def draft():
+    return small().draft()
+
+
+def test_drafted_windows_draw_the_plain_images_and_what_a_tie_makes_of_one_is_corrected(draft):
     """A tie that fell otherwise, with all that followed it; and what a window's sums make of one, if any."""
-    system = small(batch=20)
-    plain = in_order(system)
+    system = small()
+    plain, solution = in_order(system), solve(system, GSJacobi(4, draft=draft), x0=RowAbove())
     np.testing.assert_array_equal(plain, mixture.level(jnp.round((plain + 1) * 127.5), mixture.EIGHT_BIT))
-    solution = solve(system, GSJacobi(3))
     assert solution.exact
+    assert solution.iterations.max() < system.size
     assert_equal_up_to_a_tie(system, solution.value, plain)
     assert_corrected(system, solution, plain)
-    levels = jnp.round((plain[1, 3] + 1) * 127.5)
-    other = plain.at[1, 3].set(mixture.level(jnp.mod(levels + 1, 256), mixture.EIGHT_BIT))
+    levels = np.round((np.asarray(plain[1, 3]) + 1) * 127.5)
+    other = plain.at[1, 3].set(mixture.level((levels + 1) % 256, mixture.EIGHT_BIT))
     for _ in range(system.size):  # what follows from there, as a sampler would find it
         other = jnp.where(jnp.arange(system.size)[:, None] > 3, sweep(system, other), other)
     changed = assert_corrected(system, replace(solution, value=other), plain)
-    assert changed.any(axis=1).tolist() == [sample == 1 for sample in range(20)]
+    assert changed.any(axis=1).tolist() == [False, True]
     assert changed[1].sum() > 1
 
 
@@ -88,19 +92,11 @@ def test_a_thousand_images_and_large_ones_are_the_plain_sequential_ones_by_every
         assert_corrected(system, solution, plain)
 
 
-@pytest.fixture(scope="module")
-def draft():
-    return small().draft()
+DRAFTED = [("gumbel", GSJacobi(4)), ("inverse_cdf", GSJacobi(8, together=True)), ("gumbel", Jacobi())]
 
 
-@pytest.mark.parametrize(
-    ("coupling", "solver"),
-    [
-        ("gumbel", GSJacobi(4)),
-        pytest.param("inverse_cdf", GSJacobi(8, together=True), marks=pytest.mark.stress),
-        pytest.param("gumbel", Jacobi(), marks=pytest.mark.stress),
-    ],
-)
+@pytest.mark.stress
+@pytest.mark.parametrize(("coupling", "solver"), DRAFTED)
 def test_drafted_windows_draw_the_cached_samplers_samples(draft, coupling, solver):
     system = small(coupling)
     solution = solve(system, replace(solver, draft=draft), x0=RowAbove())
@@ -123,30 +119,26 @@ def test_natural_images_take_far_fewer_iterations():
 def test_the_constants_are_the_mean_changes_by_offset(draft):
     """Each pixel of a row moved by a level, one after the other: here rows are so short that none is felt twice."""
     system = small(batch=1)
-    noise = jax.tree.map(lambda noise: jnp.flip(noise, axis=1), system.coupling)
-    image = solve(replace(system, coupling=noise), CACHED).value
-    outputs = jax.jit(lambda x: system.sweep_outputs(x)[1][0].reshape(4, 4, -1))
+    turned = replace(system, coupling=jax.tree.map(lambda noise: jnp.flip(noise, axis=1), system.coupling))
+    evaluate, image = jax.jit(lambda system, x: system.sweep_outputs(x)), system.initial()
+    for _ in range(system.size):
+        image, _ = evaluate(turned, image)
+
+    def outputs(image):
+        return np.asarray(evaluate(system, image)[1][0]).reshape(4, 4, -1)
+
     still, changes = outputs(image), np.zeros((3, 3, 30))
     for k, channel in np.ndindex(3, 3):
         pairs = [(row, t) for row in (1, 2, 3) for t in range(k + 1, 4)]
         for row, t in pairs:
-            moved = image.at[0, 4 * row + t - k - 1, channel].add(1 / 127.5)
+            moved = np.array(image)
+            moved[0, 4 * row + t - k - 1, channel] += 1 / 127.5
             changes[k, channel] += 127.5 * (outputs(moved) - still)[row, t] / len(pairs)
     np.testing.assert_allclose(draft.left, changes, atol=0.01 * np.abs(changes).max())
 
 
-def test_on_a_gpu_long_drafted_windows_race_too(draft, monkeypatch):
-    """It takes about as long for several rows as for one."""
-    long = zoo.unconnected(size=64, row_length=4)
-    assert tune.drafted_lengths(long) == [4, 2, 8]
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert tune.drafted_lengths(long) == [4, 2, 8, 16, 32]
-    *_, last = tune.candidates(small(batch=1))
-    assert last == Jacobi(draft=last.draft)
-    assert last.draft is not None
-
-
-def test_names_and_races_know_drafts(draft):
+def test_names_and_races_know_drafts(draft, monkeypatch):
+    """On a GPU of longer windows, too: it takes about as long for several rows as for one."""
     system = small()
     solver = solver_by_name("gs_jacobi", system, draft=True)
     assert entry_of(solver, system) == {"solver": "gs_jacobi", "window": 1, "draft": True}  # a row
@@ -156,9 +148,16 @@ def test_names_and_races_know_drafts(draft):
     drafted = [s for s in tune.candidates(system) if getattr(s, "draft", None)]
     assert [(s.window, s.together) for s in drafted] == [(4, False), (4, True), (2, False), (8, False), (8, True)]
     assert not any(s.together for s in tune.drafted(small(batch=1), draft))
+    long = zoo.unconnected(size=64, row_length=4)
+    assert tune.drafted_lengths(long) == [4, 2, 8]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert tune.drafted_lengths(long) == [4, 2, 8, 16, 32]
+    *_, last = tune.candidates(system)
+    assert last == Jacobi(draft=last.draft)
+    assert last.draft is not None
 
 
-def test_rounded_images_have_a_draft_and_no_derivative_and_others_have_not():
+def test_what_has_no_draft_or_no_derivative_is_named(draft):
     for coupling in COUPLINGS:
         real = small(coupling, "none", batch=1)
         assert not real.discrete
@@ -166,11 +165,8 @@ def test_rounded_images_have_a_draft_and_no_derivative_and_others_have_not():
     rounded = small(batch=1)
     with pytest.raises(FFCError, match="the values of PixelSampling are rounded"):
         jax.jvp(lambda system: solve(system, Jacobi()).value, (rounded,), (rounded,))
-
-
-def test_solvers_and_systems_without_a_draft_are_named(draft):
-    for system, name, place in ((small, "cached", "cached takes none"), (zoo.chain, "jacobi", "this system offers")):
+    for name, place in (("cached", "cached takes none"), ("jacobi", "this system offers")):
         with pytest.raises(FFCError, match=f"draft: {place}"):
-            solver_by_name(name, system(), draft=True)
-    with pytest.raises(FFCError, match=r"draft: LinearOutputs is one for PixelCNN\+\+, not for WholeNumbers"):
+            solver_by_name(name, zoo.chain(), draft=True)
+    with pytest.raises(FFCError, match=r"draft: LinearOutputs is one for PixelCNN\+\+, not for Weighted"):
         solve(zoo.chain(), GSJacobi(4, draft=draft))

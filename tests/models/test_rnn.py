@@ -5,6 +5,7 @@ import functools
 import jax
 import numpy as np
 import pytest
+from zoo import assert_close
 
 from ffc.core.errors import FFCError
 from ffc.core.solution import Status
@@ -13,72 +14,56 @@ from ffc.models import rnn
 from ffc.paper.experiments import rnn_scaling
 
 
-def network(scale=0.3, length=12):
+def network(scale):
     weights, pixels = jax.random.split(jax.random.key(0))
-    return rnn.init(weights, 5, scale), jax.random.uniform(pixels, (2, length))
+    return rnn.init(weights, 5, scale), jax.random.uniform(pixels, (2, 40))
 
 
-forward = jax.jit(rnn.forward)
-newton = jax.jit(rnn.forward_by_newton, static_argnames=("chunk", "max_iterations"))
-forward_by_chunks = jax.jit(rnn.forward_by_chunks, static_argnames=("chunk", "warmup"))
-adjoint_by_chunks = jax.jit(rnn.adjoint_by_chunks, static_argnames=("chunk", "warmup"))
-in_order = jax.jit(rnn.adjoint_in_order)
+forward, in_order = jax.jit(rnn.forward), jax.jit(rnn.adjoint_in_order)
+newton = jax.jit(functools.partial(rnn.forward_by_newton, chunk=7))
 
 
-def assert_close(ours, theirs, share=1e-5):
-    """To a share of the largest entry of each array."""
-    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=share * np.abs(other).max())
-
-
-def test_newtons_states_are_those_in_order():
-    params, x = network()
-    passed = newton(params, x, chunk=5)
+def test_where_newton_fails_the_pass_in_order_is_returned_and_the_status_says_so():
+    params, x = network(0.3)
+    passed = newton(params, x, max_iterations=12)
     assert not passed.in_order
     assert set(np.asarray(passed.status)) <= {Status.CERTIFIED, Status.WITHIN_TOLERANCE}
     assert 1 <= passed.iterations <= 12
     assert_close(passed.run, forward(params, x))
-    spoiled = newton(params, x.at[0].set(np.inf), chunk=5)
+    spoiled = newton(params, x.at[0].set(np.inf), max_iterations=12)
     assert spoiled.in_order, "one sample of the batch has no states"
     assert spoiled.status[0] == Status.NOT_FINITE != spoiled.status[1]
-
-
-def test_where_newton_fails_the_pass_in_order_is_returned_and_the_status_says_so():
-    params, x = network(scale=2.0, length=60)
+    params, x = network(2.0)
     passed = newton(params, x, max_iterations=3)
     assert passed.in_order
     assert set(np.asarray(passed.status)) <= {Status.NOT_FINITE, Status.ITERATION_LIMIT}
     np.testing.assert_allclose(passed.run.hidden, forward(params, x).hidden, rtol=1e-5)
 
 
-@pytest.mark.parametrize("chunk", [5, 40])  # one does not divide the length, one is longer
-def test_states_and_adjoints_in_chunks_are_those_in_order(chunk):
-    """Also where the network does not forget (scale 1), so that the guesses from two steps are wrong."""
-    for scale in (0.3, 1.0):
-        params, x = network(scale=scale)
+def test_states_and_adjoints_in_chunks_are_those_in_order():
+    """Where the network forgets, a warm-up saves a run; and without, guesses from two steps are wrong."""
+    by_chunks = jax.jit(functools.partial(rnn.forward_by_chunks, chunk=7, warmup=2))
+    adjoints = [jax.jit(functools.partial(rnn.adjoint_by_chunks, chunk=7, warmup=steps)) for steps in (0, 7)]
+    for scale in (0.1, 1.0):
+        params, x = network(scale)
         run = forward(params, x)
-        passed = forward_by_chunks(params, x, chunk, 2)
+        passed, passes = by_chunks(params, x), [way(params, run) for way in adjoints]
         assert scale == 1 or not passed.in_order
         assert_close(passed.run, run)
-        assert_close(adjoint_by_chunks(params, run, chunk, 2)[0], in_order(params, run))
+        for adjoint, _ in passes:
+            assert_close(adjoint, in_order(params, run))
+        without, warm = (int(solution.iterations.max()) for _, solution in passes)
+        assert without > warm
+        assert scale == 1 or warm == 1
 
 
 def test_gradients_by_order_or_scan_are_those_of_automatic_differentiation():
-    params, x = network(scale=0.5, length=20)
+    params, x = network(0.5)
     loss, expected = jax.jit(jax.value_and_grad(lambda params: rnn.forward(params, x).loss))(params)
     run = forward(params, x)
-    assert float(jax.jit(rnn.loss_and_gradients)(params, x)[0]) == pytest.approx(float(loss))
-    scans = [jax.jit(functools.partial(rnn.adjoint_by_scan, chunk=chunk)) for chunk in (None, 7)]
-    for way in (in_order, *scans):
+    assert float(run.loss) == pytest.approx(float(loss))
+    for way in (in_order, jax.jit(functools.partial(rnn.adjoint_by_scan, chunk=7))):
         assert_close(rnn.gradients(x, run, way(params, run)), expected, 1e-4)
-
-
-def test_a_wrong_guess_costs_runs_through_the_chunks_and_one_chunk_is_certified():
-    params, x = network(scale=0.1, length=60)
-    run = forward(params, x)
-    passes = [int(adjoint_by_chunks(params, run, 20, warmup)[1].iterations.max()) for warmup in (0, 20)]
-    assert passes[0] > passes[1] == 1
-    assert adjoint_by_chunks(params, run, 60, 1)[1].exact
 
 
 def test_both_passes_are_timed_in_every_way_and_agree(tmp_path):

@@ -1,5 +1,6 @@
 """Tokens: networks of one's own, how a token is chosen and when it is a tie, drafts, and what cannot be sampled."""
 
+import re
 from dataclasses import replace
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from samplers import IMAGE, SAMPLERS, TEXT, weights
 
-from ffc import FFCError, GSJacobi, Jacobi, Sequential, Status, solve
+from ffc import FFCError, GSJacobi, Jacobi, Status, solve
 from ffc.core.keys import key_of
 from ffc.core.named import entry_of, solver_by_name
 from ffc.core.tune import candidates
@@ -27,14 +28,14 @@ def test_a_network_that_predicts_the_next_token_is_refused_without_bos_and_exact
     with pytest.raises(FFCError, match=r"network: .* give bos"):
         TokenSampling.of(next_token, NOISE)
     system = TokenSampling.of(next_token, NOISE, bos=2, temperature=0.7)
-    answers = [solve(system, solver, verify=True) for solver in (Jacobi(), Sequential(cached=True))]
-    assert answers[0].exact
-    for noise, *rows in zip(NOISE, *(np.asarray(answer.value) for answer in answers), strict=True):
+    answer, logits = solve(system, Jacobi(), verify=True), jax.jit(next_token)
+    assert answer.exact
+    for noise, row in zip(np.asarray(NOISE), answer.value, strict=True):
         tokens = [2]
         for i in range(20):
-            known = jnp.asarray(tokens + [0] * (20 - len(tokens)))
-            tokens.append(int(jnp.argmax(next_token(known)[i] + 0.7 * noise[i])))
-        assert [row.tolist() for row in rows] == [tokens[1:]] * 2
+            known = np.asarray(tokens + [0] * (20 - len(tokens)))
+            tokens.append(int(np.argmax(logits(known)[i] + 0.7 * noise[i])))
+        assert row.tolist() == tokens[1:]
 
 
 def test_logits_that_are_not_numbers_choose_no_token():
@@ -71,7 +72,7 @@ def test_a_draft_by_the_network_itself_needs_no_second_look():
 
 def test_a_draft_keeps_a_token_where_the_cheap_model_looks_at_the_same():
     cheap, x = cheap_of(5, places=(1, 3)), jnp.zeros((2, 7), jnp.int32)
-    same = jax.vmap(lambda i: cheap.same(x, x.at[:, 2].add(1), jnp.full(2, i)))(jnp.arange(7))
+    same = jax.jit(jax.vmap(lambda i: cheap.same(x, x.at[:, 2].add(1), jnp.full(2, i))))(jnp.arange(7))
     assert same.tolist() == [[i not in (3, 5)] * 2 for i in range(7)]
 
 
@@ -107,8 +108,9 @@ def test_images_and_texts_come_out_as_such():
     np.testing.assert_array_equal(IMAGE.tokens(jnp.uint8(levels * 64 + 5)), IMAGE.state(levels))
     ascii = replace(TEXT, levels=128)
     assert ascii.text(np.frombuffer(b"twelve bytes", np.uint8)) == ["twelve bytes"]
-    prompted = ascii.system(weights(ascii), ascii.noise(key_of(0), 1), prompt="To").initial()
-    assert ascii.text(prompted)[0].startswith("To")
+    nothing = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), ascii.shapes())
+    prompted = ascii.system(nothing, np.zeros((1, 12, 128), np.float32), prompt="To")
+    assert ascii.text(prompted.given)[0].startswith("To")
 
 
 def test_names_and_races_know_drafts():
@@ -131,15 +133,13 @@ MISTAKES = [
     ({"temperature": 1e39}, "temperature: 1e+39"),  # more than float32 holds
     ({"top_p": 0}, "top_p: 0; give a probability above 0, at most 1"),
     ({"top_k": 0}, "top_k: 0 of 5 tokens cannot be left; give 1 … 5"),
-    ({"top_k": 6}, "top_k: 6 of 5 tokens cannot be left"),
 ]
 
 
 @pytest.mark.parametrize(("options", "message"), MISTAKES)
 def test_what_cannot_be_sampled_is_one_sentence(options, message):
-    with pytest.raises(FFCError) as caught:
+    with pytest.raises(FFCError, match=f"^{re.escape(message)}"):
         SAMPLERS["tokens of a text"].system(**options)
-    assert str(caught.value).startswith(message)
 
 
 def test_what_belongs_to_another_vocabulary_is_refused():

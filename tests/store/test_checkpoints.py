@@ -71,7 +71,7 @@ def test_compact_weights_are_the_rounded_ones_in_half_the_bytes_and_stay_themsel
     assert path.read_bytes() == content
 
 
-def test_what_load_would_refuse_is_not_written(path):
+def test_what_load_would_refuse_is_not_written_and_no_weights_before_what_says_what_they_are(path, monkeypatch):
     params = jax.tree.map(np.array, weights(MADES))
     params["net"]["0"]["weight"][0, 0] = np.nan
     for name, tree, expected in (
@@ -82,6 +82,10 @@ def test_what_load_would_refuse_is_not_written(path):
         with pytest.raises(FFCError, match=f"{name}: .*{expected}"):
             checkpoints.save(path.with_name(name), MADES, tree, {})
     assert list(path.parent.iterdir()) == []
+    written = []
+    monkeypatch.setattr(checkpoints, "write_bytes", lambda path, content: written.append(path.suffix))
+    checkpoints.save(path, MADES, weights(MADES), {"origin": "trained"})
+    assert written == [".json", ".flax"], "a kill between them leaves nothing that passes for somebody else's"
 
 
 @dataclass(frozen=True)
@@ -96,37 +100,28 @@ def test_a_model_of_ones_own_is_found_where_its_module_is_imported(path):
     assert json.loads(path.with_suffix(".json").read_text())["model"]["kind"] == "test_checkpoints:Own"
 
 
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lambda tree: tree,
-        lambda tree: {"params": tree},
-        lambda tree: {"step": 3, "params": {"params": tree}, "opt_state": {"0": None, "1": {"count": 3}}},
-    ],
-)
-def test_foreign_flax_weights_in_bfloat16_are_read_however_they_are_wrapped(path, wrap):
+def test_foreign_flax_weights_in_bfloat16_are_read_however_they_are_wrapped(path):
     model = MODELS["pixelcnnpp"]
     tree = jax.tree.map(lambda leaf: np.asarray(leaf, jnp.bfloat16), weights(model))
-    path.write_bytes(msgpack_serialize(wrap(tree)))
-    checkpoint = checkpoints.load(path, model.shape)
-    assert dataclasses.replace(checkpoint.model, dropout=model.dropout) == model
-    assert_same(checkpoint.params, jax.tree.map(lambda leaf: leaf.astype(np.float32), tree))
+    trained = {"step": 3, "params": {"params": tree}, "opt_state": {"0": None, "1": {"count": 3}}}
+    for wrapped in (tree, {"params": tree}, trained):
+        path.write_bytes(msgpack_serialize(wrapped))
+        checkpoint = checkpoints.load(path, model.shape)
+        assert dataclasses.replace(checkpoint.model, dropout=model.dropout) == model
+        assert_same(checkpoint.params, jax.tree.map(lambda leaf: leaf.astype(np.float32), tree))
 
 
-@pytest.mark.parametrize(
-    ("prefix", "wrapper"),
-    [("module.", None), ("_orig_mod.", "state_dict"), ("module._orig_mod.", "model_state_dict")],
-)
-def test_foreign_pth_weights_are_read_however_they_are_wrapped(tmp_path, prefix, wrapper):
-    state = {prefix + name: value.double() for name, value in state_dict(MADES).items()}
-    torch.save({"epoch": 3, wrapper: state, "optimizer": {"lr": [0.1]}} if wrapper else state, tmp_path / "model.pth")
-    checkpoint = checkpoints.load(tmp_path / "model.pth", MADES.shape, MADES.trunc_lambda)
-    assert checkpoint.model == MADES
-    assert_same(checkpoint.params, weights(MADES))
-
-
-def test_names_in_a_pth_may_be_old_ones_or_of_wrapped_modules_and_counters_are_no_weights(tmp_path):
-    model, path = MODELS["densenet"], tmp_path / "model.pth"
+def test_foreign_pth_weights_are_read_however_they_are_wrapped(tmp_path):
+    path = tmp_path / "model.pth"
+    wrappers = {"module.": None, "_orig_mod.": "state_dict", "module._orig_mod.": "model_state_dict"}
+    for prefix, wrapper in wrappers.items():
+        state = {prefix + name: value.double() for name, value in state_dict(MADES).items()}
+        torch.save({"epoch": 3, wrapper: state, "optimizer": {"lr": [0.1]}} if wrapper else state, path)
+        checkpoint = checkpoints.load(path, MADES.shape, MADES.trunc_lambda)
+        assert checkpoint.model == MADES
+        assert_same(checkpoint.params, weights(MADES))
+    # old names, those of wrapped modules, and counters, which are no weights
+    model = MODELS["densenet"]
     state = state_dict(model)
     old = {name.replace("norm1", "norm.1").replace("conv2.", "conv._orig_mod.2."): t for name, t in state.items()}
     assert old.keys() != state.keys()
@@ -141,11 +136,3 @@ def test_tensors_of_a_pth_may_share_what_they_hold(path):
     shared = {"a": weight, "b": weight, "turned": weight.t(), "part": weight[3:5]}
     torch.save(shared, path)
     assert_same(read_tensors(path.read_bytes()), {name: tensor.numpy() for name, tensor in shared.items()})
-
-
-def test_a_kill_between_two_files_leaves_no_weights_that_say_nothing_of_themselves(path, monkeypatch):
-    """Weights without a sidecar would be taken for somebody else's."""
-    written = []
-    monkeypatch.setattr(checkpoints, "write_bytes", lambda path, content: written.append(path.suffix))
-    checkpoints.save(path, MADES, weights(MADES), {"origin": "trained"})
-    assert written == [".json", ".flax"]

@@ -78,10 +78,8 @@ def misclaimed() -> bytes:
 
 ARRAYS = {
     "a shape of terabytes": (npz_of(GIANT), "u is no plain array"),
-    "a shape whose product overflows": (npz_of((2**62,)), "u is no plain array"),
     "a negative shape": (npz_of((-1, -4)), "u is no plain array"),
     "objects": (npz_of((1,), "|O", PICKLE), "u is no plain array"),
-    "fields": (npz_of((2,), [("a", "<f4"), ("b", "<f4")]), "u is no plain array"),
     "numbers of no bytes": (npz_of((2**40,), "|S0", b""), "u is no plain array"),
     "the header of another version": (npz_of((4,), version=2), "u is of a kind"),
     "a long header": (npz_of((1,) * 400 + (4,)), "not a record"),
@@ -110,16 +108,12 @@ FLAX = {
     "lists in lists in an array": (packb({"a": ExtType(1, LISTS)}), "not a whole Flax msgpack file"),
     "a shape of terabytes": (flax_of(GIANT, "float32"), "not a whole Flax msgpack file"),
     "objects": (flax_of((1,), "object"), "not a whole Flax msgpack file"),
-    "numbers of no bytes": (flax_of((1,), "V0"), "not a whole Flax msgpack file"),
     "numbers that are not real": (msgpack_serialize({"a": {"b": np.ones(2, complex)}}), "complex128 numbers at a/b"),
     "a tree without arrays": (packb({"a": {"b": 1}}), "found int at a/b"),
     "a tree too deep": (deep(16), "expected a tree of named arrays"),
     "weights of no model": (deep(1), "the weights of no model known here .* found x"),
     "infinity": (msgpack_serialize({"a": {"b": np.array([np.inf], np.float32)}}), r"weights a\.b are not all finite"),
-    "two trees of weights": (
-        msgpack_serialize({"params": PIXELCNNPP, "ema_params": PIXELCNNPP}),
-        r"\(params, ema_params\); save",
-    ),
+    "two trees of weights": (msgpack_serialize(dict.fromkeys(("params", "ema_params"), PIXELCNNPP)), "params, ema_par"),
 }
 
 PLAIN = pth({"a": torch.zeros(77)})
@@ -144,7 +138,6 @@ PTH = {
     "more than weights": (pth({"epoch": 3, "net.0.weight": ONE}), "found a int as 'epoch': save the weights alone"),
     "a layer and a tensor": (pth({"a.b": ONE, "a": ONE}), "the name a stands for a layer and a tensor at once"),
     "a name twice": (pth({"a.b": ONE, "a._orig_mod.b": ONE}), r"the name a\.b stands for two tensors"),
-    "weights of no model": (pth({"weights": ONE}), "the weights of no model known here .* found weights"),
 }
 
 

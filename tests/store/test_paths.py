@@ -19,11 +19,8 @@ def test_a_tilde_is_the_home_folder_of_data_and_of_released_files(tmp_path, monk
     monkeypatch.setenv("FFC_DATA", "~/here")
     assert expanded("~/a") == tmp_path / "a"
     assert expanded("a~/~") == Path("a~/~")
-    for name, root, options in (
-        ("mnist", None, {}),
-        ("mnist", "~/here", {}),
-        ("imagenet", None, {"path": "~/here/mnist"}),
-    ):
+    mnist = ("mnist", None, {}), ("mnist", "~/here", {}), ("imagenet", None, {"path": "~/here/mnist"})
+    for name, root, options in mnist:
         with pytest.raises(FFCError, match=str(tmp_path / "here" / "mnist")):
             data.load(name, root, **options)
     (tmp_path / "mnist.flax").touch()
@@ -53,6 +50,9 @@ def settings(monkeypatch):
 
 
 def test_programs_are_kept_apart_for_each_processor_whether_jax_is_imported_or_not(settings, tmp_path, monkeypatch):
+    assert cache_folder() == Path.home() / ".cache" / "ffc" / "compiled"
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path)
+    assert cache_folder() == tmp_path / "ffc" / "compiled"
     keep_compiled(tmp_path)
     assert settings["jax_compilation_cache_dir"] == str(tmp_path / processor())
     assert (tmp_path / processor()).is_dir()
@@ -72,9 +72,3 @@ def test_a_folder_that_cannot_be_made_or_is_the_users_choice_stays_as_it_is(sett
     keep_compiled(tmp_path / "other")
     assert settings == {}
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_the_users_folder_follows_the_base_directories(settings, tmp_path):
-    assert cache_folder() == Path.home() / ".cache" / "ffc" / "compiled"
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path)
-    assert cache_folder() == tmp_path / "ffc" / "compiled"
