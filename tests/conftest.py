@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 import pytest
 import skips
+from jax._src import compiler as jax_compiler
 from places import ROOT
 from tiny import copy_to, snakemake
 
@@ -81,6 +82,16 @@ def optimise(wanted: bool) -> bool:
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = now
     jax.config.update("jax_disable_most_optimizations", not wanted)
     return now != before
+
+
+def compile_options(*arguments, given=jax_compiler.get_compile_options, **named):
+    """JAX's options for XLA; for programs that need not be optimised, its older code generator: a third of the time."""
+    options, fast = given(*arguments, **named), os.environ.get("JAX_DISABLE_MOST_OPTIMIZATIONS") == "1"
+    options.env_option_overrides = [*options.env_option_overrides, ("xla_cpu_use_fusion_emitters", not fast)]
+    return options
+
+
+jax_compiler.get_compile_options = compile_options  # JAX has no setting for it
 
 
 def crowded() -> bool:
