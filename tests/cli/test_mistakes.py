@@ -1,4 +1,4 @@
-"""A mistake is one line that names the key, the place and the cure; nothing is computed, and no file is left."""
+"""A mistake is one line that names the key, the place and the cure; nothing is computed, no file is left or lost."""
 
 import shlex
 import subprocess
@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from commands import BLOCKS
 from places import ROOT
+
+from ffc.store.locks import alone
 
 SAMPLE, TRAIN = "sample @made --out a.npz --solver ", "train made digits --out a.flax --set hidden=8,8 "
 TEXT = "sample @text --out a.npz --solver cached "
@@ -28,11 +30,10 @@ UNKNOWN = [
 ]
 VALUES = [
     (SAMPLE + "jacobi --batch 0", "--batch", "expected a whole number of at least 1, not '0'", "ffc sample --help"),
-    *((f"{SAMPLE}jacobi --seed {seed}", "--seed", SEEDS) for seed in ("-1", "1e3", 2**64, "9" * 5000)),
+    *((f"{SAMPLE}jacobi --seed {seed}", "--seed", SEEDS) for seed in ("-1", 2**64, "9" * 5000)),
     (SAMPLE + "jacobi --size 28", "--size", "expected HEIGHTxWIDTH", "'28'"),
     (SAMPLE + "gs_jacobi --window '8 block'", "--window", "'8 blocks'", "'8 block'"),
     (TRAIN + "--set hidden", "--set hidden", "NAME=VALUE, say hidden=512,512"),
-    (TRAIN + "--set hidden=8,x", "--set hidden", "expected a whole number, not 'x'"),
     (TRAIN + "--set hidden=8", "expected the widths of two layers"),
     (TRAIN + "--decay often", "--decay", "expected a number, not 'often'"),
 ]
@@ -83,8 +84,7 @@ def test_a_mistake_is_one_line_before_anything_is_computed(paths, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ffc.core.solve._plan", None)
     line = complaint(*(path_of(word, paths) for word in shlex.split(words)))
-    for part in named:
-        assert part in line
+    assert [part for part in named if part not in line] == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -102,16 +102,40 @@ def path_of(word: str, paths) -> str:
         ({"u": np.zeros((0, BLOCKS))}, "one row for each sample"),
         ({"u": np.full((4, BLOCKS), np.nan)}, "finite"),
         ({"u": np.zeros((3, BLOCKS))}, "u has rows for 3 samples, not 4"),
-        ({}, "no array u can be read"),
     ],
 )
 def test_unfit_noise_is_named(made, tmp_path, complaint, content, expected):
     noise, out = tmp_path / "noise.npz", tmp_path / "out.npz"
-    np.savez(noise, **content) if content else noise.touch()
+    np.savez(noise, **content)
     line = complaint("sample", made, "--solver", "jacobi", "--batch", 4, "--noise", noise, "--out", out)
     assert str(noise) in line
     assert expected in line
     assert not out.exists()
+
+
+def test_no_output_is_an_input_or_another_output_or_that_of_another_run(tmp_path, monkeypatch, complaint):
+    """However a user writes the path; the current folder is the home folder, too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("w.pth", "w.flax", "n.npz", "results/quick/records/task/jacobi.npz"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"that of {name}")
+    (tmp_path / "link.npz").symlink_to("n.npz")
+    (tmp_path / "hard.npz").hardlink_to("n.npz")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for command in (
+        "sample w.pth --out=~/nowhere/../w.pth",
+        "sample ~/w.flax --out w.json",
+        "sample w.pth --image a.png --out ./a.png",
+        "sample w.pth --noise link.npz --out hard.npz",
+        "sample w.pth --guess ~/n.npz --out n.npz",
+        "bench --out results/quick/records/task/jacobi.npz",
+    ):
+        assert "the command reads or writes this file as" in complaint(*command.split())
+    with alone(tmp_path / "new.training"):
+        line = complaint("train", "made", "digits", "--steps", 1, "--out", "new.flax")
+    assert "new.training: another run is writing to it; wait for that one" in line
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_help_the_box_and_mistakes_answer_without_jax():

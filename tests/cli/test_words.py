@@ -101,18 +101,15 @@ def test_letters_that_no_terminal_shows_are_replaced():
     assert readable(["a\tb\nc\x00\x1b[1m", "é"]) == ["--- 1\na\tb\nc\ufffd\ufffd[1m\n", "--- 2\né\n"]
 
 
-def test_closed_output_takes_nothing_and_stops_nothing(monkeypatch):
+def test_closed_output_takes_nothing_and_full_output_is_one_line_and_nothing_is_left_to_write(monkeypatch, capsys):
+    with monkeypatch.context() as patch, open("/dev/full", "w") as full:
+        patch.setattr(sys, "stdout", full)
+        assert run("models") == ERROR
+        assert os.fstat(full.fileno()).st_rdev == os.stat(os.devnull).st_rdev
+    told = "what it prints could not be written (No space left on device); free some space, or send it elsewhere"
+    assert capsys.readouterr().err == f"ffc: error: {told}\n"
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
     assert (run("models"), run("no-such-command")) == (DONE, ERROR)
     sys.stdout.close()
     sys.stderr.close()
-
-
-def test_full_output_is_one_line_and_nothing_is_left_to_write(monkeypatch, capsys):
-    with open("/dev/full", "w") as full:
-        monkeypatch.setattr(sys, "stdout", full)
-        assert run("models") == ERROR
-        assert os.fstat(full.fileno()).st_rdev == os.stat(os.devnull).st_rdev
-    told = "what it prints could not be written (No space left on device); free some space, or send it elsewhere"
-    assert capsys.readouterr().err == f"ffc: error: {told}\n"

@@ -16,7 +16,7 @@ from forks import snakemake
 from places import ROOT
 from tiny import copy_to, start
 
-from .kills import differ, differences
+from .test_kills import differ, differences
 
 pytestmark = pytest.mark.stress
 

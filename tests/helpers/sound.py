@@ -22,10 +22,14 @@ MODELS = {
 
 @functools.cache
 def weights(model, seed=0, scale=1.0):
-    """Random numbers in the model's shapes, with the masks of a MADE; nothing is compiled."""
+    """Random numbers in the model's shapes, variances above zero, with the masks of a MADE; nothing is compiled."""
     draw = np.random.default_rng(seed)
-    numbers = jax.tree.map(lambda leaf: np.float32(scale * draw.normal(size=leaf.shape)), model.shapes())
-    return model.complete(model.bare(numbers))
+
+    def leaf(path, shape):
+        numbers = np.float32(scale * draw.normal(size=shape.shape))
+        return np.abs(numbers) if "var" in str(path[-1]) else numbers
+
+    return model.complete(model.bare(jax.tree_util.tree_map_with_path(leaf, model.shapes())))
 
 
 def state_dict(model):

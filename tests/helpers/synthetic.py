@@ -15,32 +15,23 @@ SIZE, BATCH, SIDE = 16, 3, 4
 def record(arrays, task, solver, options=None, **meta) -> Record:
     """A record with the meta data that an experiment writes."""
     options = options or {}
-    meta = {
-        "task": task,
-        "solver": solver,
-        "kind": options.get("solver", solver),
-        "settings": {"solvers": {solver: options}},
-        "data": {"name": "pebbles", "title": "pebbles 4×4"},
-        "device": DEVICE,
-        "size": SIZE,
-        **meta,
-    }
-    return Record(arrays, meta)
+    about = {"task": task, "solver": solver, "kind": options.get("solver", solver), "device": DEVICE, "size": SIZE}
+    about |= {"settings": {"solvers": {solver: options}}, "data": {"name": "pebbles", "title": "pebbles 4×4"}}
+    return Record(arrays, about | meta)
 
 
-def sampling(task, solver, iterations, seconds, steps=1, options=None, difference=0.0) -> Record:
+def sampling(task, solver, iterations, seconds, steps=1, options=None) -> Record:
     """Errors fall evenly, from 8 to 0 in sample 0, from 4 to 0 in the others."""
     left = np.linspace(1, 0, iterations + 1)[:, None] * np.array([8.0, 4.0, 4.0])
-    shown = (*range(0, 50, 5), iterations)
-    channels = 3 if "cifar" in task else 1
+    shown = np.array([*range(0, 50, 5), iterations])
+    shape = (len(shown), BATCH, SIDE, SIDE, 3 if "cifar" in task else 1)
     level = np.minimum(shown, iterations) * 255 // iterations
-    snapshots = np.broadcast_to(level[:, None, None, None, None], (len(shown), BATCH, SIDE, SIDE, channels))
     arrays = {
-        "snapshots": snapshots.astype(np.uint8),
-        "snapshot_iterations": np.array(shown),
+        "snapshots": np.broadcast_to(level[:, None, None, None, None], shape).astype(np.uint8),
+        "snapshot_iterations": shown,
         "iterations": np.full(BATCH, iterations),
         "certified": np.full(BATCH, SIZE),
-        "max_difference": np.full(BATCH, difference),
+        "max_difference": np.zeros(BATCH),
         "residual": np.array([0.0, 1e-7, 2e-7]),
         "seconds": seconds * np.array([1.0, 3.0, 0.5]),
         "evaluations": np.array(iterations * steps),
@@ -58,42 +49,42 @@ def training(solver, seconds, options=None, difference=0.0) -> Record:
     """Two runs of twelve steps whose loss halves at every step."""
     loss = 0.5 ** np.arange(12) * np.array([[1.0], [3.0]])
     clock = np.linspace(0, seconds, 13)[1:] * np.ones((2, 1))
-    arrays = {"loss": loss, "seconds": clock, "max_difference": np.array(difference)}
-    return record(arrays, "rnn", solver, options)
+    return record({"loss": loss, "seconds": clock, "max_difference": np.array(difference)}, "rnn", solver, options)
 
 
 def gradients(solver, rate) -> Record:
     """Five samples whose error is scale · rate^k, exact at the end."""
-    scale = np.arange(1.0, 6.0)[:, None]
-    begin = scale * np.append(rate ** np.arange(SIZE), 0)
+    begin = np.arange(1.0, 6.0)[:, None] * np.append(rate ** np.arange(SIZE), 0)
     return record({"begin": begin, "end": begin / 10}, "rnn", solver)
 
 
-def scaling() -> Record:
+def lengths() -> Record:
     """Ways whose seconds grow with the length, from 1 ms for 10 steps; DEER fell back to the order at 100."""
-    forward, backward = (
-        ("sequential", "deer", "quasi_deer", "forward_chunks"),
-        ("backpropagation", "jacobi", "chunks", "scan"),
-    )
     arrays = {"lengths": np.array([10, 100])}
-    for place, way in enumerate((*forward, *backward), 1):
+    ways = ("sequential", "deer", "quasi_deer", "forward_chunks", "backpropagation", "jacobi", "chunks", "scan")
+    for place, way in enumerate(ways, 1):
         arrays[f"{way}_seconds"] = place * 1e-3 * np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]])
         arrays[f"{way}_parallel"] = np.array([True, way != "deer"])
     return record(arrays, "rnn", "scaling")
 
 
-def sizes() -> Record:
-    """Ways whose seconds are in proportion to size, batch and width; Jacobi takes half of the sequential way's."""
-    points = [("size", 8), ("size", 16), ("batch", 1), ("batch", 4), ("filters", 16), ("filters", 32)]
-    ways = {"cached": 10e-3, "jacobi": 5e-3, "rows": 20e-3, "pixels": 30e-3, "drafted": 8e-3}
+def sizes(points, ways, chosen, labels, task="pixelcnnpp_mnist") -> Record:
+    """Ways, by name (seconds of a unit, iterations), whose seconds are in proportion to the value on each axis."""
     rows = [
         {"axis": axis, "at": at, "way": way, "seconds": np.array([1.0, 2.0, 3.0]) * at * seconds}
-        | {"iterations": 7, "certified": True, "max_difference": 0.0, "chosen": way == "jacobi"}
+        | {"iterations": iterations, "certified": True, "max_difference": 0.0, "chosen": way == chosen}
         for axis, at in points
-        for way, seconds in ways.items()
+        for way, (seconds, iterations) in ways.items()
     ]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return record(arrays, "pixelcnnpp_mnist", "scaling", checkpoint=WEIGHTS, labels=LABELS)
+    return record(arrays, task, "scaling", checkpoint=WEIGHTS, labels=labels)
+
+
+def images() -> Record:
+    """Of PixelCNN++, by size, batch and width."""
+    points = [("size", 8), ("size", 16), ("batch", 1), ("batch", 4), ("filters", 16), ("filters", 32)]
+    seconds = {"cached": 10e-3, "jacobi": 5e-3, "rows": 20e-3, "pixels": 30e-3, "drafted": 8e-3}
+    return sizes(points, {way: (unit, 7) for way, unit in seconds.items()}, "jacobi", LABELS)
 
 
 def densenet() -> dict[str, Record]:
@@ -121,31 +112,26 @@ def densenet() -> dict[str, Record]:
 def everything() -> dict[str, dict[str, Record]]:
     """Records of all tasks, by task and solver."""
     made = {"sequential": ("sequential", SIZE, 0.8), "cached": ("cached", SIZE, 0.4), "jacobi": ("jacobi", 4, 0.1)}
-    pixel = {
-        **{name: (*row, 1, None) for name, row in made.items()},
+    windows = {
         "gs_jacobi": ("gs_jacobi", 8, 0.2, 1, {"window": 2}),
         "jacobi_gs": ("jacobi_gs", 3, 0.3, 4, {"block": 4}),
     }
+    samplers = dict.fromkeys(("made_mnist", "made_cifar"), made)
+    samplers |= dict.fromkeys(("pixelcnnpp_mnist", "pixelcnnpp_cifar10"), made | windows)
     truncated = {f"jacobi_{k}": {"solver": "jacobi", "iterations": k} for k in (2, SIZE)}
+    rnn = {name: training(name, 2.0, options, difference=0.25) for name, options in truncated.items()}
+    rates = {"feedforward": 0.95, "jacobi": 0.5}
     return {
-        "rnn": {
-            "feedforward": training("feedforward", 1.0),
-            **{name: training(name, 2.0, options, difference=0.25) for name, options in truncated.items()},
-            "gradients_feedforward": gradients("feedforward", 0.95),
-            "gradients_jacobi": gradients("jacobi", 0.5),
-        },
+        "rnn": {"feedforward": training("feedforward", 1.0), **rnn}
+        | {f"gradients_{name}": gradients(name, rate) for name, rate in rates.items()},
         "densenet": densenet(),
-        **{task: {k: sampling(task, *v) for k, v in made.items()} for task in ("made_mnist", "made_cifar")},
-        **{
-            f"pixelcnnpp_{d}": {k: sampling(f"pixelcnnpp_{d}", *v) for k, v in pixel.items()}
-            for d in ("mnist", "cifar10")
-        },
+        **{task: {name: sampling(task, *run) for name, run in runs.items()} for task, runs in samplers.items()},
     }
 
 
 def write(folder) -> None:
     """All of `everything`, and times by length and size, as the workflow lays its records out."""
-    extras = {"rnn_scaling": {"scaling": scaling()}, "scaling": {"sampling": sizes()}}
+    extras = {"rnn_scaling": {"scaling": lengths()}, "scaling": {"sampling": images()}}
     for task, records in (everything() | extras).items():
         for solver, one in records.items():
             one.save(folder / task / f"{solver}.npz")

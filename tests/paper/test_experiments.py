@@ -3,15 +3,17 @@
 import jax
 import numpy as np
 import pytest
-from test_scaling import drawn
+from sound import weights
+from test_scaling import TOKENS
 
 from ffc.core import tune
 from ffc.core.errors import FFCError
+from ffc.core.solve import solve
+from ffc.core.solvers import Sequential
 from ffc.data import Dataset
 from ffc.models.densenet import DenseNet
 from ffc.models.flow import Flow
 from ffc.models.made import MADE
-from ffc.models.transformer import Transformer
 from ffc.paper import experiments
 from ffc.paper.experiments import densenet, sampling
 from ffc.paper.figures import style
@@ -20,17 +22,14 @@ from ffc.store import checkpoints
 MODELS = {
     "made": MADE((4, 4, 1), (24, 24), 1e-6),
     "densenet": DenseNet(6, growth=4, blocks=(2, 3), features=4),
-    "text": Transformer((1, 12, 1), levels=8, width=16, depth=1, heads=2, cheap=8),
+    "text": TOKENS,
     "flow": Flow((4, 4, 1), patch=2, blocks=2, width=8, layers=1, heads=1),
 }
 SOLVERS = {
     "sequential": {},
-    "gs_jacobi": {"window": 1},
     "rows": {"solver": "jacobi_gs", "block": 4},  # a name of one's own
-    "auto": {},
     "raced": {"solver": "gs_jacobi", "window": "auto", "guess": "row_above"},
 }
-RACED = ("auto", "raced")
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +40,8 @@ def folder(tmp_path_factory):
         images, labels = pixels.integers(0, 256, (12, side, side, 1), np.uint8), np.arange(12, dtype=np.int32) % 6
         Dataset(name, f"{name} noise", images, images, labels, labels, 6).to_record().save(folder / f"{name}.npz")
     for name, model in MODELS.items():
-        params = jax.jit(model.init)(jax.random.key(1)) if name == "made" else drawn(model)  # masks are no weights
-        checkpoints.save(folder / f"{name}.flax", model, params, {"origin": "trained", "metrics": {"steps": 0}})
+        about = {"origin": "trained", "metrics": {"steps": 0}}
+        checkpoints.save(folder / f"{name}.flax", model, weights(model, scale=0.3), about)
     return folder
 
 
@@ -79,8 +78,7 @@ def sampled(request, folder, sequential):
 
 def test_every_solver_gives_the_sequential_answer_and_knows_it(sampled, sequential):
     apart = np.abs(sampled["samples"] - sequential["samples"]).max(axis=1)
-    assert apart.max() < 1e-4
-    assert sampled["residual"].max() < 1e-4
+    assert max(apart.max(), sampled["residual"].max()) < 1e-4
     np.testing.assert_array_equal(sampled["max_difference"], apart)
     for name, value in {"status": "certified", "certified": 16, "corrected": 0, "ties": 0}.items():
         assert sampled[name].tolist() == [value] * 3
@@ -89,19 +87,21 @@ def test_every_solver_gives_the_sequential_answer_and_knows_it(sampled, sequenti
     assert (sampled["steps_per_iteration"], sampled["evaluations"]) == (steps, steps * last)
 
 
-def test_curves_and_pictures_lead_from_the_first_guess_to_the_answer(sampled):
-    last = int(sampled["iterations"].max())
-    for name in ("error_l2", "error_max", "change"):
-        assert sampled[name].shape == (last + 1, 3)
-    for name in ("error_l2", "error_max"):
-        assert (sampled[name][-1] == 0).all()
-    assert (sampled["change"][0] == 0).all()
+def test_curves_and_pictures_lead_from_the_first_guess_to_the_answer_and_both_clocks_are_kept_apart(sampled):
+    last, oracle = int(sampled["iterations"].max()), int(sampled["oracle_iterations"])
+    assert {sampled[name].shape for name in ("error_l2", "error_max", "change")} == {(last + 1, 3)}
+    assert not any(curve.any() for curve in (sampled["error_l2"][-1], sampled["error_max"][-1], sampled["change"][0]))
     assert sampled["snapshot_iterations"].tolist() == [*range(0, 50, 5), last]
     assert (sampled["snapshots"].shape, sampled["snapshots"].dtype) == ((11, 3, 4, 4, 1), np.uint8)
     for place in (-1, 9):  # 45 is beyond 16 blocks
         np.testing.assert_array_equal(sampled["snapshots"][place], sampled["pictures"])
     if "guess" not in sampled.meta["settings"]["solvers"][sampled.meta["solver"]]:
         assert (sampled["snapshots"][0] == 128).all()  # zero in logit space is a half
+    assert sampled["seconds"].shape == (3,)
+    assert (sampled["seconds"] > 0).all()
+    assert (sampled["error_max"][oracle] == 0).all()
+    assert (sampled["error_max"][oracle - 1] > 0).any()
+    assert sampled["oracle_seconds"] == pytest.approx(np.median(sampled["seconds"]) * oracle / last)
 
 
 def test_after_k_sequential_steps_k_entries_stand(sequential):
@@ -114,15 +114,6 @@ def test_after_k_sequential_steps_k_entries_stand(sequential):
     for k, snapshot in zip((0, 5, 10, 15), sequential["snapshots"].reshape(11, 3, 16), strict=False):
         final = sequential["pictures"].reshape(3, 16)
         np.testing.assert_array_equal(snapshot, np.where(np.arange(16) < k, final, 128))
-
-
-def test_both_clocks_are_kept_apart(sampled):
-    last, oracle = int(sampled["iterations"].max()), int(sampled["oracle_iterations"])
-    assert sampled["seconds"].shape == (3,)
-    assert (sampled["seconds"] > 0).all()
-    assert (sampled["error_max"][oracle] == 0).all()
-    assert (sampled["error_max"][oracle - 1] > 0).any()
-    assert sampled["oracle_seconds"] == pytest.approx(np.median(sampled["seconds"]) * oracle / last)
 
 
 def test_the_oracle_stops_when_all_samples_are_near():
@@ -139,7 +130,7 @@ def test_a_record_says_where_it_comes_from_and_what_a_race_chose(sampled, folder
     assert (meta["task"], meta["seed"], meta["repeats"], meta["size"]) == ("made_mnist", 0, 3, 16)
     assert meta["device"]["name"]
     assert meta["versions"]["jax"] == jax.__version__
-    assert meta.get("chosen") == ({"solver": "gs_jacobi", "window": 2} if meta["solver"] in RACED else None)
+    assert meta.get("chosen") == ({"solver": "gs_jacobi", "window": 2} if meta["solver"] == "raced" else None)
 
 
 def test_without_data_the_record_names_those_of_the_weights():
@@ -160,6 +151,7 @@ def test_noise_depends_on_seed_and_task_alone(folder, sequential):
         assert np.array_equal(again["samples"], sequential["samples"]) == same
 
 
+@pytest.mark.stress
 def test_a_flow_is_sampled_row_by_row(folder):
     solvers = {"sequential": {}, "gs_jacobi": {"window": "2 blocks", "guess": "row_above"}, "raced": {"solver": "auto"}}
     for name in solvers:
@@ -175,13 +167,15 @@ def test_a_flow_is_sampled_row_by_row(folder):
 def test_a_solver_may_have_a_system_of_its_own_and_tokens_show_which_blocks_have_settled(folder):
     cool = {"system": {"temperature": "0.5"}}
     drafted = {"solver": "gs_jacobi", "window": "4 blocks", "draft": True, **cool}
-    solvers = {"cool": {"solver": "cached", **cool}, "drafted": drafted, "cached": {}}
-    cached, draft, warm = (run(folder, "text", solvers, name) for name in solvers)
-    assert draft.meta["system"] == cached.meta["system"] == warm.meta["system"] | cool["system"]
-    assert warm.meta["system"]["temperature"] == "1"
+    solvers = {"cool": {"solver": "cached", **cool}, "drafted": drafted}
+    cached, draft = (run(folder, "text", solvers, name) for name in solvers)
+    assert draft.meta["system"] == cached.meta["system"] == TOKENS.default_options() | cool["system"]
     assert draft["proven"].all()
     np.testing.assert_array_equal(draft["samples"], cached["samples"])
-    assert not np.array_equal(warm["samples"], cached["samples"])
+    job = experiments.Job("made_mnist", {"batch": 3, "solvers": solvers}, "cool", 0, 1, folder / "text.flax")
+    system = sampling.system_of(job, job.load_checkpoint(), {"temperature": "0.5"})
+    answer = TOKENS.samples(solve(system, Sequential(cached=True)).value)
+    np.testing.assert_array_equal(cached["samples"], answer)
     assert cached["settled"].shape == (11, 3, 12)
     assert cached["settled"][-1].all()
     for k, settled in zip((0, 5, 10), cached["settled"], strict=False):
@@ -219,20 +213,14 @@ def test_top5_is_not_what_the_authors_count_and_settled_means_for_good():
     assert densenet.settled(difference).tolist() == [3, 0, 4]
 
 
-@pytest.mark.parametrize(
-    ("task", "solver", "problem"),
-    [
+def test_what_is_missing_is_named(folder):
+    for task, solver, problem in (
         ("made", "sequential", "task 'made': expected one of rnn, densenet, made_mnist"),
         ("made_mnist", "newton", r"tasks.made_mnist.solvers: no entry 'newton'"),
         ("made_mnist", "sequential", "task made_mnist, solver sequential: it needs a checkpoint"),
         ("densenet", "rows", r"tasks.densenet.solvers.rows: expected one of feedforward, jacobi"),
-    ],
-)
-def test_what_is_missing_is_named(task, solver, problem):
-    with pytest.raises(FFCError, match=problem):
-        experiments.run(task, {"batch": 3, "solvers": SOLVERS | {"jacobi": {}}}, solver, seed=0, repeats=1)
-
-
-def test_a_system_option_that_the_model_does_not_have_is_refused(folder):
+    ):
+        with pytest.raises(FFCError, match=problem):
+            experiments.run(task, {"batch": 3, "solvers": SOLVERS}, solver, seed=0, repeats=1)
     with pytest.raises(FFCError, match="option quantize: made has none"):
         run(folder, "made", SOLVERS, "rows", system={"quantize": "8bit"})

@@ -1,56 +1,62 @@
-"""How figures look: strips of samples, lines that are told apart, learning curves, and tokens."""
+"""How figures look: lines told apart, strips, curves of training, tokens; and as they are printed, from our records."""
 
 import dataclasses
 import itertools
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import synthetic
 from matplotlib.colors import to_rgb
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+from places import ROOT
 from test_figures import CACHED, assert_lines
 
 from ffc.paper import figures
-from ffc.paper.figures import sampling, style, training
+from ffc.paper.figures import page, sampling, style, training
 
-WAYS = {
-    "sequential": [{}],
-    "jacobi": [{}, {}],
-    "gs_jacobi": [{"window": window} for window in range(2, 9)],
-    "ahead": [{"guess": "row_above"}, {"guess": "row_above", "window": "9 blocks"}],
-}
+KEPT = next((ROOT / "results" / "reference").glob("*/laptop/records"))
+AHEAD = {"solver": "gs_jacobi", "guess": "row_above"}
 #: More solvers of a kind than there are dashes.
 CROWD = [
-    synthetic.sampling(
-        "pixelcnnpp_mnist", f"{kind}_{i}", 4, 0.1, options={"solver": kind.replace("ahead", "gs_jacobi"), **options}
-    )
-    for kind, several in WAYS.items()
+    synthetic.sampling("pixelcnnpp_mnist", f"{kind}_{i}", 4, 0.1, options={"solver": kind} | options)
+    for kind, several in {
+        "sequential": [{}],
+        "jacobi": [{}, {}],
+        "gs_jacobi": [*({"window": window} for window in range(2, 9)), AHEAD, AHEAD | {"window": "9 blocks"}],
+    }.items()
     for i, options in enumerate(several)
 ]
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """Figures of samplers."""
-    synthetic.write(folder := tmp_path_factory.mktemp("records"))
-    return {name: figures.draw(name, folder) for name in figures.FIGURES if "rnn" not in name and "dense" not in name}
+@pytest.mark.parametrize(("task", "shape"), [("made_mnist", (4, 4)), ("made_cifar", (4, 4, 3))])
+def test_strips_show_sequential_above_and_jacobi_below(task, shape):
+    """A row is empty between the end of its solver and its last picture."""
+    for ends, titles, levels in (
+        (
+            (16, 4),
+            ["iteration 0", "5", "10", "15", "last: 16", "iteration 0", "last: 4"],
+            [0, 79, 159, 239, 255, 0, 255],
+        ),
+        ((10, 5), ["iteration 0", "5", "last: 10", "iteration 0", "last: 5"], [0, 127, 255, 0, 255]),
+    ):
+        solvers = dict(zip(("sequential", "jacobi"), ends, strict=True))
+        figure = sampling.strip({name: synthetic.sampling(task, name, end, 0.1) for name, end in solvers.items()})
+        axes = [ax for ax in figure.axes if ax.get_visible()]
+        assert [ax.get_title() for ax in axes] == titles
+        assert [ax.get_ylabel() for ax in axes if ax.get_ylabel()] == ["Sequential", "Jacobi"]
+        pictures = [ax.images[0].get_array() for ax in axes]
+        assert {picture.shape for picture in pictures} == {shape}
+        assert [np.unique(picture).tolist() for picture in pictures] == [[level] for level in levels]
 
 
-@pytest.mark.parametrize(("name", "shape"), [("made_mnist", (4, 4)), ("made_cifar", (4, 4, 3))])
-def test_strips_show_sequential_above_and_jacobi_below(drawn, name, shape):
-    axes = [ax for ax in drawn[name].axes if ax.get_visible()]
-    # A row is empty between the end of its solver and its last picture.
-    assert [ax.get_title() for ax in axes] == ["iteration 0", "5", "10", "15", "last: 16", "iteration 0", "last: 4"]
-    assert [ax.get_ylabel() for ax in axes] == ["Sequential", *[""] * 4, "Jacobi", ""]
-    pictures = [ax.images[0].get_array() for ax in axes]
-    assert {picture.shape for picture in pictures} == {shape}
-    assert [np.unique(picture).tolist() for picture in pictures] == [[0], [79], [159], [239], [255], [0], [255]]
-
-
-def test_lines_are_told_apart_with_and_without_colour(drawn):
+def test_lines_are_told_apart_with_and_without_colour():
     """Each kind of solver has one colour in all figures; in gray, any two lines differ in dash or in lightness."""
-    for name in ("made_mnist_time_nolog", "pixelcnnpp_mnist"):
-        colors = {line.get_label(): line.get_color() for line in drawn[name].axes[0].lines}
-        assert colors.items() >= {(style.LOOKS[kind].label, style.LOOKS[kind].color) for kind in ("cached", "jacobi")}
+    records = synthetic.everything()
+    for draw, task in ((sampling.made, "made_mnist"), (sampling.pixelcnnpp, "pixelcnnpp_mnist")):
+        lines = {(line.get_label(), line.get_color()) for line in draw(records[task], by="seconds").axes[0].lines}
+        assert lines >= {(style.LOOKS[kind].label, style.LOOKS[kind].color) for kind in ("cached", "jacobi")}
     assert len({look.color for look in style.LOOKS.values()}) == len(style.LOOKS) - 1  # feedforward is sequential
     kinds = [look for kind, look in style.LOOKS.items() if kind != "feedforward"]
     several = style.looks(style.in_order(CROWD))
@@ -68,16 +74,6 @@ def apart(*colors) -> float:
     return abs(float(one - other))
 
 
-def test_a_long_name_leaves_room_for_the_curves():
-    records = {
-        record.meta["solver"]: record for record in CROWD if record.meta["solver"] in ("sequential_0", "ahead_1")
-    }
-    figure = sampling.pixelcnnpp(records, by="seconds")
-    figure.draw_without_rendering()
-    assert [line.get_label() for line in figure.axes[0].lines][-3] == "GS-Jacobi (window 9 blocks, guess row_above)"
-    assert figure.axes[0].get_position().width > 0.6
-
-
 def test_what_a_race_chose_is_named():
     for options, label in (({}, "Auto (GS-Jacobi, window 2)"), ({"window": "auto"}, "GS-Jacobi (window 2)")):
         record = synthetic.sampling("made_mnist", "gs_jacobi" if options else "auto", 4, 0.1, options=options)
@@ -85,13 +81,21 @@ def test_what_a_race_chose_is_named():
         assert style.look(record).label == label
 
 
+def test_samples_of_8_bits_come_last_and_are_squares():
+    ordered = style.in_order(figures.load_records(KEPT / "pixelcnnpp_mnist").values())
+    labels = [style.look(record).label for record in ordered[-2:]]
+    assert labels[0] == "Sequential, cached (8-bit)"
+    assert labels[1].startswith("GS-Jacobi (window ")
+    assert labels[1].endswith("drafted, 8-bit; not in the paper)")
+    assert [look.marker for look in style.looks(ordered)] == ["o"] * (len(ordered) - 2) + ["s", "s"]
+
+
 def test_learning_curves_have_a_panel_for_each_task_trained_here():
     records = synthetic.everything()
-    figure = training.curves(records | {"scaling": {"sampling": synthetic.sizes()}})  # with a task's weights
+    figure = training.curves(records | {"scaling": {"sampling": synthetic.images()}})  # with a task's weights
     shown = [ax for ax in figure.axes if ax.axison]
-    assert [ax.get_title() for ax in shown] == [
-        f"{task}: test 1.25 bits/dim, 7 steps" for task in records if task != "rnn"
-    ]
+    titles = [f"{task}: test 1.25 bits/dim, 7 steps" for task in records if task != "rnn"]
+    assert [ax.get_title() for ax in shown] == titles
     step, train, valid = (synthetic.CURVES[name] for name in ("step", "train_loss", "valid_loss"))
     for ax in shown:
         assert_lines(ax, [("training", step, train), ("held out", step, valid), ("kept", [4], [1])])
@@ -103,18 +107,53 @@ def test_learning_curves_have_a_panel_for_each_task_trained_here():
 
 
 def test_tokens_have_iterations_above_their_times():
-    rows = [
-        {"axis": axis, "at": at, "way": way, "seconds": np.array([1.0, 2.0]) * at, "iterations": count}
-        | {"certified": True, "max_difference": 0.0, "chosen": way == "drafted"}
-        for axis, at in [("temperature", 0.5), ("temperature", 1), ("length", 64), ("width", 32)]
-        for way, count in [("cached", 64), ("drafted", 16)]
-    ]
-    arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    labels = {"drafted": "GS-Jacobi, 8 tokens, drafted"}
-    record = synthetic.record(arrays, "text", "scaling", checkpoint=synthetic.WEIGHTS, labels=labels)
+    points, drafted = [("temperature", 0.5), ("temperature", 1), ("length", 64), ("width", 32)], "drafted tokens"
+    ways = {"cached": (0.1, 64), "drafted": (0.05, 16)}
+    record = synthetic.sizes(points, ways, "drafted", {"drafted": drafted}, task="text")
     counts, *_, seconds, _, _ = figures.scaling.sampling({"sampling": record}).axes
     assert (counts.get_ylabel(), seconds.get_xlabel(), seconds.get_xscale()) == ("iterations", "temperature", "linear")
     assert [list(line.get_ydata()) for line in counts.lines] == [[64, 64], [16, 16]]
-    drafted = labels["drafted"]
-    at, median = [0.5, 1], [0.75, 1.5]
-    assert_lines(seconds, [(CACHED, at, median), ("", [], []), (drafted, at, median), ("", at, median)])
+    at, slow, fast = [0.5, 1], [0.1, 0.2], [0.05, 0.1]  # medians of three
+    assert_lines(seconds, [(CACHED, at, slow), ("", [], []), (drafted, at, fast), ("", at, fast)])
+
+
+def test_a_long_name_leaves_room_for_the_curves():
+    figure = sampling.pixelcnnpp({record.meta["solver"]: record for record in (CROWD[0], CROWD[-1])}, by="seconds")
+    figure.draw_without_rendering()
+    assert [line.get_label() for line in figure.axes[0].lines][-3] == "GS-Jacobi (window 9 blocks, guess row_above)"
+    assert figure.axes[0].get_position().width > 0.6
+
+
+@pytest.mark.parametrize("name", [*figures.FIGURES, *figures.EXTRAS, "training"])
+def test_a_figure_is_fit_to_print(name):
+    """Nothing overlaps, and all can be read."""
+    if name == "training":
+        figure = training.curves({path.name: figures.load_records(path) for path in sorted(KEPT.iterdir())})
+    else:
+        figure = figures.draw(name, KEPT)
+    assert figure.get_figwidth() <= (page.PAGE if len(figure.axes) > 1 else page.COLUMN)
+    with mpl.rc_context(style.RC):
+        figure.draw_without_rendering()
+    texts = {text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()}
+    shown = {text: text.get_window_extent() for text in texts - undrawn(figure)}
+    for text, box in shown.items():
+        assert text.get_fontsize() >= 6, text
+        assert all(figure.bbox.padded(1).contains(*corner) for corner in box.corners()), text
+    for (one, box), (other, beside) in itertools.combinations(shown.items(), 2):
+        assert not box.padded(-1).overlaps(beside.padded(-1)), (one, other)
+    for legend in figure.findobj(Legend):
+        names = [text.get_text() for text in legend.get_texts()]
+        assert len(set(names)) == len(names)
+        box = legend.get_window_extent().padded(-1)
+        assert not any(box.overlaps(ax.get_window_extent()) for ax in figure.axes)  # legends hide no curve
+
+
+def undrawn(figure) -> set[Text]:
+    """Texts that matplotlib keeps and does not draw: of ticks outside their axis's limits, and of axes without any."""
+    kept: set[Text] = set()
+    for ax, name in itertools.product(figure.axes, ("xaxis", "yaxis")):
+        low, high = sorted(getattr(ax, name).get_view_interval())
+        for tick in (*getattr(ax, name).majorTicks, *getattr(ax, name).minorTicks):
+            if not (ax.axison and low <= tick.get_loc() <= high):
+                kept |= {tick.label1, tick.label2}
+    return kept

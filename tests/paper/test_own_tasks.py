@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
         for solver, record in RECORDS[of].items():
             one = renamed(record, task, **settings)
             (without_pictures(one) if task == "words" else one).save(folder / task / f"{solver}.npz")
-    renamed(synthetic.scaling(), "recurrent").save(folder / "recurrent_scaling" / "scaling.npz")
+    renamed(synthetic.lengths(), "recurrent").save(folder / "recurrent_scaling" / "scaling.npz")
     return folder
 
 
@@ -85,13 +85,10 @@ def test_figures_of_ones_own_tasks_bear_their_names_and_the_papers_those_of_the_
 
 
 def test_errors_of_any_sampler_end_at_zero_on_axes_that_name_no_pixels(drawn, tmp_path):
-    for name, x, scale in (
-        ("faces_time", "wall-clock time (s)", "log"),
-        ("faces_iter", "parallel iterations", "linear"),
-    ):
-        (ax,) = drawn[name].axes
-        assert (ax.get_xlabel(), ax.get_ylabel()) == (x, "ℓ₂ distance to the answer, mean")
-        assert (ax.get_xscale(), ax.get_yscale()) == (scale, "symlog")
+    for by, x, scale in (("time", "wall-clock time (s)", "log"), ("iter", "parallel iterations", "linear")):
+        (ax,) = drawn[f"faces_{by}"].axes
+        assert (ax.get_xlabel(), ax.get_xscale()) == (x, scale)
+        assert (ax.get_ylabel(), ax.get_yscale()) == ("ℓ₂ distance to the answer, mean", "symlog")
     record = renamed(RECORDS["made_mnist"]["sequential"], "lucky", experiment="sampling")  # its guess is the answer
     arrays = {name: np.zeros_like(record[name]) for name in ("error_l2", "error_max", "change")}
     dataclasses.replace(record, arrays=record.arrays | arrays).save(tmp_path / "lucky" / "sequential.npz")
@@ -99,16 +96,15 @@ def test_errors_of_any_sampler_end_at_zero_on_axes_that_name_no_pixels(drawn, tm
 
 
 def test_a_sampler_is_shown_beside_jacobi_or_another_parallel_solver_and_the_drafted_one(tmp_path):
-    drafted = synthetic.sampling("faces", "drafted", 3, 0.1, options={"solver": "gs_jacobi", "draft": True})
-    shown = ["Sequential", "GS-Jacobi (window 2)", "GS-Jacobi (drafted)"]
+    options = {"solver": "gs_jacobi", "draft": True}
+    records = RECORDS["pixelcnnpp_mnist"] | {"drafted": synthetic.sampling("faces", "drafted", 3, 0.1, options=options)}
     for solvers, rows in (
-        (["sequential", "gs_jacobi", "jacobi_gs"], shown[:2]),
-        (["drafted"], shown),
-        (["jacobi"], ["Sequential", "Jacobi", shown[2]]),
+        (["sequential", "gs_jacobi", "jacobi_gs"], ["Sequential", "GS-Jacobi (window 2)"]),
+        (["drafted"], ["Sequential", "GS-Jacobi (window 2)", "GS-Jacobi (drafted)"]),
+        (["jacobi"], ["Sequential", "Jacobi", "GS-Jacobi (drafted)"]),
     ):
         for name in solvers:
-            record = drafted if name == "drafted" else RECORDS["pixelcnnpp_mnist"][name]
-            renamed(record, "faces", experiment="sampling").save(tmp_path / "faces" / f"{name}.npz")
+            renamed(records[name], "faces", experiment="sampling").save(tmp_path / "faces" / f"{name}.npz")
         labels = [ax.get_ylabel() for ax in figures.draw("faces", tmp_path).axes]
         assert [label for label in labels if label] == rows
 

@@ -1,11 +1,13 @@
 """Times by size, one network at every size, and the same answer by every way: PixelCNN++'s images and tokens."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sound
 
 from ffc import FFCError
 from ffc.core.keys import key_of
@@ -23,15 +25,7 @@ TOKENS = Transformer((1, 12, 1), levels=8, width=16, depth=1, heads=2, cheap=8)
 OF_PIXELS = {"sizes": [8], "batches": [3], "filters": [6]}
 OF_TOKENS = {"temperatures": [0], "lengths": [6], "widths": [32], "system": {"temperature": 0.5}}
 
-
-def drawn(model):
-    """Any weights, where variances are above zero; nothing is compiled for them."""
-
-    def leaf(path, shape):
-        values = np.random.default_rng(shape.size).normal(0, 0.3, shape.shape).astype(shape.dtype)
-        return np.abs(values) if "var" in str(path[-1]) else values
-
-    return jax.tree_util.tree_map_with_path(leaf, jax.eval_shape(model.init, key_of(0)))
+drawn = partial(sound.weights, scale=0.3)
 
 
 def saved(folder, model):
@@ -98,19 +92,14 @@ def test_one_of_three_axes_grows_at_a_time(tmp_path, kind, model, settings, poin
     assert [*solvers][:2] == ["cached", "jacobi"]
 
 
-@pytest.mark.parametrize(
-    ("model", "settings", "axes", "ways"),
-    [
-        pytest.param(  # pixels take long to compile
-            *(PIXELS, OF_PIXELS | {"system": {"quantize": "8bit"}}, {"size": 4, "batch": 1, "filters": 4}, []),
-            marks=pytest.mark.stress,
-        ),
-        (TOKENS, OF_TOKENS, {"temperature": 0.5, "length": 12, "width": 16}, ["jacobi", "window"]),
-    ],
-)
+EIGHT_BIT, POINT = OF_PIXELS | {"system": {"quantize": "8bit"}}, {"size": 4, "batch": 1, "filters": 4}
+LONG = pytest.param(PIXELS, EIGHT_BIT, POINT, ["cached", "drafted"], marks=pytest.mark.stress)  # to compile
+SHORT = (TOKENS, OF_TOKENS, {"temperature": 0.5, "length": 12, "width": 16}, ["cached", "jacobi", "window", "drafted"])
+
+
+@pytest.mark.parametrize(("model", "settings", "axes", "ways"), [SHORT, LONG])
 def test_every_way_is_timed_and_has_the_cached_samplers_answer(tmp_path, monkeypatch, model, settings, axes, ways):
     """The three axes have their point in common, so it is measured once."""
-    ways = ["cached", *ways, "drafted"]
     monkeypatch.setattr(pixels, "WAYS", {name: way for name, way in pixels.WAYS.items() if name in ways})
     settings = settings | {name: [at] for name, at in zip(settings, axes.values(), strict=False)}
     record = scaling.run(settings, checkpoint=saved(tmp_path, model), task="text", seed=0, repeats=2)
