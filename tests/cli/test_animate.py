@@ -16,10 +16,10 @@ def raced():
     """A race of two solvers, of one second and of half a second; the system's size, and the model."""
     model = MODELS["rgb"]
     system = model.system(weights(model), model.noise(jax.random.key(1), BATCH))
-    solvers = {name: solver_by_name(name, system) for name in ("cached", "jacobi")}
+    solvers = {name: solver_by_name(name, system) for name in ("sequential", "jacobi")}
     with pytest.MonkeyPatch.context() as patch:  # no test depends on measured time
         patch.setattr(animation, "side_by_side", lambda functions: None)
-        patch.setattr(animation, "interleaved", lambda functions, repeats: {"cached": [1.0], "jacobi": [0.5]})
+        patch.setattr(animation, "interleaved", lambda functions, repeats: {"sequential": [1.0], "jacobi": [0.5]})
         return animation.race(model, system, solvers), system.size, model
 
 
@@ -36,16 +36,16 @@ def test_each_solver_advances_at_its_own_pace_until_all_is_certified_and_changes
         np.testing.assert_array_equal(run.share == 1, run.certified.all(axis=(1, 2, 3, 4)))
         for pictures, certified in zip(run.pictures, run.certified, strict=True):
             np.testing.assert_array_equal(pictures[certified], run.pictures[-1][certified])
-    cached, jacobi = runs
-    np.testing.assert_allclose(cached.share, cached.iterations / size)
+    sequential, jacobi = runs
+    np.testing.assert_allclose(sequential.share, sequential.iterations / size)
     assert jacobi.iterations[-1] <= size
-    assert np.abs(jacobi.pictures[-1].astype(int) - cached.pictures[-1]).max() <= 1  # of 255
+    assert np.abs(jacobi.pictures[-1].astype(int) - sequential.pictures[-1]).max() <= 1  # of 255
     assert max(run.seconds for run in runs) > clock.moments[-2]
 
 
 def test_a_veil_lies_over_what_is_not_certified_and_over_nothing_else(raced):
-    ((cached, jacobi), clock), _, _ = raced
-    first, last = (np.all(animation._panel(cached, frame) == animation._VEIL, axis=-1) for frame in (0, -1))
+    ((sequential, jacobi), clock), _, _ = raced
+    first, last = (np.all(animation._panel(sequential, frame) == animation._VEIL, axis=-1) for frame in (0, -1))
     assert first.mean() > 0.7, "nothing is drawn; the rest are gaps and a place that is left over"
     assert not last.any()
     middle = len(clock.moments) // 4  # jacobi is half way

@@ -44,6 +44,7 @@ ELSEWHERE = [  # options of something else
     (SAMPLE + "cached --draft", "--draft belongs to --solver jacobi and gs_jacobi", "not cached"),
     (SAMPLE + "jacobi --together", "--together", "gs_jacobi", "not jacobi"),
     ("compare @made --together", "--together", "offers no draft"),
+    (SAMPLE + "gs_jacobi --draft", "draft: this system offers none", "quantize: 8bit"),
     (SAMPLE + "jacobi --quantize 8bit", "option quantize: made has none of that name", "leave it out"),
     (TRAIN + "--download", "data set 'digits'", "download"),
     ("sample @made --image a.png --against cached", "--against belongs to --animate OUT.gif"),

@@ -89,7 +89,17 @@ def test_a_table_and_a_message_can_be_printed_in_an_encoding_of_few_letters(made
     assert message.startswith(rb"ffc: error: n\xf6" + b"\xff.flax: cannot be read")
 
 
-def test_a_device_that_is_not_there_is_named(made):
+def test_a_device_that_is_not_there_is_named(made, complaint, monkeypatch):
+    def without_a_word(*_):
+        raise AssertionError
+
+    monkeypatch.setattr("ffc.cli.given.load", without_a_word)
+    monkeypatch.setattr("jax.devices", without_a_word)
+    assert ": JAX finds no such device here; set JAX_PLATFORMS=cpu, unset it, or" in complaint("compare", made)
+
+
+@pytest.mark.stress
+def test_jaxs_own_complaint_of_a_missing_device_is_one_line(made):
     command = [sys.executable, "-m", "ffc.cli", "compare", str(made), "--batch", "1"]
     told = subprocess.run(command, env=os.environ | {"JAX_PLATFORMS": "cuda"}, capture_output=True)
     assert told.returncode == ERROR

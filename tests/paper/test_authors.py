@@ -1,17 +1,21 @@
-"""The authors' raw results: records say what the files hold, and figures show them alone and beside ours."""
+"""The authors' raw results: records say what the files hold, figures show them alone and beside ours, and a file that
+their code does not write is named with what is wrong."""
 
+import re
 import tracemalloc
 
 import numpy as np
 import plot_data
 import pytest
 import synthetic
+from hostile import RunsCode, refused
+from sound import pth
 from test_figures import CLOCKS, THIN, contents, footnote, legend
 
 from ffc.core.errors import FFCError
 from ffc.paper import authors, figures, summary, verdict
+from ffc.paper.authors import files
 from ffc.store import released
-from ffc.store.records import Record
 
 EVERYTHING = authors.files_of(authors.FIGURES)
 
@@ -29,18 +33,18 @@ def raw(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def folders(raw, tmp_path_factory):
-    """Our records, and theirs."""
-    ours, theirs = (tmp_path_factory.mktemp(name) for name in ("ours", "theirs"))
-    synthetic.write(ours)
-    for name in authors.RECORDS:
-        authors.read(*name.split("/"), raw).save(theirs / f"{name}.npz")
-    return ours, theirs
+def records(raw):
+    return {name: authors.read(*name.split("/"), raw) for name in authors.RECORDS}
 
 
 @pytest.fixture(scope="module")
-def records(folders):
-    return {name: Record.load(folders[1] / f"{name}.npz") for name in authors.RECORDS}
+def folders(records, tmp_path_factory):
+    """Our records, and theirs."""
+    ours, theirs = (tmp_path_factory.mktemp(name) for name in ("ours", "theirs"))
+    synthetic.write(ours)
+    for name, record in records.items():
+        record.save(theirs / f"{name}.npz")
+    return ours, theirs
 
 
 def test_the_archive_is_searched_for_all_that_the_papers_figures_show(raw):
@@ -67,7 +71,7 @@ def test_a_record_says_that_it_is_the_authors_and_how_they_ran_it(records):
         assert ("seconds" in record.arrays) == (task == "rnn" and "gradients" not in name)
 
 
-def test_gradient_errors_are_distances_over_all_parameters_to_the_last_iteration(records, raw):
+def test_gradient_errors_are_distances_to_the_last_iteration_and_the_moving_average_of_losses_is_undone(records, raw):
     count = plot_data.HIDDEN * (plot_data.HIDDEN + 3) + 1
     for solver, approach in (("feedforward", 0.9), ("jacobi", 0.5)):
         expected = np.sqrt(count) * np.array([1, approach, approach**2, 0])
@@ -75,9 +79,6 @@ def test_gradient_errors_are_distances_over_all_parameters_to_the_last_iteration
             np.testing.assert_allclose(records[f"rnn/gradients_{solver}"][stage], [expected] * 2, rtol=1e-6)
     begun = {name: path for name, path in raw.items() if "end" not in name}
     assert list(authors.read("rnn", "gradients_jacobi", begun).arrays) == ["begin"]
-
-
-def test_the_moving_average_of_losses_is_undone(records):
     record = records["rnn/jacobi_20"]
     np.testing.assert_allclose(record["loss"], plot_data.loss("Jacobi_RNN_20"), rtol=1e-10)
     np.testing.assert_array_equal(record["seconds"], [np.arange(1, plot_data.UPDATES + 1)] * plot_data.RUNS)
@@ -147,7 +148,7 @@ def test_the_oracles_hundredth_is_of_their_unit(tmp_path):
 
 
 def test_a_large_file_is_read_iterate_by_iterate(tmp_path):
-    raw = plot_data.made("mnist", "jacobi", side=16)
+    raw = plot_data.made("mnist", "jacobi", side=12)
     path = tmp_path / "made_mnist_jacobi.npz"
     plot_data.save(path, raw)
     expected = authors.read("made_mnist", "jacobi", {path.name: path})  # compiled now
@@ -209,6 +210,48 @@ def test_what_lacks_a_file_is_not_drawn_and_a_record_of_no_file_is_named(raw):
         **{f"densenet{view}": both for view in ("", "_iter", "_outputs", "_outputs_log")},
     }
     assert list(authors.drawable(["rnn_end", "a_figure_of_ours", "densenet"], EVERYTHING)) == ["rnn_end", "densenet"]
-    for solver, files, expected in (("jacobi", {}, "made_mnist_jacobi.npz"), ("cached", raw, "none")):
+    for solver, found, expected in (("jacobi", {}, "made_mnist_jacobi.npz"), ("cached", raw, "none")):
         with pytest.raises(FFCError, match=f"made_mnist by {solver}: no file; expected {expected}"):
-            authors.read("made_mnist", solver, files)
+            authors.read("made_mnist", solver, found)
+
+
+MADE, REPORT, LOGITS = plot_data.made("mnist", "jacobi"), plot_data.pixelcnnpp("mnist", "gs_jacobi"), plot_data.logits()
+LOSS, GRADIENTS = {"loss": np.ones((2, 3)), "time": np.ones((2, 3))}, plot_data.gradients(0.5)
+BROKEN = [
+    ("made_mnist/jacobi", b"<html>quota exceeded</html>", r"no whole \.npz with an array images"),
+    ("made_mnist/jacobi", MADE | {"images": MADE["images"][1:]}, "images has 16 iterates of 16 entries"),
+    ("made_mnist/jacobi", MADE | {"images": MADE["images"][0]}, r"images has the shape \[3, 16\], not \[any, any"),
+    ("made_mnist/jacobi", MADE | {"times": MADE["times"][1:]}, r"times has the shape \[16\], not \[17\]"),
+    ("made_mnist/jacobi", MADE | {"images": np.array([RunsCode()])}, "images is no plain array of numbers"),
+    ("made_mnist/jacobi", MADE | {"images": np.asfortranarray(MADE["images"])}, "images is no plain array"),
+    ("made_mnist/jacobi", MADE | {"images": MADE["images"] + np.inf}, "not all of its numbers are finite and"),
+    ("made_cifar/jacobi", MADE, "not of squares of 3 channels"),
+    ("pixelcnnpp_mnist/jacobi_gs", REPORT, r"all_samples has the shape \[2, 16, 3, 4, 4, 1\]"),
+    ("pixelcnnpp_mnist/gs_jacobi", REPORT | {"all_times": np.ones(3)}, r"all_times has the shape \[3\], not \[2\]"),
+    ("pixelcnnpp_mnist/gs_jacobi", REPORT | {"all_samples": REPORT["all_samples"][:, 1:]}, "15 iterations of"),
+    ("densenet/jacobi", LOGITS | {"ground_truths": LOGITS["ground_truths"][:1]}, "ground_truths has the shape"),
+    ("rnn/feedforward", pth(LOSS | {"time": RunsCode()}), "not a plain PyTorch state dict"),
+    ("rnn/feedforward", {"loss": LOSS["loss"]}, "it holds loss, not loss, time"),
+    ("rnn/feedforward", LOSS | {"time": np.ones((2, 2))}, r"shapes \(2, 3\) and \(2, 2\)"),
+    ("rnn/feedforward", LOSS | {"loss": np.array([[1, 0.1, 0.1], [1, 1, 1]])}, "no moving average"),
+    ("rnn/gradients_jacobi", GRADIENTS | {"W_o": np.ones(2)}, "not those of the same samples"),
+]
+
+
+@pytest.mark.parametrize(("record", "content", "problem"), BROKEN)
+def test_a_broken_file_is_named_with_what_is_wrong_and_nothing_in_it_is_run(
+    tmp_path, monkeypatch, record, content, problem
+):
+    monkeypatch.chdir(tmp_path)
+    name = authors.RECORDS[record][0]
+    (path := tmp_path / name).parent.mkdir(exist_ok=True)
+    path.write_bytes(content) if isinstance(content, bytes) else plot_data.save(path, content)
+    expected = f"^{re.escape(str(path))}: .*{problem}.*fetch it again, or name a checkpoints.source without it"
+    refused(path, lambda: authors.read(*record.split("/"), {name: path}), f"(?s){expected}")
+
+
+def test_no_more_memory_is_taken_than_the_limit(tmp_path, monkeypatch):
+    plot_data.save(path := tmp_path / "raw.npz", MADE)
+    monkeypatch.setattr(files, "LIMIT", 100)
+    with pytest.raises(FFCError, match="it asks for 136 bytes of memory at once"):
+        authors.read("made_mnist", "jacobi", {"made_mnist_jacobi.npz": path})

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -72,9 +73,22 @@ def test_the_results_are_those_of_the_kept_records():
 
 def test_the_readme_is_read_in_two_minutes_and_every_link_leads_to_a_file():
     assert len(README.splitlines()) <= 130
-    for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md"):
-        links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
-        assert [link for link in links if not (ROOT / link).exists()] == [], page
+    for page in (*ROOT.glob("*.md"), *DOCS.rglob("*.md")):
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        assert [link for link in links if not (page.parent / link).exists()] == [], page
+
+
+def test_every_page_is_in_the_menu_and_the_reference_has_all_that_the_library_exports():
+    listed = re.findall(r"\S+\.md$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+    shown: set[str] = set()
+    blocks = r"^::: (\S+)(?:\n +options: \{members: \[(.*)\])?"
+    for name, members in re.findall(blocks, (DOCS / "api.md").read_text(), re.MULTILINE):
+        module = pkgutil.resolve_name(name)
+        own = re.findall(r"\w+", members) or [*vars(module)]
+        assert all(hasattr(module, member) for member in own), name
+        shown |= {name.rpartition(".")[2], *own}
+    assert {*ffc.__all__} <= shown
 
 
 def test_the_version_is_one():
@@ -83,6 +97,7 @@ def test_the_version_is_one():
     assert re.search(r"^## \[([^\]]+)\]", changes, re.MULTILINE).group(1) == ffc.__version__
 
 
+@pytest.mark.stress
 def test_the_pages_load_nothing_from_the_net_and_have_all_that_the_library_exports(tmp_path):
     build = [sys.executable, "-m", "mkdocs", "--quiet", "build", "--strict", "--site-dir", tmp_path]
     run = subprocess.run(build, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True)
