@@ -9,16 +9,15 @@ from pathlib import Path
 import jax
 import pytest
 import skips
-from jax._src import compiler as jax_compiler
 from places import ROOT
 from tiny import copy_to, snakemake
 
 pytest_plugins = ["pytester"]
 
-#: What pytest runs if it is not told (pyproject.toml); all else is compiled as users have it.
+#: What pytest runs by itself (pyproject.toml); all else is compiled as users have it.
 PLAIN = "not stress"
-#: Files that hold the bits of real numbers of one program against another's. They come last: the compiler changes once.
-COMPARED = {"core/test_modes.py"}
+#: XLA's older code generator, which takes two thirds of the newer one's time to compile.
+OLDER = "--xla_cpu_use_fusion_emitters=false"
 #: Files that take longest come first, so that no process of pytest is left with one when the others are done.
 FIRST = [f"workflow/test_{name}.py" for name in ("finished", "own_task", "weights", "slurm", "kubernetes")]
 FIRST += ["project/test_docs.py", "models/test_pixels.py", "core/test_check.py", "core/test_modes.py"]
@@ -45,7 +44,8 @@ def pytest_configure(config):
     if config.getoption("--strict-skips"):
         config.pluginmanager.register(skips.Strict())
     config.option.loadscopereorder = False  # files in the order below, not by their number of tests
-    optimise(config.option.markexpr != PLAIN)  # fixtures of the session come before those of a file
+    if config.option.markexpr == PLAIN and not config.option.collectonly:
+        compile_quickly()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -56,42 +56,23 @@ def pytest_xdist_auto_num_workers(config):
 
 def pytest_collection_modifyitems(items, config):
     places = {ROOT / "tests" / name: place for place, name in enumerate(FIRST)}
-    last = compared if config.option.markexpr == PLAIN else lambda path: False
-    items.sort(key=lambda item: (last(item.path), places.get(item.path, len(FIRST))))
-
-
-def compared(path: Path) -> bool:
-    return path.relative_to(ROOT / "tests").as_posix() in COMPARED
+    items.sort(key=lambda item: places.get(item.path, len(FIRST)))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compiler(request):
-    """What is compiled to run for a moment need not be optimised, unless bits of different programs are compared.
-
-    Compiled programs are shared by all files that want the same compiler, as long as there are not too many.
-    """
-    changed = optimise(compared(request.path) or request.config.option.markexpr != PLAIN)
-    if changed or crowded():
+def few_programs():
+    """Share compiled programs between files, as long as there are not too many."""
+    if crowded():
         jax.clear_caches()
         gc.collect()
 
 
-def optimise(wanted: bool) -> bool:
-    """Have programs of this process, and of those that tests start, optimised or not; return whether that is new."""
-    before, now = os.environ.get("JAX_DISABLE_MOST_OPTIMIZATIONS"), str(int(not wanted))
-    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = now
-    jax.config.update("jax_disable_most_optimizations", not wanted)
-    return now != before
-
-
-def compile_options(*arguments, given=jax_compiler.get_compile_options, **named):
-    """JAX's options for XLA; for programs that need not be optimised, its older code generator: a third of the time."""
-    options, fast = given(*arguments, **named), os.environ.get("JAX_DISABLE_MOST_OPTIMIZATIONS") == "1"
-    options.env_option_overrides = [*options.env_option_overrides, ("xla_cpu_use_fusion_emitters", not fast)]
-    return options
-
-
-jax_compiler.get_compile_options = compile_options  # JAX has no setting for it
+def compile_quickly() -> None:
+    """Have programs of this process, and of those that tests start, compiled for a moment's run: hardly optimised."""
+    if OLDER not in os.environ.get("XLA_FLAGS", ""):
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {OLDER}"
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 def crowded() -> bool:
