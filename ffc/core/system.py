@@ -34,12 +34,10 @@ class System:
     if TYPE_CHECKING:  # a field or a property, as the subclass likes
 
         @property
-        def size(self) -> int:
-            """Number of blocks N."""
+        def size(self) -> int: ...
 
         @property
-        def row_length(self) -> int:
-            """Blocks in a row (of an image, say). Windows of whole rows begin with one; shorter ones lie inside one."""
+        def row_length(self) -> int: ...
 
     else:
         #: Number of blocks N.
@@ -138,10 +136,6 @@ class System:
     def draft(self) -> "Draft | None":
         """Return what a solver may draft this system by (`ffc.core.drafts`), for its weights; None: nothing."""
         return None
-
-    def with_median_noise(self) -> "System":
-        """Return the system with all noise at its median: a sweep gives what the model expects (the guess `mean`)."""
-        raise NotImplementedError(f"{type(self).__name__} has no with_median_noise()")
 
     def ties(self, x: State) -> jax.Array:
         """[batch, N] bool: rounding errors could give block i of the solution `x` quite another value.
@@ -251,7 +245,7 @@ def _moved_leaf(key: jax.Array, values: jax.Array) -> jax.Array:
 
 
 def described(state: State) -> str:
-    """Dtypes and shapes of a state, for a message."""
+    """Return dtypes and shapes of a state, for a message."""
     return str(jax.tree.map(lambda leaf: f"{jnp.result_type(leaf)}{list(jnp.shape(leaf))}", state))
 
 

@@ -6,11 +6,13 @@ A guess decides how many iterations a solve needs, and no bit of what it certifi
 |-------------|---------------------------------------------------------------------------------------|
 | `zeros`     | the system's own first guess: zeros, as in the paper                                  |
 | `black`     | black images: right for most of an image on a black background                        |
-| `mean`      | what the model expects of each entry after zeros: a sweep without noise               |
+| `mean`      | what the model expects after zeros: a sweep of the system's `with_median_noise()`     |
 | `row_above` | zeros; but a row that a moving window reaches begins as the row above it is then      |
 
 Any other state will do, too: the state of images drawn before, say (`Sampler.state`).
 """
+
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -32,9 +34,11 @@ def guess_by_name(name: str, model: Sampler, system: System) -> State | RowAbove
     }
     if name not in guesses:
         raise FFCError(f"guess {name!r}: expected one of {', '.join(NAMES)}")
+    if name == "mean" and not hasattr(system, "with_median_noise"):
+        raise FFCError(f"guess 'mean': {type(system).__name__} has no with_median_noise(); write it, or give another")
     return guesses[name]()
 
 
 @compiled()
-def _expected(system: System) -> State:
+def _expected(system: Any) -> State:
     return system.with_median_noise().sweep(system.initial())
