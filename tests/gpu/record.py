@@ -2,8 +2,7 @@
 
     python tests/gpu/record.py [NAME …]      names of programs.py; all of them where none is given
 
-Launches leave out those of a draft's pass. Weights are random numbers: they decide how many iterations there are, and
-not what one takes.
+Weights are random numbers: they decide how many iterations there are, and not what one takes.
 """
 
 import sys
