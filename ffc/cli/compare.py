@@ -77,12 +77,11 @@ def _solvers(arguments: argparse.Namespace, system: "System", guess: Any) -> "di
 
 def _answer(model: Any, system: "System", solution: Any) -> dict[str, np.ndarray]:
     """Return what is compared of a solution, and shown."""
-    from ffc.core.verify import count_ties, facts
+    from ffc.core.verify import facts
 
-    return {name: np.asarray(array) for name, array in facts(solution).items()} | {
+    return {name: np.asarray(array) for name, array in facts(system, solution).items()} | {
         "samples": np.asarray(model.samples(solution.value)),
         "certified": np.asarray(solution.certified),
-        "ties": np.asarray(count_ties(system, solution.value)),
         "status": np.array([status.name.lower() for status in solution.status]),
     }
 

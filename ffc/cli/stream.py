@@ -33,7 +33,7 @@ from ffc.core.named import entry_of, own_draft, solver_by_name
 from ffc.core.solution import NOT_VERIFIED, Solution, Status, describe, describe_verification
 from ffc.core.solve import solve
 from ffc.core.system import System
-from ffc.core.verify import count_ties, facts
+from ffc.core.verify import facts
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
 from ffc.store.checkpoints import Checkpoint
@@ -102,8 +102,7 @@ def outcome(model: Sampler, system: System, solution: Solution) -> dict[str, jax
         "iterations": solution.iterations,
         "certified": solution.certified,
         "status": solution.status_codes,
-        "ties": count_ties(system, solution.value),
-        **facts(solution),
+        **facts(system, solution),
     }
 
 

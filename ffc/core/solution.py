@@ -49,6 +49,7 @@ class Verification(NamedTuple):
     proven: jax.Array  # [batch] bool: the value is the plain sequential answer, bit for bit
     corrected: jax.Array  # [batch] blocks that the sweeps changed: there the solver's windows disagree with them
     sweeps: jax.Array  # [batch] how many there were
+    ties: jax.Array  # [batch] blocks that are ties (`System.ties`)
 
 
 def describe_verification(proven: Counter[bool], corrected: Counter[int], residual: float) -> str:

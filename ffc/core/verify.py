@@ -51,10 +51,10 @@ def count_ties(system: System, x: State) -> jax.Array:
     return jnp.sum(system.ties(x), axis=1)
 
 
-def facts(solution: Solution) -> dict[str, jax.Array]:
-    """Return what records keep of a verification, [batch] each: `residual`, `proven`, `corrected` and `sweeps`."""
+def facts(system: System, solution: Solution) -> dict[str, jax.Array]:
+    """Return what records keep beside a solution, [batch] each: `ties`, and of a verification all that it found."""
     if solution.verification is None or solution.residual is None:
-        return {}
+        return {"ties": count_ties(system, solution.value)}
     return {"residual": solution.residual, **solution.verification._asdict()}
 
 
@@ -95,6 +95,7 @@ class _Carry(NamedTuple):
     proven: jax.Array  # [batch] bool
     residual: jax.Array  # [batch] by the first sweep
     sweeps: jax.Array  # [batch]
+    ties: jax.Array  # [batch]
 
 
 @compiled()
@@ -108,6 +109,7 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
         proven=going & False,
         residual=_largest(found, found),
         sweeps=jnp.zeros_like(status),
+        ties=jnp.zeros_like(status),
     )
 
     def running(c: _Carry) -> jax.Array:
@@ -119,20 +121,30 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
         going = c.going & finite
         # Where the outcome is taken over, its last block was computed from blocks that stayed as they were.
         settled = finite & (prefix_length(block_agreement(c.x, y)) + going >= system.size)
+        looked = c.going | (c.k == 0)
+        ties = jnp.sum(
+            system.ties(c.x), axis=1, dtype=jnp.int32
+        )  # XLA evaluates once what a sweep has in common with it
         return _Carry(
             x=select_samples(going, y, c.x),
             k=c.k + 1,
             going=going & ~settled,
             proven=c.proven | settled,
             residual=jnp.where(c.k == 0, jnp.where(finite, _largest(c.x, y), jnp.nan), c.residual),
-            sweeps=c.sweeps + (c.going | (c.k == 0)),
+            sweeps=c.sweeps + looked,
+            ties=jnp.where(looked, ties, c.ties),
         )
 
     end = jax.lax.while_loop(running, body, first)
     value = select_samples(end.proven, end.x, found)
     corrected = jnp.sum(end.proven[:, None] & ~block_agreement(found, value), axis=1, dtype=jnp.int32)
     residual = jnp.where(end.proven, 0, end.residual)
-    return value, residual, end.going & (end.k == system.size), Verification(end.proven, corrected, end.sweeps)
+    return (
+        value,
+        residual,
+        end.going & (end.k == system.size),
+        Verification(end.proven, corrected, end.sweeps, end.ties),
+    )
 
 
 def _largest(x: State, y: State) -> jax.Array:

@@ -73,7 +73,7 @@ def test_two_certified_answers_of_which_one_is_proven_contradict_each_other():
         answers = []
         for solver in (Sequential(), Jacobi()):
             solution = solve(system, solver, verify=True)
-            arrays = {name: np.asarray(array) for name, array in facts(solution).items()}
+            arrays = {name: np.asarray(array) for name, array in facts(system, solution).items()}
             assert solution.exact  # as far as the loop can tell
             about = {"ties": np.zeros(16, int), "status": np.full(16, "certified")}
             answers.append(arrays | about | {"samples": np.asarray(solution.value)})

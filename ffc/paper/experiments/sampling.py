@@ -18,7 +18,7 @@ from ffc.core.named import entry_of, is_chosen, solver_by_name
 from ffc.core.solve import RowAbove, history_of, solve
 from ffc.core.solvers import Solver
 from ffc.core.system import State, System, block_agreement
-from ffc.core.verify import CONTRADICTION, contradictions, count_ties, facts, largest_difference, verified
+from ffc.core.verify import CONTRADICTION, contradictions, facts, largest_difference, verified
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
 from ffc.models.own import check_own
@@ -59,7 +59,7 @@ def prepare(job: Job) -> Callable[[], Record]:
         history = history_of(system, solver, solution, SHOWN, guess)
         checked = verified(system, solution)
         samples = np.asarray(model.samples(checked.value))
-        ties = np.asarray(count_ties(system, checked.value))
+        found = {name: np.asarray(array) for name, array in facts(system, checked).items()}
     iterations = np.asarray(solution.iterations)
     length = int(iterations.max())
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
@@ -70,14 +70,13 @@ def prepare(job: Job) -> Callable[[], Record]:
         "iterations": iterations,
         "certified": np.asarray(solution.certified),
         "status": np.array([status.name.lower() for status in solution.status]),
-        "ties": ties,
         "evaluations": solution.evaluations,
         "steps_per_iteration": solution.steps_per_iteration,
         "oracle_iterations": oracle,
         "error_l2": np.asarray(history.l2),
         "error_max": np.asarray(history.largest),
         "change": np.asarray(history.change),
-        **{name: np.asarray(array) for name, array in facts(checked).items()},
+        **found,
     }
     chosen = {"chosen": entry_of(solver, system)} if is_chosen(job.kind, job.options.get("window")) else {}
     about = {"size": solution.size, "system": model.default_options() | job.system, "checkpoint": checkpoint.meta}
