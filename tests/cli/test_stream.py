@@ -182,7 +182,7 @@ def test_memory_does_not_grow_with_the_number_of_batches(tmp_path):
 
 
 def test_other_settings_weights_and_arithmetic_are_refused(ffc, sample, undisturbed, tmp_path, monkeypatch):
-    before = files(undisturbed)
+    before, flags = files(undisturbed), os.environ.get("XLA_FLAGS", "")
     for words, told in (
         (("--seed", 1), f"begun with seed {SEED}, not 1; ask for the same, or name a new folder"),
         (("--no-verify",), "verify True, not False"),
@@ -193,7 +193,7 @@ def test_other_settings_weights_and_arithmetic_are_refused(ffc, sample, undistur
     printed = ffc("sample", tmp_path / "other.flax", *WORDS, "--out", undisturbed, code=ERROR)
     assert "begun with weights " in printed.err
     for flag, code in (("--xla_dump_to=none", DONE), ("--xla_cpu_enable_fast_math=true", ERROR)):
-        monkeypatch.setenv("XLA_FLAGS", f"--xla_force_host_platform_device_count=2 {flag}")
+        monkeypatch.setenv("XLA_FLAGS", f"{flags} --xla_force_host_platform_device_count=2 {flag}")
         assert (flag in sample(undisturbed, code=code).err) == (code == ERROR)
     assert files(undisturbed) == before
 
