@@ -63,8 +63,7 @@ def preset_of(wildcards, key, default=None):
 
 
 def origin_of(wildcards):
-    """Of a task's weights: a released file, or a model in the box, where the preset names one and it could be had, else
-    training."""
+    """Of a task's weights: a released file, or a model in the box, if one is named and could be had, else training."""
     named = task_of(wildcards, "released", "weights")
     if not named or config["checkpoints"]["mode"] == "trained":
         return "trained"
@@ -114,9 +113,7 @@ def code(script, modules=lambda wildcards: (), files=lambda wildcards: (), noteb
     """
 
     def digest(wildcards):
-        roots = [f"workflow/scripts/{script}.py"]
-        if notebook:
-            roots.append(f"notebooks/{notebook(wildcards)}.ipynb")
+        roots = [f"workflow/scripts/{script}.py", *([f"notebooks/{notebook(wildcards)}.ipynb"] if notebook else [])]
         return imports.digest(tuple(roots), tuple(modules(wildcards)), tuple(files(wildcards)), without)
 
     return digest
@@ -210,8 +207,8 @@ def folder_of(records):
     return str(Path(records[0]).parent.parent)
 
 
-def in_report(path, caption, category, **labels):
-    """A file of the report."""
+def in_report(path, caption, category=lambda wildcards: figure_of(wildcards)[1], **labels):
+    """A file of the report; a figure is in the category of its notebook."""
     return report(path, caption=f"../workflow/report/{caption}.rst", category=category, labels=labels)
 
 
@@ -234,10 +231,6 @@ def figure_of(wildcards):
     raise WorkflowError(f"{wildcards.figure}: no figure of {wildcards.preset}{nearest(wildcards.figure, known)}")
 
 
-def title_of(wildcards):
-    return figure_of(wildcards)[1]
-
-
 def caption_of(wildcards):
     preset = PRESETS[wildcards.preset]
     return jobs.caption(preset, figure_of(wildcards)[2], boxed=config["checkpoints"]["mode"] != "trained")
@@ -248,10 +241,7 @@ def refused(wildcards):
 
 
 def authors_figures(preset):
-    """The figures that the authors' results allow, each with the records (task/solver) that it shows.
-
-    Nothing is looked for where a preset names no released file, or nothing released is wanted.
-    """
+    """The figures that the authors' results allow, with the records of each; none where nothing released is wanted."""
     if config["checkpoints"]["mode"] == "trained" or not jobs.named_in(PRESETS[preset], "released"):
         return {}
     note = checkpoints.find_released.get(preset=preset).output[0]
@@ -294,17 +284,16 @@ def records_beside(wildcards):
 
 
 # Measured records that the repository keeps, as <device>/<preset>.
-REFERENCES = [
-    str(path.parent.relative_to("results/reference")) for path in Path("results/reference").glob("*/*/records")
-]
+KEPT = Path("results/reference")
+REFERENCES = [str(path.parent.relative_to(KEPT)) for path in KEPT.glob("*/*/records")]
 
 
 def reference_records(wildcards):
-    return sorted(map(str, Path(f"results/reference/{wildcards.reference}/records").glob("*/*.npz")))
+    return sorted(map(str, KEPT.glob(f"{wildcards.reference}/records/*/*.npz")))
 
 
 def reference_pages(reference):
     """All that can be drawn again of the records of one preset on one device."""
-    tasks = {path.parent.name for path in Path(f"results/reference/{reference}/records").glob("*/*.npz")}
+    tasks = {path.parent.name for path in KEPT.glob(f"{reference}/records/*/*.npz")}
     needed = {paper.notebook for name, paper in PAPER.items() if name in tasks} | ({"scaling"} & tasks)
     return [f"results/reference/{reference}/notebooks/{name}.ipynb" for name in (*sorted(needed), "summary")]

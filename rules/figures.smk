@@ -59,8 +59,8 @@ rule figure:
     input:
         lambda wildcards: f"results/{{preset}}/notebooks/{figure_of(wildcards)[0]}",
     output:
-        in_report("results/{preset}/figures/{figure}.png", "figure", title_of, figure="{figure}", format="png"),
-        in_report("results/{preset}/figures/{figure}.svg", "figure", title_of, figure="{figure}", format="svg"),
+        in_report("results/{preset}/figures/{figure}.png", "figure", figure="{figure}", format="png"),
+        in_report("results/{preset}/figures/{figure}.svg", "figure", figure="{figure}", format="svg"),
         "results/{preset}/figures/{figure}.pdf",
     log:
         "logs/{preset}/figures/{figure}.log",
