@@ -58,7 +58,7 @@ def sample(ffc, made):
 def program(code: str, *words, devices: int = 1) -> subprocess.CompletedProcess:
     """A process of its own, with so many devices; `main` is the command line, `sample()` the command of these words."""
     before = f"from ffc.cli.main import main\nsample = lambda: main({['sample', *map(str, words)]!r})\n"
-    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    flags = {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"}
     command = [sys.executable, "-c", before + textwrap.dedent(code)]
     return subprocess.run(command, env=os.environ | flags, capture_output=True, text=True)
 
