@@ -50,8 +50,7 @@ def test_what_is_told_of_a_model_is_whole_and_its_command_trains_such_a_model(na
     about = box.about(name)
     assert sum(box.weights(name).stat().st_size for name in NAMES) <= make.LIMIT, "all that are in the box"
     assert about.keys() >= {"sha256", "seed", "sampling"}
-    assert about["origin"] == "box"
-    assert about["data"].keys() == {"name", "title", "licence"}
+    assert (about["origin"], about["data"].keys()) == ("box", {"name", "title", "licence"})
     assert about["metrics"].keys() == {"unit", "steps", "best_step", "test_loss"}
     assert about["metrics"]["best_step"] in about["curves"]["step"], "the weights that are kept are on the curve"
     *_, last = about["command"].split(" && ")  # after those of the weights that it began with

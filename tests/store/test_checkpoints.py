@@ -53,8 +53,7 @@ def test_without_a_sidecar_sizes_are_read_from_the_weights(model, path):
     checkpoints.save(path, model, weights(model), {"origin": "trained"})
     path.with_suffix(".json").unlink()
     checkpoint = checkpoints.load(path, getattr(model, "shape", None), trunc_lambda=1e-6)
-    assert checkpoint.model == model
-    assert checkpoint.meta["origin"] == "given"
+    assert (checkpoint.model, checkpoint.meta["origin"]) == (model, "given")
 
 
 def test_compact_weights_are_the_rounded_ones_in_half_the_bytes_and_stay_themselves(model, path):

@@ -17,8 +17,7 @@ from ffc.store.released import collect
 def test_a_tilde_is_the_home_folder_of_data_and_of_released_files(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("FFC_DATA", "~/here")
-    assert expanded("~/a") == tmp_path / "a"
-    assert expanded("a~/~") == Path("a~/~")
+    assert (expanded("~/a"), expanded("a~/~")) == (tmp_path / "a", Path("a~/~"))
     mnist = ("mnist", None, {}), ("mnist", "~/here", {}), ("imagenet", None, {"path": "~/here/mnist"})
     for name, root, options in mnist:
         with pytest.raises(FFCError, match=str(tmp_path / "here" / "mnist")):
@@ -70,5 +69,4 @@ def test_a_folder_that_cannot_be_made_or_is_the_users_choice_stays_as_it_is(sett
     keep_compiled(tmp_path / "file")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path / "own")
     keep_compiled(tmp_path / "other")
-    assert settings == {}
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (settings, [path.name for path in tmp_path.iterdir()]) == ({}, ["file"])

@@ -59,8 +59,7 @@ def test_a_file_is_old_or_whole_and_on_the_disk_whatever_interrupts_its_writing(
     for error, raised in ((full, FFCError), (KeyboardInterrupt(), KeyboardInterrupt)):
         with pytest.raises(raised):
             write_whole(path, functools.partial(write, error))
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"old", [path])
 
 
 def test_a_new_file_has_the_permissions_of_the_umask_and_an_old_one_keeps_its_own(tmp_path):

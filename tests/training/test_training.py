@@ -74,8 +74,7 @@ def whole(dataset, finished):
 
 def assert_same(result, other):
     jax.tree.map(np.testing.assert_array_equal, result.params, other.params)
-    assert result.curves == other.curves
-    assert result.metrics == other.metrics
+    assert (result.curves, result.metrics) == (other.curves, other.metrics)
 
 
 def test_a_run_learns_and_reports_its_curves(dataset, whole):
@@ -143,8 +142,7 @@ def test_a_time_budget_ends_a_run_that_can_go_on_to_the_same_bits(dataset, whole
     """The bar is for terminals alone."""
     short = run(dataset, tmp_path, max_minutes=1e-9)
     assert short.metrics["steps"] < 20, "it ended before the first validation, and yet has a result"
-    assert short.curves["valid_loss"] == [short.metrics["valid_loss"]]
-    assert capsys.readouterr().err == ""
+    assert (short.curves["valid_loss"], capsys.readouterr().err) == ([short.metrics["valid_loss"]], "")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert_same(run(dataset, tmp_path), whole)
     last = capsys.readouterr().err.rstrip().rpartition("\r")[2]
