@@ -13,7 +13,7 @@ import zoo
 from ffc import FFCError, Jacobi, Sequential, solve
 from ffc.core.errors import place_of
 from ffc.core.verify import contradictions, facts
-from ffc.data import load
+from ffc.data import Dataset
 from ffc.models import Sampler, model_class
 from ffc.models.own import check_own
 from ffc.training import train_checkpoint
@@ -60,7 +60,8 @@ def test_a_block_that_sees_itself_is_found_and_a_method_that_lacks_named_before_
     check_own(Belief(), params)
     with pytest.raises(FFCError, match=r"^Belief: block \d+ of sample \d: it changes .* no certificate would hold$"):
         check_own(Belief(diagonal=0), params)
-    settings = {"kind": f"{__name__}:Silent"}, load("digits"), {"steps": 1, "batch": 2}
+    images = np.zeros((2, 4, 5, 1), np.uint8)
+    settings = {"kind": f"{__name__}:Silent"}, Dataset("toy", "Toy", images, images), {"steps": 1, "batch": 2}
     with pytest.raises(FFCError, match=r"^Silent has no noise\(\); a sampler needs noise, system, samples"):
         train_checkpoint(tmp_path / "a.flax", *settings, 0, tmp_path / "state")
     assert list(tmp_path.iterdir()) == []
