@@ -7,7 +7,6 @@ import tracemalloc
 import numpy as np
 import plot_data
 import pytest
-import synthetic
 from hostile import RunsCode, refused
 from sound import pth
 from test_figures import CLOCKS, THIN, contents, footnote, legend
@@ -38,13 +37,12 @@ def records(raw):
 
 
 @pytest.fixture(scope="module")
-def folders(records, tmp_path_factory):
+def folders(records, made_up, tmp_path_factory):
     """Our records, and theirs."""
-    ours, theirs = (tmp_path_factory.mktemp(name) for name in ("ours", "theirs"))
-    synthetic.write(ours)
+    theirs = tmp_path_factory.mktemp("theirs")
     for name, record in records.items():
         record.save(theirs / f"{name}.npz")
-    return ours, theirs
+    return made_up, theirs
 
 
 def test_the_archive_is_searched_for_all_that_the_papers_figures_show(raw):

@@ -22,30 +22,29 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A data set of 4×4 images."""
-    folder = tmp_path_factory.mktemp("rnn")
+def data(tmp_path_factory):
+    """A file of 4×4 images."""
     images = np.random.default_rng(0).integers(0, 256, (12, 4, 4, 1), np.uint8)
-    Dataset("small", "small noise", images, images).to_record().save(folder / "small.npz")
-    return folder
+    Dataset("small", "small noise", images, images).to_record().save(
+        path := tmp_path_factory.mktemp("rnn") / "data.npz"
+    )
+    return path
 
 
 @pytest.fixture(scope="module")
-def trained(folder):
-    """Records of the three trainings; the first is the feedforward one."""
-    records, reference = {}, None
+def trained(data):
+    """Records of the three trainings; the first is the feedforward one, the reference of the others."""
+    records, reference = {}, data.with_name("feedforward.npz")
     for solver in SETTINGS["solvers"]:
-        files = {"data": folder / "small.npz", "reference": reference}
+        files = {"data": data, "reference": reference if records else None}
         records[solver] = experiments.run("rnn", SETTINGS, solver, **files, seed=0, repeats=2)
-        reference = folder / "feedforward.npz"
-        if solver == "feedforward":
-            records[solver].save(reference)
+        records["feedforward"].save(reference)
     return records
 
 
 @pytest.fixture(scope="module")
-def errors(folder, trained):
-    files = {"trained": folder / "feedforward.npz", "data": folder / "small.npz"}
+def errors(data, trained):
+    files = {"trained": data.with_name("feedforward.npz"), "data": data}
     return {way: rnn.gradient_errors(SETTINGS, way, **files, seed=0) for way in ("feedforward", "jacobi")}
 
 
@@ -56,14 +55,14 @@ def test_training_falls_along_one_path_whatever_finds_the_exact_gradient(trained
     assert not np.array_equal(exact["loss"][0], exact["loss"][1])  # runs are of different seeds
     assert (np.diff(exact["seconds"]) > 0).all()
     assert exact["max_difference"] == 0
-    apart = [np.abs(truncated[name] - exact[name]).max() for name in exact.arrays if name.startswith("trained_")]
-    assert truncated["max_difference"] == max(apart)
+    apart = max(np.abs(truncated[name] - exact[name]).max() for name in exact.arrays if name.startswith("trained_"))
+    assert truncated["max_difference"] == apart
     assert whole["max_difference"] < 1e-6 < truncated["max_difference"]
 
 
-def test_training_is_gradient_descent_and_errors_are_those_of_truncated_gradients(folder, trained, errors):
+def test_training_is_gradient_descent_and_errors_are_those_of_truncated_gradients(data, trained, errors):
     """By JAX's own differentiation of the loss, and the model's own truncated gradients; one program each."""
-    job = experiments.Job("rnn", SETTINGS, "feedforward", 0, 1, data=folder / "small.npz")
+    job = experiments.Job("rnn", SETTINGS, "feedforward", 0, 1, data=data)
     x = rnn.sequences(job.load_data())
     start = params = network.init(job.key(0, 0), 5, 0.3)
     gradient = jax.jit(jax.value_and_grad(lambda params, row: network.forward(params, row).loss))
@@ -96,11 +95,11 @@ def test_gradient_errors_fall_to_nothing(errors):
         assert record.meta["kind"] == solver
 
 
-def test_rnn_knows_two_solvers(folder):
+def test_rnn_knows_two_solvers(data):
     counted = {"iterations": 3}
     for entry in ({"solver": "jacobi"}, {"solver": "gs_jacobi", **counted}, {"solver": "feedforward", **counted}):
         settings = SETTINGS | {"solvers": {"mine": entry}}
         with pytest.raises(FFCError, match=r"tasks\.rnn\.solvers\.mine: expected feedforward, or solver: jacobi"):
-            experiments.run("rnn", settings, "mine", data=folder / "small.npz", seed=0, repeats=1)
+            experiments.run("rnn", settings, "mine", data=data, seed=0, repeats=1)
     with pytest.raises(FFCError, match="solver 'scan'; expected one of jacobi, feedforward"):
-        rnn.gradient_errors(SETTINGS, "scan", trained=folder, data=folder, seed=0)
+        rnn.gradient_errors(SETTINGS, "scan", trained=data, data=data, seed=0)

@@ -142,16 +142,9 @@ TABLE = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("records")
-    synthetic.write(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def drawn(folder):
+def drawn(made_up):
     """Every figure, drawn once."""
-    return {name: figures.draw(name, folder) for name in figures.FIGURES | figures.EXTRAS}
+    return {name: figures.draw(name, made_up) for name in figures.FIGURES | figures.EXTRAS}
 
 
 def lines_of(ax) -> list[tuple]:
@@ -222,21 +215,17 @@ def test_the_papers_clock_is_a_hollow_mark_and_ours_a_filled_one(drawn):
     assert crosses == [style.LOOKS["deer"].color]
 
 
-def test_a_figure_is_written_as_three_files_the_same_each_time(folder, tmp_path):
+def test_a_figure_is_written_as_three_files_the_same_each_time(made_up, tmp_path):
     for attempt in ("one", "two"):  # the records may be of the authors, and few figures be wanted
-        image = figures.show("rnn_begin", folder, tmp_path / attempt, ["rnn_begin"], folder)
+        image = figures.show("rnn_begin", made_up, tmp_path / attempt, ["rnn_begin"], made_up)
     files = {path.suffix: path.read_bytes() for path in (tmp_path / "one").glob("rnn_begin.*")}
     assert files == {path.suffix: path.read_bytes() for path in (tmp_path / "two").iterdir()}
     assert files[".png"] == image.data
-    assert {name: content[:4] for name, content in files.items()} == {
-        ".png": b"\x89PNG",
-        ".svg": b"<?xm",
-        ".pdf": b"%PDF",
-    }
+    assert {content[:4] for content in files.values()} == {b"\x89PNG", b"<?xm", b"%PDF"}
 
 
-def test_what_cannot_be_drawn_is_named(folder, tmp_path):
-    figures.load_records(folder / "made_mnist")["jacobi"].save(tmp_path / "made_mnist" / "jacobi.npz")
+def test_what_cannot_be_drawn_is_named_and_left_out_of_a_notebook_if_it_was_not_asked_for(made_up, tmp_path):
+    figures.load_records(made_up / "made_mnist")["jacobi"].save(tmp_path / "made_mnist" / "jacobi.npz")
     for name, problem in (
         ("made_mnist", "no record of the solver sequential"),
         ("made_cifar", "made_cifar: no records there"),
@@ -244,10 +233,7 @@ def test_what_cannot_be_drawn_is_named(folder, tmp_path):
     ):
         with pytest.raises(FFCError, match=problem):
             figures.draw(name, tmp_path)
-
-
-def test_a_figure_that_is_not_asked_for_or_has_no_records_is_left_out_of_a_notebook(folder, tmp_path):
-    for name, records, only in (("rnn_end", folder, ["rnn_begin"]), ("rnn_scaling", tmp_path, None)):
+    for name, records, only in (("rnn_end", made_up, ["rnn_begin"]), ("rnn_scaling", tmp_path, None)):
         note = figures.show(name, records, tmp_path / "out", only)
         assert note.data == f"*{name} is left out: not all of its results are there.*"
     assert not (tmp_path / "out").exists()

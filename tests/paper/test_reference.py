@@ -15,27 +15,21 @@ PLACE = "abacus-10-rows/tiny/records"
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project") / "results" / "tiny"
-    synthetic.write(folder / "records")
-    return folder
+def kept(made_up, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kept")
+    reference.keep(made_up.parent, folder)
+    return folder / PLACE
 
 
-@pytest.fixture(scope="module")
-def kept(results):
-    reference.keep(results, results / "reference")
-    return results / "reference" / PLACE
+def test_the_table_is_the_same_and_lies_beside_the_records(made_up, kept, tmp_path):
+    assert summary.table(summary.load(kept)) == summary.table(summary.load(made_up))
+    assert (kept.parent / "summary.md").read_text() == summary.write(made_up, tmp_path)
 
 
-def test_the_table_is_the_same_and_lies_beside_the_records(results, kept):
-    assert summary.table(summary.load(kept)) == summary.table(summary.load(results / "records"))
-    assert (kept.parent / "summary.md").read_text() == summary.write(results / "records", results)
-
-
-def test_figures_of_samplers_are_the_same(results, kept):
+def test_figures_of_samplers_are_the_same(made_up, kept):
     """All others show what is kept whole."""
     for name in (name for name in figures.FIGURES if name.startswith(("made", "pixelcnnpp_mnist"))):
-        before, after = (figures.draw(name, folder).axes for folder in (results / "records", kept))
+        before, after = (figures.draw(name, folder).axes for folder in (made_up, kept))
         for one, other in zip(before, after, strict=True):
             for line, again in zip(one.lines, other.lines, strict=True):
                 np.testing.assert_allclose(line.get_data(), again.get_data(), rtol=1e-6)
@@ -52,11 +46,11 @@ def test_only_what_is_drawn_is_kept_of_one_sample(kept):
     assert set(reference.reduced(record).arrays) == {"loss"}
 
 
-def test_keeping_again_replaces_what_was_there_and_the_command_line_says_what(results, kept, tmp_path, capsys):
+def test_keeping_again_replaces_what_was_there_and_the_command_line_says_what(made_up, kept, tmp_path, capsys):
     path = tmp_path / PLACE
     path.mkdir(parents=True)
     (path / "old.npz").touch()
-    assert cli.main(["keep", str(results), "--into", str(tmp_path)]) == 0
+    assert cli.main(["keep", str(made_up.parent), "--into", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{path}: 25 records\n"
     again, before = ({file.relative_to(folder) for file in folder.rglob("*.npz")} for folder in (path, kept))
     assert again == before

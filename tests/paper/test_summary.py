@@ -128,9 +128,8 @@ def test_a_ratio_has_three_digits_and_no_powers_of_ten():
     assert [*map(verdict.times, (393.4, 1234.5, 0.05123, None))] == ["393×", "1230×", "0.0512×", "–"]
 
 
-def test_the_files_say_the_same_under_true_names(tmp_path):
-    synthetic.write(tmp_path / "records")
-    text = summary.write(tmp_path / "records", tmp_path)
+def test_the_files_say_the_same_under_true_names(made_up, tmp_path):
+    text = summary.write(made_up, tmp_path)
     assert (tmp_path / "summary.md").read_text() == text
     lines = sorted((tmp_path / "summary.csv").read_text().splitlines())
     assert lines == sorted(TABLE.splitlines())
