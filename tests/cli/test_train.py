@@ -44,17 +44,17 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(whole, ffc, tmp_path, mo
     assert broken.read_bytes() == whole.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.flax", "broken.json"]
     meta = checkpoints.load(broken).meta
-    assert meta["data"] == {"name": "digits", "title": "scikit-learn digits 8×8"}
-    assert meta["train"] == {"steps": 30, "batch": 8, "validate_every": 10}
-    assert (meta["origin"], meta["seed"]) == ("trained", 0)
+    told = {"train": {"steps": 30, "batch": 8, "validate_every": 10}, "origin": "trained", "seed": 0}
+    told["data"] = {"name": "digits", "title": "scikit-learn digits 8×8"}
+    assert told.items() <= meta.items()
     assert meta.keys() >= {"metrics", "curves", "device", "versions"}
 
 
 def test_weights_that_are_there_are_not_written_over(whole, complaint):
-    before = [path.read_bytes() for path in (whole, whole.with_suffix(".json"))]
+    before = [path.read_bytes() for path in whole.parent.iterdir()]
     line = complaint(*SMALL, "--seed", 1, "--out", whole)
     assert "whole.flax: is there already, and training would replace it; remove it, or name another file" in line
-    assert [path.read_bytes() for path in (whole, whole.with_suffix(".json"))] == before
+    assert [path.read_bytes() for path in whole.parent.iterdir()] == before
 
 
 def test_training_begins_with_the_weights_of_another_run_and_counts_its_steps(whole, ffc, tmp_path):

@@ -18,12 +18,9 @@ LOCK = ROOT / "requirements" / "lock.txt"
 def install(folder: Path) -> Path:
     """A `conda` and its `activate` in `folder`/bin, to be put on PATH."""
     folder.joinpath("bin").mkdir(parents=True)
-    for name, text in (
-        ("conda", f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__)}" "{folder}" "$@"\n'),
-        ("activate", 'PATH="$1/bin:$PATH"\n'),
-    ):
-        script = folder / "bin" / name
-        script.write_text(text)
+    command = f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__)}" "{folder}" "$@"\n'
+    for name, text in (("conda", command), ("activate", 'PATH="$1/bin:$PATH"\n')):
+        (script := folder / "bin" / name).write_text(text)
         script.chmod(0o755)
     return folder / "bin"
 
@@ -39,12 +36,10 @@ def create(packages: list[str], folder: Path) -> Path:
 
 def main(prefix: str, *words: str) -> None:
     """What Snakemake asks of conda."""
-    if words[0] == "--version":
-        print("conda 25.1.0")
-    elif words[0] == "info":
-        print(json.dumps({"conda_prefix": prefix, "platform": "stand-in"}))
-    elif words[0] == "config":
-        print(json.dumps({"get": {"channel_priority": "strict"}}))
+    told = {"info": {"conda_prefix": prefix, "platform": "stand-in"}, "config": {"get": {"channel_priority": "strict"}}}
+    answers = {"--version": "conda 25.1.0"} | {question: json.dumps(answer) for question, answer in told.items()}
+    if words[0] in answers:
+        print(answers[words[0]])
     elif words[:2] == ("env", "create"):
         file, folder = (Path(words[words.index(option) + 1]) for option in ("--file", "--prefix"))
         *_, packages = yaml.safe_load(file.read_text())["dependencies"]

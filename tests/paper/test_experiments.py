@@ -12,7 +12,6 @@ from ffc.core.solve import solve
 from ffc.core.solvers import Sequential
 from ffc.data import Dataset
 from ffc.models.densenet import DenseNet
-from ffc.models.flow import Flow
 from ffc.models.made import MADE
 from ffc.paper import experiments
 from ffc.paper.experiments import densenet, sampling
@@ -23,7 +22,6 @@ MODELS = {
     "made": MADE((4, 4, 1), (24, 24), 1e-6),
     "densenet": DenseNet(6, growth=4, blocks=(1, 2), features=4),
     "text": TOKENS,
-    "flow": Flow((4, 4, 1), patch=2, blocks=2, width=8, layers=1, heads=1),
 }
 SOLVERS = {
     "sequential": {},
@@ -39,8 +37,8 @@ def folder(tmp_path_factory):
     for name, side in (("small", 4), ("large", 32)):
         images, labels = pixels.integers(0, 256, (12, side, side, 1), np.uint8), np.arange(12, dtype=np.int32) % 6
         Dataset(name, f"{name} noise", images, images, labels, labels, 6).to_record().save(folder / f"{name}.npz")
+    about = {"origin": "trained", "metrics": {"steps": 0}}
     for name, model in MODELS.items():
-        about = {"origin": "trained", "metrics": {"steps": 0}}
         checkpoints.save(folder / f"{name}.flax", model, weights(model, scale=0.3), about)
     return folder
 
@@ -124,12 +122,17 @@ def test_the_oracle_stops_when_all_samples_are_near():
 
 def test_a_record_says_where_it_comes_from_and_what_a_race_chose(sampled, folder):
     meta = sampled.meta
-    assert meta["data"] == {"name": "small", "title": "small noise"}
-    assert meta["checkpoint"]["origin"] == "trained"
-    assert meta["checkpoint"]["sha256"] == checkpoints.load(folder / "made.flax").meta["sha256"]
-    assert (meta["task"], meta["seed"], meta["repeats"], meta["size"]) == ("made_mnist", 0, 3, 16)
-    assert meta["device"]["name"]
-    assert meta["versions"]["jax"] == jax.__version__
+    about = {
+        "data": {"name": "small", "title": "small noise"},
+        "task": "made_mnist",
+        "seed": 0,
+        "repeats": 3,
+        "size": 16,
+    }
+    assert about.items() <= meta.items()
+    file = {"origin": "trained", "sha256": checkpoints.load(folder / "made.flax").meta["sha256"]}
+    assert file.items() <= meta["checkpoint"].items()
+    assert (bool(meta["device"]["name"]), meta["versions"]["jax"]) == (True, jax.__version__)
     assert meta.get("chosen") == ({"solver": "gs_jacobi", "window": 2} if meta["solver"] == "raced" else None)
 
 
@@ -137,31 +140,17 @@ def test_without_data_the_record_names_those_of_the_weights():
     about = {"origin": "box", "name": "tiny", "data": {"name": "small", "title": "small noise", "licence": "free"}}
     about["metrics"] = {"steps": 3, "test_loss": 1.25, "unit": "bits/dim"}
     job = experiments.Job("made_mnist", {"solvers": {"jacobi": {}}}, "jacobi", 0, 1)
-    record = job.record({}, checkpoint=about)
+    record, own = (job.record({}, checkpoint=one) for one in (about, {"origin": "given", "file": "mine.pth"}))
     assert record.meta["data"] == {"name": "small", "title": "small noise"}
-    weights = "Weights: tiny in the box (3 steps, 1.25 bits/dim)"
-    assert style.sources([record], ("Data", "Weights")) == ["Data: small noise", weights]
-    own = job.record({}, checkpoint={"origin": "given", "file": "mine.pth"})
-    assert style.sources([own], ("Data", "Weights")) == ["Weights: mine.pth (given)"]
+    told = [style.sources([one], ("Data", "Weights")) for one in (record, own)]
+    names = "Data: small noise", "Weights: tiny in the box (3 steps, 1.25 bits/dim)"
+    assert told == [[*names], ["Weights: mine.pth (given)"]]
 
 
 def test_noise_depends_on_seed_and_task_alone(folder, sequential):
     for same, options in ((True, {}), (False, {"seed": 1}), (False, {"task": "made_cifar"})):
         again = run(folder, "made", SOLVERS, "sequential", **options)
         assert np.array_equal(again["samples"], sequential["samples"]) == same
-
-
-@pytest.mark.stress
-def test_a_flow_is_sampled_row_by_row(folder):
-    solvers = {"sequential": {}, "gs_jacobi": {"window": "2 blocks", "guess": "row_above"}, "raced": {"solver": "auto"}}
-    for name in solvers:
-        record = run(folder, "flow", solvers, name)
-        assert (record["certified"] == 8).all()
-        assert record["proven"].all()
-        for array in (record["max_difference"], record["error_l2"][-1]):
-            np.testing.assert_array_equal(array, 0)
-        np.testing.assert_array_equal(record["snapshots"][-1], record["pictures"])
-        assert ("chosen" in record.meta) == (name == "raced")
 
 
 def test_a_solver_may_have_a_system_of_its_own_and_tokens_show_which_blocks_have_settled(folder):
@@ -184,9 +173,8 @@ def test_a_solver_may_have_a_system_of_its_own_and_tokens_show_which_blocks_have
 
 def test_densenet_ends_with_the_feedforward_logits_and_estimates_stand_beside_measured_times(folder):
     solvers = {"feedforward": {}, "jacobi": {}}
-    feedforward, jacobi = (
-        run(folder, "densenet", solvers, name, "densenet", data="large", images=2) for name in solvers
-    )
+    words = {"task": "densenet", "data": "large", "images": 2}
+    feedforward, jacobi = (run(folder, "densenet", solvers, name, **words) for name in solvers)
     outputs = jacobi["outputs"]
     assert outputs.shape == (2, 4, 6)  # three layers, and before the first update
     error = np.linalg.norm(outputs - feedforward["logits"][:, None], axis=2)

@@ -34,29 +34,17 @@ def page(*panels, note="", signs=()):
     return panels, note, signs
 
 
-def approach(by, labels, differences=False):
+def approach(by, ylabel, labels, scales, begin, signs=CLOCKS):
     """Errors fall evenly to 0 from a mean of 16/3; marks stand half-way (the oracle's) and at the end (ours)."""
+    lines = []
     for label in labels:
         count, steps, seconds = RUNS[label]
-        x = np.linspace(0, count * steps if by == STEPS else seconds, count + 1)
-        y = np.linspace(16 / 3, 0, count + 1)
-        yield label, x, y
-        if differences and label != CACHED:
-            yield "_difference", x[:-1], np.full(count, 16 / 3 / count)  # at the iterate that it leaves
-        yield "_stop", x[count // 2 : count // 2 + 1], y[count // 2 : count // 2 + 1]
-        yield "_stop", x[-1:], y[-1:]
-
-
-def made(by):
-    lines = approach(by, ["Sequential", *[CACHED] * (by == SECONDS), "Jacobi"], differences=True)
-    panel = (by, "ℓ₂ error (logits of pixels), mean", ("log", "linear"), 1 if by == STEPS else 0.1 / 30, [*lines])
-    return page(panel, signs=(*CLOCKS, THIN))
-
-
-def pixels(by):
-    lines = approach(by, [label for label in RUNS if by == SECONDS or label != CACHED])
-    scales, begin = (("linear", "symlog"), 0) if by == STEPS else (("log", "symlog"), 0.1 / 30)
-    return page((by, "ℓ₂ error (pixels in [−1, 1]), mean", scales, begin, [*lines]), signs=CLOCKS)
+        x, y = np.linspace(0, count * steps if by == STEPS else seconds, count + 1), np.linspace(16 / 3, 0, count + 1)
+        lines.append((label, x, y))
+        if THIN in signs and label != CACHED:  # at the iterate that it leaves
+            lines.append(("_difference", x[:-1], np.full(count, 16 / 3 / count)))
+        lines += [("_stop", x[[place]], y[[place]]) for place in (count // 2, count)]
+    return page((by, ylabel, scales, begin, lines), signs=signs)
 
 
 def gradients(when, scale):
@@ -110,6 +98,15 @@ def sizes(x, at, y):
     return x, y, ("log", "log"), None, lines
 
 
+LOGITS, COLOURS = "ℓ₂ error (logits of pixels), mean", "ℓ₂ error (pixels in [−1, 1]), mean"
+MADE = {
+    STEPS: approach(STEPS, LOGITS, ["Sequential", "Jacobi"], ("log", "linear"), 1, (*CLOCKS, THIN)),
+    SECONDS: approach(SECONDS, LOGITS, ["Sequential", CACHED, "Jacobi"], ("log", "linear"), 0.1 / 30, (*CLOCKS, THIN)),
+}
+PIXELS = {
+    STEPS: approach(STEPS, COLOURS, [label for label in RUNS if label != CACHED], ("linear", "symlog"), 0),
+    SECONDS: approach(SECONDS, COLOURS, RUNS, ("log", "symlog"), 0.1 / 30),
+}
 TIMES = {"Feedforward, estimated": 4, "Feedforward, measured": 3, "Jacobi, estimated": 5, "Jacobi, measured": 6}
 BACKWARD = ("Sequential (backpropagation)", "Jacobi, fewest sweeps", "Jacobi-GS (chunks)", "Associative scan")
 ESTIMATES = "Curves and estimates: the slowest layer's time × iterations; the sum of all layers' for Feedforward"
@@ -123,10 +120,10 @@ TABLE = {
     "densenet_outputs_log": outputs(("linear", "log"), 3),
     "densenet_iter": top5("Jacobi iterations", LINEAR, 1, {"Feedforward: 3 layers": 3}),
     "densenet": top5("time (ms)", ("log", "linear"), 2, TIMES, ESTIMATES),
-    **{f"made_{data}_time_nolog_iter": made(STEPS) for data in ("mnist", "cifar")},
-    **{f"made_{data}_time_nolog": made(SECONDS) for data in ("mnist", "cifar")},
-    **{f"pixelcnnpp_{data}_iter": pixels(STEPS) for data in ("mnist", "cifar10")},
-    **{f"pixelcnnpp_{data}": pixels(SECONDS) for data in ("mnist", "cifar10")},
+    **{f"made_{data}_time_nolog_iter": MADE[STEPS] for data in ("mnist", "cifar")},
+    **{f"made_{data}_time_nolog": MADE[SECONDS] for data in ("mnist", "cifar")},
+    **{f"pixelcnnpp_{data}_iter": PIXELS[STEPS] for data in ("mnist", "cifar10")},
+    **{f"pixelcnnpp_{data}": PIXELS[SECONDS] for data in ("mnist", "cifar10")},
     "rnn_scaling": page(
         lengths("forward", ("Sequential", "DEER", "Quasi-DEER", "Chunks"), 1, SECONDS),
         lengths("backward", BACKWARD, 5, ""),
