@@ -1,12 +1,11 @@
 """Options of the command line: what they are called, what they take, and how a mistake in one is said."""
 
 import argparse
-import difflib
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from ffc.core.errors import FFCError
-from ffc.core.names import AUTO, BLOCKS, DRAFTED, SEEDS
+from ffc.core.names import AUTO, BLOCKS, SEEDS, SOLVERS, nearest
 from ffc.store.paths import expanded
 
 #: Samples that are drawn by default, and where iterations begin.
@@ -38,8 +37,7 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             command = self.commands.get(next((word for word in words if word in self.commands), ""), self)
             known = [option for action in command._actions for option in action.option_strings]
-            near = difflib.get_close_matches(unknown[0], known, n=1)
-            command.error(f"{unknown[0]}: no such option{f' (did you mean {near[0]}?)' if near else ''}")
+            command.error(f"{unknown[0]}: no such option{nearest(unknown[0], known)}")
         return arguments
 
 
@@ -111,13 +109,10 @@ def image_size(text: str) -> tuple[int, ...]:
 def check_solver(arguments: argparse.Namespace) -> None:
     """`FFCError` on an option of another solver than the one that was named, or else raced for."""
     named = arguments.solver or AUTO
-    for option, solver in (("window", "gs_jacobi"), ("block", "jacobi_gs")):
-        if getattr(arguments, option) is not None and named != solver:
-            raise FFCError(f"--{option} belongs to --solver {solver}, not {named}; leave it out")
-    for option, solvers in (("draft", DRAFTED), ("together", ("gs_jacobi",))):
-        if getattr(arguments, option) and named not in solvers:
-            belongs = " and ".join(solvers)
-            raise FFCError(f"--{option} belongs to --solver {belongs}, not {named}; leave it out")
+    for option in ("window", "block", "draft", "together"):
+        if getattr(arguments, option) and option not in SOLVERS[named]:
+            owners = " and ".join(name for name, words in SOLVERS.items() if option in words)
+            raise FFCError(f"--{option} belongs to --solver {owners}, not {named}; leave it out")
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 import argparse
 import dataclasses
-import difflib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffc.cli import given, options
 from ffc.core.errors import FFCError
+from ffc.core.names import nearest
+from ffc.models.kinds import KINDS
 from ffc.store.locks import alone
 from ffc.store.paths import expanded
 
@@ -37,8 +38,7 @@ def add(commands: Any) -> None:
     text = "train a model on a data set or a folder of images; the same command continues a stopped run"
     command = commands.add_parser("train", help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=train)
-    kinds = "made, pixelcnnpp, transformer, flow or densenet; or module:Class of your own"
-    command.add_argument("kind", metavar="KIND", help=kinds)
+    command.add_argument("kind", metavar="KIND", help=f"{', '.join(KINDS)}; or module:Class of your own")
     sources = "digits, text, mnist, cifar10 … (found under FFC_DATA), or a folder"
     command.add_argument("data", metavar="DATA", help=sources)
     command.add_argument(
@@ -122,9 +122,9 @@ def description(arguments: argparse.Namespace) -> dict[str, Any]:
         if not equals:
             raise FFCError(f"--set {text}: expected NAME=VALUE, say {known[0]}={_example(fields[known[0]])}")
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise FFCError(f"--set {text}: {arguments.kind} has no size {name}{hint}; it has {', '.join(known)}")
+            raise FFCError(
+                f"--set {text}: {arguments.kind} has no size {name}{nearest(name, known)}; it has {', '.join(known)}"
+            )
         sizes[name] = _value(f"--set {name}", value, fields[name])
     return {"kind": arguments.kind, **sizes}
 
@@ -158,10 +158,9 @@ def images(arguments: argparse.Namespace) -> "Dataset":
         return load(arguments.data, size=size, **download)
     folder = expanded(arguments.data)
     if not folder.is_dir():
-        near = difflib.get_close_matches(arguments.data, DATASETS, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
         names = ", ".join(name for name in DATASETS if name != "image_folder")
-        raise FFCError(f"{arguments.data}: no data set and no folder{hint}; data sets are {names}")
+        near = nearest(arguments.data, DATASETS)
+        raise FFCError(f"{arguments.data}: no data set and no folder{near}; data sets are {names}")
     if not any(path.is_file() or path.is_symlink() for path in folder.rglob("*")):
         raise FFCError(f"{folder}: holds no files; put pictures there, such as .png or .jpg")
     if size is None:

@@ -12,7 +12,7 @@ from ffc.core.errors import FFCError
 from ffc.paper.figures.files import from_root, load_records
 from ffc.paper.figures.style import in_order, look, of_one_system, sources, theirs
 from ffc.paper.tables import markdown
-from ffc.paper.tasks import experiment_of, paper_of, tasks_in
+from ffc.paper.tasks import SEQUENTIAL, experiment_of, paper_of, tasks_in
 from ffc.paper.verdict import Row, Spread, conclusion, essentials_table, times
 from ffc.store.records import Record, write_bytes
 
@@ -36,7 +36,7 @@ PAPER: dict[tuple[str, str], tuple[int | None, float]] = {
     ("pixelcnnpp_cifar10", "gs_jacobi"): (None, 14.874),
     ("pixelcnnpp_cifar10", "jacobi_gs"): (None, 14.760),
 }
-_PLAIN, _BASELINES = ("sequential", "feedforward"), ("sequential", "feedforward", "cached")
+_PLAIN = ("sequential", "feedforward")
 
 #: Keys of a row, and how the table calls them.
 COLUMNS = {
@@ -170,7 +170,7 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
     for record in chosen:
         name = record.meta["solver"]
         peers = [other for other in chosen if of_one_system(record, other)]
-        baselines = [other for other in peers if other.meta["kind"] in _BASELINES]
+        baselines = [other for other in peers if other.meta["kind"] in SEQUENTIAL]
         certified = {other.meta["kind"]: seconds[other.meta["solver"]] for other in peers}
         oracle = {other.meta["kind"]: outcomes[other.meta["solver"]]["oracle_seconds"] for other in peers}
         mine = outcomes[name]["oracle_seconds"]
@@ -266,7 +266,7 @@ def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 def _ratios(seconds: Mapping[str, float | None], mine: float | None, over_plain: str, over_best: str) -> Row:
     """How many times faster `mine` is than the sequential evaluations among `seconds`, by kind of solver."""
-    baselines = [spent for kind in _BASELINES if (spent := seconds.get(kind))]
+    baselines = [spent for kind in SEQUENTIAL if (spent := seconds.get(kind))]
     return {over_plain: _ratio(_first(seconds, _PLAIN), mine), over_best: _ratio(min(baselines, default=None), mine)}
 
 
