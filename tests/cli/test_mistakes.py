@@ -114,6 +114,11 @@ def test_unfit_noise_is_named(made, tmp_path, complaint, content, expected):
     assert not out.exists()
 
 
+def files(folder):
+    """All files but those that libraries keep for themselves."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and ".cache" not in path.parts}
+
+
 def test_no_output_is_an_input_or_another_output_or_that_of_another_run(tmp_path, monkeypatch, complaint):
     """However a user writes the path; the current folder is the home folder, too."""
     monkeypatch.chdir(tmp_path)
@@ -123,7 +128,7 @@ def test_no_output_is_an_input_or_another_output_or_that_of_another_run(tmp_path
         (tmp_path / name).write_text(f"that of {name}")
     (tmp_path / "link.npz").symlink_to("n.npz")
     (tmp_path / "hard.npz").hardlink_to("n.npz")
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    before = files(tmp_path)
     for command in (
         "sample w.pth --out=~/nowhere/../w.pth",
         "sample ~/w.flax --out w.json",
@@ -136,7 +141,7 @@ def test_no_output_is_an_input_or_another_output_or_that_of_another_run(tmp_path
     with alone(tmp_path / "new.training"):
         line = complaint("train", "made", "digits", "--steps", 1, "--out", "new.flax")
     assert "new.training: another run is writing to it; wait for that one" in line
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert files(tmp_path) == before
 
 
 def test_help_the_box_and_mistakes_answer_without_jax():
