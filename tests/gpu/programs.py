@@ -17,7 +17,7 @@ from ffc.models.densenet import DenseNet
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP, PixelSampling
 from ffc.models.pixelcnnpp.drafts import LinearOutputs
-from ffc.models.rnn import init, loss_and_gradients
+from ffc.models.rnn import forward_by_newton, init, loss_and_gradients
 from ffc.models.transformer import Transformer
 from ffc.training import TrainSettings, step
 
@@ -57,6 +57,13 @@ def pixels(model, solver, batch=1, drafted=False, gpus=1):
         return function, (system.coupling, system.layers, LinearOutputs(changes, kernel=True) if drafted else None)
 
     return gpus, make
+
+
+def newton():
+    """The states of a recurrence by Newton's method."""
+    weights = jax.eval_shape(partial(init, hidden=50, scale=0.1), key_of(0))
+    sequences = jax.ShapeDtypeStruct((1, 2000), jnp.float32)
+    return lambda x, weights: forward_by_newton(weights, x)[0].loss, (sequences, weights)
 
 
 def densenet():
@@ -115,6 +122,7 @@ PROGRAMS = {
     "paper, a drafted row, 16": pixels(PAPER, GSJacobi(ROW, together=True), 16, drafted=True),
     "tokens, windows": samples(Transformer((1, 128, 1)), GSJacobi(16)),
     "RNN": (1, rnn),
+    "recurrence, Newton": (1, newton),
     "DenseNet-201": (1, densenet),
     "training": (1, partial(training, "float32")),
     "training, bfloat16": (1, partial(training, "bfloat16")),

@@ -31,6 +31,10 @@ BUDGETS = {
     "paper, cached, 16": (250, 0, 810),
     "paper, columns, 16": (268, 2, 960),
     "paper, everything, 16": (495, 1, 400),
+    "MADE, everything, 100": (16, 1, 5),
+    "MADE, in order, 100": (14, 2, 2),
+    "tokens, windows": (49, 0, 1),
+    "recurrence, Newton": (118, 2, 50),
     "RNN": (8, 1, 35),
 }
 #: Products are as exact as the device's default: they train.
