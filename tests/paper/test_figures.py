@@ -230,9 +230,9 @@ def test_what_cannot_be_drawn_is_named_and_left_out_of_a_notebook_if_it_was_not_
     ):
         with pytest.raises(FFCError, match=problem):
             figures.draw(name, tmp_path)
-    for name, records, only in (("rnn_end", made_up, ["rnn_begin"]), ("rnn_scaling", tmp_path, None)):
-        note = figures.show(name, records, tmp_path / "out", only)
-        assert note.data == f"*{name} is left out: not all of its results are there.*"
+    for records, only in ((made_up, ["rnn_begin"]), (made_up, []), (tmp_path, None)):
+        note = figures.show("rnn_end", records, tmp_path / "out", only)
+        assert note.data == "*rnn_end is left out: not all of its results are there.*"
     assert not (tmp_path / "out").exists()
 
 
