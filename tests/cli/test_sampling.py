@@ -22,7 +22,7 @@ from ffc.store.records import Record
 MODEL = MODELS["made"]
 #: A model, options of its system, a parallel solver, and what a folder of many batches says of it.
 DRAFT, SETTINGS = "gs_jacobi --draft --together", {"draft": True, "together": True}
-TEXT = ("text", "--temperature 0.5 --top-k 20", DRAFT, SETTINGS | {"window": 8})
+TEXT = ("text", "--temperature 0.5", DRAFT, SETTINGS | {"window": 8})
 LONG = [
     pytest.param("flow", "", "gs_jacobi --window 1", {"window": 1}, marks=pytest.mark.stress),
     pytest.param("pixelcnnpp", "--quantize 8bit", DRAFT, SETTINGS | {"window": 1}, marks=pytest.mark.stress),
@@ -84,7 +84,7 @@ def test_drafts_and_chains_draw_the_cached_samplers_samples(ffc, paths, folder, 
         np.testing.assert_array_equal(record["samples"], answer["samples"])
         assert record["proven"].all()
     told = [word for pair in record.meta["system"].items() for word in pair]
-    assert told == system.replace("--", "").replace("-", "_").split()
+    assert told == system.replace("--", "").split()
     settings = json.loads((folder / "parallel" / "settings.json").read_text())
     assert settings["chosen"] == {"solver": solver.split()[0], **chosen}
 

@@ -38,7 +38,7 @@ def measured(monkeypatch):
         ("sample NAME --quantize none", "auto", NOTHING, {"quantize": "none"}),
         ("sample NAME --coupling inverse_cdf", "auto", NOTHING, BITS | {"coupling": "inverse_cdf"}),
         ("sample NAME --solver gs_jacobi --quantize none", "gs_jacobi", NOTHING, {"quantize": "none"}),
-        ("sample made.flax", "auto", NOTHING, {}),
+        ("sample made.flax --top-k 20 --prompt a", "auto", NOTHING, {"top_k": "20", "prompt": "a"}),
         ("compare NAME", None, WHOLE, BITS),
     ],
 )

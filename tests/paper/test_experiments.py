@@ -1,5 +1,7 @@
 """Experiments on networks of a few units: every solver answers one question, and the record tells how."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -165,6 +167,7 @@ def test_a_solver_may_have_a_system_of_its_own_and_tokens_show_which_blocks_have
     system = sampling.system_of(job, job.load_checkpoint(), {"temperature": "0.5"})
     answer = TOKENS.samples(solve(system, Sequential(cached=True)).value)
     np.testing.assert_array_equal(cached["samples"], answer)
+    assert sampling.solver_of(dataclasses.replace(job, solver="drafted"), system).window == 4
     assert cached["settled"].shape == (11, 3, 12)
     assert cached["settled"][-1].all()
     for k, settled in zip((0, 5, 10), cached["settled"], strict=False):
