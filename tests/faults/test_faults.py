@@ -14,9 +14,8 @@ import jax.numpy as jnp
 import pytest
 from forks import snakemake
 from places import ROOT
+from test_kills import differ, differences
 from tiny import copy_to, start
-
-from .test_kills import differ, differences
 
 pytestmark = pytest.mark.stress
 
