@@ -61,7 +61,10 @@ def compare(arguments: argparse.Namespace) -> int:
 
 
 def _solvers(arguments: argparse.Namespace, system: "System", guess: Any) -> "dict[str, Solver]":
-    """Return the solvers of the table by their names: each kind, drafted windows, and the one that a race chooses."""
+    """Return the solvers of the table by their names: each kind, drafted windows, and the one that a race chooses.
+
+    There is no race where the window is named, or is known to be the fastest, as of models in the box.
+    """
     from ffc.core.named import solver_by_name
     from ffc.core.names import AUTO, FIXED
 
@@ -71,8 +74,9 @@ def _solvers(arguments: argparse.Namespace, system: "System", guess: Any) -> "di
         solvers["drafted"] = solver_by_name("gs_jacobi", system, window, None, guess, True, arguments.together)
     elif arguments.together:
         raise FFCError("--together: in this table it is for drafted windows, and this system offers no draft")
-    chosen = solver_by_name(AUTO, system, x0=guess)
-    return solvers if chosen in solvers.values() else solvers | {AUTO: chosen}
+    if window is None and (chosen := solver_by_name(AUTO, system, x0=guess)) not in solvers.values():
+        solvers[AUTO] = chosen
+    return solvers
 
 
 def _answer(model: Any, system: "System", solution: Any) -> dict[str, np.ndarray]:
