@@ -122,7 +122,8 @@ def _follow(
             settled = running[:, None] & ((block <= known[:, None]) | (stride == 1))
             _compare(system, x, x_after, swept, np.asarray(off) & settled, (count, stride), start + step)
             x = x_after
-        prefix = np.where(running, np.minimum((run + 1) * stride, solved), prefix)
+        waits = prefix >= start + count * stride  # for another sample, as in a solve: its window holds what is solved
+        prefix = np.where(running & ~waits, np.minimum((run + 1) * stride, solved), prefix)
 
 
 def _compare(system, x, found, swept, off: np.ndarray, window: tuple[int, int], start: np.ndarray) -> None:

@@ -53,7 +53,7 @@ SAMPLERS = {
     ),
     "tokens of a text": Small(TEXT, ((5, 1),), {"temperature": 0.7, "top_k": 4, "prompt": [1, 4, 0]}),
     "tokens of an image": Small(IMAGE, ((1, 1),), {"top_p": 0.8, "prompt": [[1], [3], [0]]}),
-    "flow": Small(FLOW, ((2, 1), (6, 1)), {"quantize": "12bit"}),
+    "flow": Small(FLOW, ((4, 1), (6, 1)), {"quantize": "12bit"}),
 }
 
 #: Of real numbers, and as long to compile as its colours: for the long tests.
