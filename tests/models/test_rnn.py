@@ -30,8 +30,10 @@ def test_where_newton_fails_the_pass_in_order_is_returned_and_the_status_says_so
     assert set(np.asarray(passed.status)) <= {Status.CERTIFIED, Status.WITHIN_TOLERANCE}
     assert 1 <= passed.iterations <= 12
     assert_close(passed.run, forward(params, x))
-    spoiled = newton(params, x.at[0].set(np.inf), max_iterations=12)
+    infinite = x.at[0].set(np.inf)
+    spoiled = newton(params, infinite, max_iterations=12)
     assert spoiled.in_order, "one sample of the batch has no states"
+    np.testing.assert_allclose(spoiled.run.hidden, forward(params, infinite).hidden, rtol=1e-5)
     assert spoiled.status[0] == Status.NOT_FINITE != spoiled.status[1]
     params, x = network(2.0)
     passed = newton(params, x, max_iterations=3)
