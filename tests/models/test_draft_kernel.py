@@ -16,8 +16,7 @@ from ffc.models.pixelcnnpp.drafts import LinearOutputs
 ROW = 8
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("count", [ROW // 2, 2 * ROW], ids=["half a row", "two rows"])
+@pytest.mark.parametrize(("channels", "count"), [(1, ROW // 2), (3, 2 * ROW)], ids=["half a row", "two rows"])
 def test_the_kernel_drafts_the_bits_of_the_loop(channels, count, monkeypatch):
     model = PixelCNNPP((4, ROW, channels), filters=4, resnets=0, mixtures=3)
     system = model.system(weights(model), model.noise(jax.random.key(1), 2), "8bit")
