@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ffc.core.solve import RowAbove, history_of, solve
     from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential
     from ffc.core.system import System
+    from ffc.core.tune import race
     from ffc.recurrence import Chunks, Newton, Picard, QuasiNewton, Recurrence
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ __all__ = [
     "System",
     "check",
     "history_of",
+    "race",
     "solve",
 ]
 
@@ -43,7 +45,7 @@ def __getattr__(name: str) -> Any:
     JAX takes seconds to import. Figures, tables and the first words of a command do without.
     """
     if name in __all__:
-        core = ("errors", "solvers", "system", "drafts", "solution", "solve", "check")
+        core = ("errors", "solvers", "system", "drafts", "solution", "solve", "check", "tune")
         for module in (*(f"ffc.core.{name}" for name in core), "ffc.recurrence"):
             found = vars(import_module(module))
             if name in found:
