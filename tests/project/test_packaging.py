@@ -48,7 +48,7 @@ def test_with_its_extras_it_knows_its_version_and_compares_solvers_anywhere(whee
     assert run(tmp_path, ffc, "--version").stdout == f"ffc {__version__}\n"
     answer = run(tmp_path, ffc, "compare", GOLDEN / "made_gray28.pth", "--batch", "1")
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.count("784/784") == 5
+    assert answer.stdout.count("784/784") >= 5, "a row for each kind of solver, and one for what a race chose"
 
 
 def test_the_library_alone_is_small(bare):
