@@ -50,10 +50,9 @@ def compare(arguments: argparse.Namespace) -> int:
         print(_row(label, *cells), flush=True)
     print("; ".join(f"{label}: {sizes}" for label, solver in solvers.items() if (sizes := sizes_of(solver, system))))
     best, base = (min(labels, key=spent.__getitem__) for labels in (spent, _SEQUENTIAL))
-    print(
-        f"the fastest: {best}" + (f", {spent[base] / spent[best]:.2f} times as fast as {base}" if best != base else "")
-    )
-    _print_disagreements(answers, arguments.verify)
+    ratio = f", {spent[base] / spent[best]:.2f} times as fast as {base}" if best != base else ""
+    print(f"the fastest: {best}{ratio}")
+    _print_disagreements(answers)
     for label, one in answers.items():
         if wrong := contradictions(one, answers["sequential"]):
             raise FFCError(f"{name}: sample {wrong[0]} by {label} {CONTRADICTION}")
@@ -90,17 +89,14 @@ def _answer(model: Any, system: "System", solution: Any) -> dict[str, np.ndarray
     }
 
 
-def _print_disagreements(answers: dict[str, dict[str, np.ndarray]], verify: bool) -> None:
+def _print_disagreements(answers: dict[str, dict[str, np.ndarray]]) -> None:
     """Print where plain sweeps corrected a solver, and where solvers may differ because of ties."""
-    if (
-        verify
-        and (fixed := {name: int(one["corrected"].sum()) for name, one in answers.items()})
-        and any(fixed.values())
-    ):
-        blocks = ", ".join(f"{count} of {name}" for name, count in fixed.items() if count)
+    corrected = {name: one["corrected"].sum() for name, one in answers.items() if "corrected" in one}
+    if any(corrected.values()):
+        blocks = ", ".join(f"{count} of {name}" for name, count in corrected.items() if count)
         print(f"blocks that plain sweeps corrected: {blocks}")
-    ties = answers["sequential"]["ties"]
-    if ties.any() and not (verify and all(one["proven"].all() for one in answers.values())):
+    ties, proven = answers["sequential"]["ties"], (one.get("proven", np.False_) for one in answers.values())
+    if ties.any() and not all(map(np.all, proven)):
         print(f"ties: {', '.join(map(str, ties))} blocks of the samples; from its first on, solvers may differ")
 
 

@@ -59,7 +59,7 @@ class System:
 
     @property
     def discrete(self) -> bool:
-        """Whether values are rounded or whole numbers: by their dtype, where a system says nothing else; static.
+        """Return whether values are rounded or whole numbers: by their dtype, where a system says nothing else; static.
 
         Such values have no derivative, and a verification goes on until a sweep changes none (`ffc.core.verify`).
         """

@@ -48,7 +48,7 @@ def verified(system: System, solution: Solution) -> Solution:
 @compiled()
 def count_ties(system: System, x: State) -> jax.Array:
     """Return [batch] how many blocks of each sample of the solution `x` are ties."""
-    return jnp.sum(system.ties(x), axis=1)
+    return _ties(system, x)
 
 
 def facts(system: System, solution: Solution) -> dict[str, jax.Array]:
@@ -122,9 +122,6 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
         # Where the outcome is taken over, its last block was computed from blocks that stayed as they were.
         settled = finite & (prefix_length(block_agreement(c.x, y)) + going >= system.size)
         looked = c.going | (c.k == 0)
-        ties = jnp.sum(
-            system.ties(c.x), axis=1, dtype=jnp.int32
-        )  # XLA evaluates once what a sweep has in common with it
         return _Carry(
             x=select_samples(going, y, c.x),
             k=c.k + 1,
@@ -132,19 +129,20 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
             proven=c.proven | settled,
             residual=jnp.where(c.k == 0, jnp.where(finite, _largest(c.x, y), jnp.nan), c.residual),
             sweeps=c.sweeps + looked,
-            ties=jnp.where(looked, ties, c.ties),
+            ties=jnp.where(looked, _ties(system, c.x), c.ties),  # XLA evaluates once what it shares with the sweep
         )
 
     end = jax.lax.while_loop(running, body, first)
     value = select_samples(end.proven, end.x, found)
     corrected = jnp.sum(end.proven[:, None] & ~block_agreement(found, value), axis=1, dtype=jnp.int32)
     residual = jnp.where(end.proven, 0, end.residual)
-    return (
-        value,
-        residual,
-        end.going & (end.k == system.size),
-        Verification(end.proven, corrected, end.sweeps, end.ties),
-    )
+    refuted = end.going & (end.k == system.size)
+    return value, residual, refuted, Verification(end.proven, corrected, end.sweeps, end.ties)
+
+
+def _ties(system: System, x: State) -> jax.Array:
+    """Return [batch] int32, how many blocks of each sample are ties."""
+    return jnp.sum(system.ties(x), axis=1, dtype=jnp.int32)
 
 
 def _largest(x: State, y: State) -> jax.Array:

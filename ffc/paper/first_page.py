@@ -1,4 +1,4 @@
-"""What a run came to, for the terminal and for the report: its first page from its `summary.md`, and its table."""
+"""The outcome of a run, for the terminal and for the report: its first page from its `summary.md`, and its table."""
 
 import base64
 import csv

@@ -1,4 +1,4 @@
-"""What can be had of all that a preset asks for: released files, models in the box, the authors' raw results."""
+"""Find what a preset asks for and can be had: released files, models in the box, the authors' raw results."""
 
 from collections.abc import Collection
 from pathlib import Path

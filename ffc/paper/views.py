@@ -1,4 +1,4 @@
-"""What is shown of each task: the notebook that draws it, and its figures; without matplotlib.
+"""The notebook that draws each task, and its figures; without matplotlib.
 
 The name of a figure is that of its task, and an end. A task that stands for one of the paper's has the figures of that,
 under the paper's names.

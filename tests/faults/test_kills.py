@@ -73,7 +73,7 @@ def kill(folder: Path, target: str, share: float, seconds: float) -> None:
 
 
 def differences(expected: Path, found: Path, preset: str) -> list[str]:
-    """What differs between a preset's results in two folders, and should not."""
+    """Differences between a preset's results in two folders, where there should be none."""
     patterns = ("data/*.npz", "records/[!.]*/*.npz", "checkpoints/*.*", "checkpoints/[!.]*/*.*")
     files = {
         str(file.relative_to(folder))
@@ -87,7 +87,7 @@ def differences(expected: Path, found: Path, preset: str) -> list[str]:
 
 
 def differ(file: str, expected: Path, found: Path) -> list[str]:
-    """What differs in one file: arrays of a record but for times, losses of a training, or bytes of weights."""
+    """Differences in one file: arrays of a record but for times, losses of a training, or bytes of weights."""
     paths = [folder / file for folder in (expected, found)]
     if not all(path.exists() for path in paths):
         return [f"{file}: is missing"]
