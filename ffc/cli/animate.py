@@ -1,10 +1,8 @@
 """`ffc sample --animate OUT.gif`: the sequential and the parallel sampler side by side."""
 
 import argparse
-import math
 from typing import TYPE_CHECKING, Any
 
-from ffc.cli import options
 from ffc.core.errors import FFCError
 from ffc.store.paths import expanded
 
@@ -15,8 +13,8 @@ if TYPE_CHECKING:
 
 #: The sequential solvers to compare with; the first is the default. And what an animation calls them.
 BASELINES = {"cached": "one after the other (cached)", "sequential": "one after the other (whole sweeps)"}
-#: Bytes that iterates on their way may take.
-MEMORY = 2**30
+#: Samples of an animation at most, whose iterates are in memory; the first sixteen are shown.
+MOST = 100
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -29,21 +27,19 @@ def add(command: argparse.ArgumentParser) -> None:
 
 def check_words(arguments: argparse.Namespace) -> None:
     """`FFCError` on what the command line alone shows to be wrong."""
-    path = arguments.animate
+    path, against = arguments.animate, arguments.against
+    if path is None and against:
+        raise FFCError("--against belongs to --animate OUT.gif; give both, or leave it out")
     if path is None:
-        if arguments.against:
-            raise FFCError("--against belongs to --animate OUT.gif; give both, or leave it out")
         return
     if path.suffix.lower() != ".gif":
         raise FFCError(f"--animate {path}: an animation is a .gif; name it {path.stem or 'samples'}.gif")
-    if not path.parent.is_dir():
-        raise FFCError(f"--animate {path}: there is no folder {path.parent}; make it, or name another")
     if arguments.batches > 1:
         raise FFCError(f"--animate shows one batch, not {arguments.batches}; leave --batches out")
-    check_parallel(arguments.solver)
+    _check_parallel(arguments.solver)
 
 
-def check_parallel(name: str | None) -> None:
+def _check_parallel(name: str | None) -> None:
     if name in BASELINES:
         raise FFCError(
             f"--animate compares a parallel solver with a sequential one, which {name} is; name another, say "
@@ -51,27 +47,17 @@ def check_parallel(name: str | None) -> None:
         )
 
 
-def check_model(arguments: argparse.Namespace, model: "Sampler", params: Any, batch: int) -> None:
-    """`FFCError` on a sequential solver, no pictures, or iterates of `batch` samples that would not fit in memory."""
+def check_model(model: "Sampler", system: "System") -> None:
+    """`FFCError` where samples are no pictures, or too many."""
     import jax
 
-    from ffc.core.keys import key_of
-    from ffc.paper.animation import FRAMES
-
-    check_parallel(arguments.solver)
     if not model.has_pictures:
         raise FFCError(f"--animate: the samples of {model.kind} are no pictures; leave it out")
-    system = model.system_with(options.system_options(arguments), params, model.noise(key_of(0), 1))
-    state = system.initial()
-    shape = jax.eval_shape(lambda x: model.pictures(model.samples(x)), state).shape
-    if len(shape) != 4 or shape[-1] not in (1, 3):
-        raise FFCError(f"--animate: the samples of {model.kind} have the shape {shape[1:]}; pictures are gray or RGB")
-    one = (FRAMES + 1) * sum(leaf.nbytes for leaf in jax.tree.leaves(state))
-    if batch * one > MEMORY:
-        most = MEMORY // one
-        lower = f"give --batch {most} or less" if most else "give a smaller --size"
-        told = f"{batch} samples of {math.prod(shape[1:]):,} entries would take {batch * one:,} bytes of memory"
-        raise FFCError(f"--animate: {FRAMES + 1} iterates of {told}; at most {MEMORY:,} are allowed: {lower}")
+    batch, *shape = jax.eval_shape(lambda x: model.pictures(model.samples(x)), system.initial()).shape
+    if len(shape) != 3 or shape[-1] not in (1, 3):
+        raise FFCError(f"--animate: the samples of {model.kind} have the shape {shape}; pictures are gray or RGB")
+    if batch > MOST:
+        raise FFCError(f"--animate: iterates of {batch} samples could fill the memory; give --batch {MOST} or less")
 
 
 def write(arguments: argparse.Namespace, model: "Sampler", system: "System", solver: "Solver", guess: Any) -> None:
@@ -81,7 +67,7 @@ def write(arguments: argparse.Namespace, model: "Sampler", system: "System", sol
     from ffc.store.records import write_bytes
 
     entry = entry_of(solver, system)
-    check_parallel(entry["solver"])
+    _check_parallel(entry["solver"])
     baseline = arguments.against or next(iter(BASELINES))
     parallel = f"in parallel ({entry['solver']}{', drafted' if entry.get('draft') else ''})"
     solvers = {BASELINES[baseline]: solver_by_name(baseline, system), parallel: solver}

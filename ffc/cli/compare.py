@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ffc.cli import given
-from ffc.cli.codes import DONE, NOT_EXACT
+from ffc.cli import DONE, NOT_EXACT, given, options
 from ffc.core.errors import FFCError
 
 if TYPE_CHECKING:
@@ -16,6 +15,11 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("iterations", "certified", "max |diff|", "residual", "seconds", "× sequential", "× cached")
 _SEQUENTIAL = ("sequential", "cached")
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    options.add_sampling(options.add_command(commands, compare, "all solvers on the same noise: one table"))
 
 
 def compare(arguments: argparse.Namespace) -> int:

@@ -20,12 +20,12 @@ def checkpoint(arguments: argparse.Namespace) -> "Checkpoint":
 
     if arguments.model is not None:
         model_class(arguments.model)
-    found = file_or_box(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
-    shape = getattr(found.model, "shape", None)
-    if arguments.size and shape and tuple(shape)[: len(arguments.size)] != arguments.size:
-        own, asked = ("×".join(map(str, sides)) for sides in (shape, arguments.size))
+    weights = file_or_box(arguments.checkpoint, arguments.size, arguments.trunc_lambda)
+    shape, size = getattr(weights.model, "shape", None), arguments.size
+    if size and shape and tuple(shape)[: len(size)] != size:
+        own, asked = ("×".join(map(str, sides)) for sides in (shape, size))
         raise FFCError(f"--size {asked}: {arguments.checkpoint} says that its samples are of {own}; leave --size out")
-    return found
+    return weights
 
 
 def check_there(path: Path) -> None:
@@ -53,14 +53,13 @@ def file_or_box(path: Path, size: Any = None, trunc_lambda: float | None = None)
 
 def files(arguments: argparse.Namespace) -> list[Path]:
     """Return the files that a command on a checkpoint reads."""
-    weights = arguments.checkpoint
-    if _is_name(weights):
-        from ffc import box
+    from ffc import box
 
-        weights = box.weights(str(weights))
+    path = arguments.checkpoint
+    weights = box.weights(str(path)) if _is_name(path) else path
     beside = weights.with_suffix(".json") if weights.suffix == ".flax" else None
     guess = expanded(arguments.guess) if arguments.guess.endswith(".npz") else None
-    return [path for path in (weights, beside, arguments.noise, guess) if path]
+    return [file for file in (weights, beside, arguments.noise, guess) if file]
 
 
 def _is_name(path: Path) -> bool:
@@ -77,13 +76,13 @@ def settle(arguments: argparse.Namespace) -> None:
 
     about = box.about(str(arguments.checkpoint))["sampling"] if _is_name(arguments.checkpoint) else {}
     system = {name: value for name, value in about.items() if name in options.SYSTEM}
-    asked, named = options.system_options(arguments), getattr(arguments, "solver", None)
-    found = system
-    if about and (system | asked) == system and named in (None, about["solver"]):
-        found = (
+    named, values = getattr(arguments, "solver", None), system
+    same = (system | options.system_options(arguments)) == system
+    if about and same and named in (None, about["solver"]):
+        values = (
             about if named is None else system | {name: about[name] for name in ("window", "guess") if name in about}
         )
-    for name, value in found.items():
+    for name, value in values.items():
         if name in arguments and getattr(arguments, name) in (None, False, options.GUESS):
             setattr(arguments, name, value)
     if "solver" in arguments and arguments.solver is None:
@@ -95,13 +94,13 @@ def sampler(arguments: argparse.Namespace) -> Any:
     from ffc.models import Sampler
 
     settle(arguments)
-    found = checkpoint(arguments)
-    if not isinstance(found.model, Sampler):
-        kind = found.model.kind
+    weights = checkpoint(arguments)
+    kind = weights.model.kind
+    if not isinstance(weights.model, Sampler):
         raise FFCError(f"{arguments.checkpoint}: {kind} draws no samples; give a PixelCNN++ or MADE checkpoint")
-    if getattr(arguments, "image", None) and not found.model.has_pictures:
-        raise FFCError(f"--image: the samples of this {found.model.kind} are no pictures; leave it out")
-    return found
+    if getattr(arguments, "image", None) and not weights.model.has_pictures:
+        raise FFCError(f"--image: the samples of this {kind} are no pictures; leave it out")
+    return weights
 
 
 def load(arguments: argparse.Namespace) -> "tuple[Any, System]":
@@ -111,20 +110,18 @@ def load(arguments: argparse.Namespace) -> "tuple[Any, System]":
     from ffc.models.own import check_own
 
     file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
-    found = sampler(arguments)
-    model = found.model
-    batch = (arguments.batch or options.BATCH) if file is None else len(file)
-    check_own(model, found.params, options.system_options(arguments))
+    weights, words = sampler(arguments), options.system_options(arguments)
+    model = weights.model
+    check_own(model, weights.params, words)
+    try:
+        batch = arguments.batch or options.BATCH
+        u = model.noise(key_of(arguments.seed), batch) if file is None else model.check_noise(file)
+    except FFCError as error:
+        raise FFCError(f"{arguments.noise}: {error}") from None
+    system = model.system_with(words, weights.params, u)
     if getattr(arguments, "animate", None):
-        animate.check_model(arguments, model, found.params, batch)
-    if file is None:
-        u = model.noise(key_of(arguments.seed), batch)
-    else:
-        try:
-            u = model.check_noise(file)
-        except FFCError as error:
-            raise FFCError(f"{arguments.noise}: {error}") from None
-    return found, model.system_with(options.system_options(arguments), found.params, u)
+        animate.check_model(model, system)
+    return weights, system
 
 
 def guess(arguments: argparse.Namespace, model: Any, system: "System") -> Any:

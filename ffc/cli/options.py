@@ -1,8 +1,8 @@
-"""Options of the command line: what they are called, what they take, and how a mistake in one is said."""
+"""Options of the command line: each is declared here once, for all commands that take it, or with its one command."""
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ffc.core.errors import FFCError
 from ffc.core.names import AUTO, BLOCKS, SEEDS, SOLVERS, nearest
@@ -10,6 +10,8 @@ from ffc.store.paths import expanded
 
 #: Samples that are drawn by default, and where iterations begin.
 BATCH, GUESS = 4, "zeros"
+#: Options that belong to some solvers.
+OF_SOLVERS = ("window", "block", "draft", "together")
 #: Options of a sampling system, by their names (`Sampler.options`).
 SYSTEM = {
     "quantize": "PixelCNN++: none (default), or 8bit (default in the box): round to 256 levels inside the system; "
@@ -25,8 +27,8 @@ SYSTEM = {
 class Parser(argparse.ArgumentParser):
     """A parser whose complaints are ours: one line."""
 
-    #: The parsers of commands, by their names.
-    commands: "dict[str, Parser]"
+    #: The commands that `add_command` adds to.
+    commands: Any
 
     def error(self, message: str) -> NoReturn:
         raise FFCError(f"{message}; see {self.prog} --help")
@@ -35,29 +37,43 @@ class Parser(argparse.ArgumentParser):
         """Return the arguments; an unknown option is told its neighbour among those of its command."""
         arguments, unknown = self.parse_known_args(words)
         if unknown:
-            command = self.commands.get(next((word for word in words if word in self.commands), ""), self)
+            commands = self.commands.choices
+            command = commands.get(next((word for word in words if word in commands), ""), self)
             known = [option for action in command._actions for option in action.option_strings]
             command.error(f"{unknown[0]}: no such option{nearest(unknown[0], known)}")
         return arguments
 
 
+def add_command(commands: Any, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    """Return the parser of a new command, which `run` carries out."""
+    command = commands.add_parser(run.__name__, help=text, description=text, allow_abbrev=False)
+    command.set_defaults(run=run)
+    return command
+
+
+def add_checkpoint(command: argparse.ArgumentParser) -> None:
+    """Add the checkpoint that a command reads, and facts that a foreign one does not give."""
+    text = "a .flax or .pth file, or a name of ffc models"
+    command.add_argument("checkpoint", type=expanded, metavar="CHECKPOINT", help=text)
+    text = "image size, if the checkpoint does not say"
+    command.add_argument("--size", type=image_size, metavar="HxW[xC]", help=text)
+    command.add_argument("--model", metavar="MODULE:CLASS", help="a model of your own, imported to read its weights")
+    command.add_argument("--trunc-lambda", type=float, metavar="λ", help="MADE's λ, if the checkpoint does not say")
+
+
 def add_sampling(command: argparse.ArgumentParser) -> None:
     """Add what to sample from, by which window or block, and where to begin."""
+    add_checkpoint(command)
     command.add_argument("--noise", type=expanded, metavar="FILE.npz", help="noise: the array u in the authors' layout")
     command.add_argument("--seed", type=seed, default=0, help="seed of noise, without --noise: 0 (default) … 2**64 − 1")
     command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
     text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
     command.add_argument("--window", type=window, metavar="ROWS", help=text)
     command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels of a block, solved in order")
-    text = (
-        "where iterations begin: zeros (default), black, mean, row_above (gs_jacobi), or samples drawn before, OUT.npz"
-    )
-    command.add_argument(
-        "--draft",
-        action="store_true",
-        help="gs_jacobi, jacobi: draft what an iteration leaves open (transformer; PixelCNN++, 8bit)",
-    )
+    text = "gs_jacobi, jacobi: draft what an iteration leaves open (transformer; PixelCNN++, 8bit)"
+    command.add_argument("--draft", action="store_true", help=text)
     command.add_argument("--together", action="store_true", help="gs_jacobi: windows wait for the slowest sample")
+    text = "where iterations begin: zeros (default), black, mean, row_above (gs_jacobi), or samples of OUT.npz"
     command.add_argument("--guess", default=GUESS, metavar="GUESS", help=text)
     text = "leave out the plain sweeps that check samples, and correct 8-bit ones"
     command.add_argument("--no-verify", dest="verify", action="store_false", help=text)
@@ -65,7 +81,7 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
 
 
 def add_system(command: argparse.ArgumentParser) -> None:
-    """Which system the samples solve."""
+    """Add which system the samples solve."""
     for option, text in SYSTEM.items():
         command.add_argument(f"--{option.replace('_', '-')}", help=text)
 
@@ -92,10 +108,9 @@ def window(text: str) -> int | str:
     """Return the type of an option that is a number of rows or of blocks, or left to a race."""
     if text == AUTO or BLOCKS.fullmatch(text):
         return text
-    try:
-        return at_least(1)(text)
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"expected rows (2), blocks ('8 blocks') or auto, not {text!r}") from None
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected rows (2), blocks ('8 blocks') or auto, not {text!r}")
+    return int(text)
 
 
 def image_size(text: str) -> tuple[int, ...]:
@@ -109,13 +124,12 @@ def image_size(text: str) -> tuple[int, ...]:
 def check_solver(arguments: argparse.Namespace) -> None:
     """`FFCError` on an option of another solver than the one that was named, or else raced for."""
     named = arguments.solver or AUTO
-    for option in ("window", "block", "draft", "together"):
+    for option in OF_SOLVERS:
         if getattr(arguments, option) and option not in SOLVERS[named]:
             owners = " and ".join(name for name, words in SOLVERS.items() if option in words)
             raise FFCError(f"--{option} belongs to --solver {owners}, not {named}; leave it out")
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the options of the system that were given."""
-    given = {name: getattr(arguments, name) for name in SYSTEM}
-    return {name: value for name, value in given.items() if value is not None}
+    """Return the options of the system that were set."""
+    return {name: value for name in SYSTEM if (value := getattr(arguments, name)) is not None}

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffc.cli import given, options
+from ffc.cli import DONE, given, options
 from ffc.core.errors import FFCError
 from ffc.core.names import nearest
 from ffc.models.kinds import KINDS
@@ -36,22 +36,16 @@ SETTINGS: dict[str, tuple[Any, str]] = {
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     text = "train a model on a data set or a folder of images; the same command continues a stopped run"
-    command = commands.add_parser("train", help=text, description=text, allow_abbrev=False)
-    command.set_defaults(run=train)
+    command = options.add_command(commands, train, text)
     command.add_argument("kind", metavar="KIND", help=f"{', '.join(KINDS)}; or module:Class of your own")
-    sources = "digits, text, mnist, cifar10 … (found under FFC_DATA), or a folder"
-    command.add_argument("data", metavar="DATA", help=sources)
-    command.add_argument(
-        "--out", required=True, type=expanded, metavar="OUT.flax", help="the weights; .json lies beside"
-    )
+    text = "digits, text, mnist, cifar10 … (found under FFC_DATA), or a folder"
+    command.add_argument("data", metavar="DATA", help=text)
+    text = "the weights; .json lies beside"
+    command.add_argument("--out", required=True, type=expanded, metavar="OUT.flax", help=text)
     text = "a size of the model, say filters=16 or hidden=256,256; may be repeated"
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
-    command.add_argument(
-        "--size",
-        type=options.at_least(1),
-        metavar="N",
-        help="cut and resize images to N × N pixels, or a text to N bytes",
-    )
+    text = "cut and resize images to N × N pixels, or a text to N bytes"
+    command.add_argument("--size", type=options.at_least(1), metavar="N", help=text)
     command.add_argument("--download", action="store_true", help="fetch mnist or cifar10 if it is not there")
     text = "begin with its weights, a file or a name of ffc models, instead of fresh ones"
     command.add_argument("--start", type=expanded, metavar="CHECKPOINT", help=text)
@@ -93,19 +87,18 @@ def _train(arguments: argparse.Namespace, out: Path, state: Path) -> int:
     built = build(model, dataset.shape, dataset.classes)
     if isinstance(built, Sampler):
         own = f" --model {arguments.kind}" if ":" in arguments.kind else ""
-        kept = "--image samples.png" if built.has_pictures else "--out samples.npz"
-        print(f"ffc sample {out}{own} {kept} draws from it")
-    return 0
+        picture = "--image samples.png" if built.has_pictures else "--out samples.npz"
+        print(f"ffc sample {out}{own} {picture} draws from it")
+    return DONE
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the `train:` section that the arguments stand for, checked."""
     from ffc.training import TrainSettings
 
-    chosen = {name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None}
-    if chosen.get("decay", "cosine") != "cosine":
-        chosen["decay"] = _number("--decay", chosen["decay"], float)
-    section = {"steps": STEPS, **chosen}
+    section = {"steps": STEPS} | {name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None}
+    if section.get("decay", "cosine") != "cosine":
+        section["decay"] = _number("--decay", section["decay"], float)
     TrainSettings.of(section)
     return section
 
@@ -115,22 +108,21 @@ def description(arguments: argparse.Namespace) -> dict[str, Any]:
     from ffc.models import model_class
 
     fields = {field.name: field.default for field in dataclasses.fields(model_class(arguments.kind))}
-    known = [name for name in fields if name not in ("shape", "classes")]
-    sizes: dict[str, Any] = {}
+    sizes = {name: default for name, default in fields.items() if name not in ("shape", "classes")}
+    section: dict[str, Any] = {"kind": arguments.kind}
     for text in arguments.set:
         name, equals, value = text.partition("=")
         if not equals:
-            raise FFCError(f"--set {text}: expected NAME=VALUE, say {known[0]}={_example(fields[known[0]])}")
-        if name not in known:
-            raise FFCError(
-                f"--set {text}: {arguments.kind} has no size {name}{nearest(name, known)}; it has {', '.join(known)}"
-            )
-        sizes[name] = _value(f"--set {name}", value, fields[name])
-    return {"kind": arguments.kind, **sizes}
+            raise FFCError(f"--set {text}: expected NAME=VALUE; sizes of {arguments.kind} are {', '.join(sizes)}")
+        if name not in sizes:
+            near = nearest(name, sizes)
+            raise FFCError(f"--set {text}: {arguments.kind} has no size {name}{near}; it has {', '.join(sizes)}")
+        section[name] = _value(f"--set {name}", value, sizes[name])
+    return section
 
 
 def _value(option: str, text: str, default: Any) -> Any:
-    """Return what `text` says, of the type that the size has by default."""
+    """Return the value that `text` stands for, of the type that the size has by default."""
     if isinstance(default, tuple):
         return [_number(option, part, int) for part in text.split(",")]
     return _number(option, text, type(default)) if isinstance(default, int | float) else text
@@ -144,25 +136,17 @@ def _number(option: str, text: str, kind: type) -> Any:
         raise FFCError(f"{option}: expected {expected}, not {text!r}") from None
 
 
-def _example(default: Any) -> str:
-    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
-
-
 def images(arguments: argparse.Namespace) -> "Dataset":
     """Return the data set that the arguments name, or the pictures of a folder."""
     from ffc.data import DATASETS, load
 
-    size = arguments.size
-    download: dict[str, Any] = {"download": True} if arguments.download else {}
-    if arguments.data in DATASETS:
-        return load(arguments.data, size=size, **download)
-    folder = expanded(arguments.data)
+    name, folder = arguments.data, expanded(arguments.data)
+    words: dict[str, Any] = {"size": arguments.size} | ({"download": True} if arguments.download else {})
+    if name in DATASETS:
+        return load(name, **words)
     if not folder.is_dir():
-        names = ", ".join(name for name in DATASETS if name != "image_folder")
-        near = nearest(arguments.data, DATASETS)
-        raise FFCError(f"{arguments.data}: no data set and no folder{near}; data sets are {names}")
-    if not any(path.is_file() or path.is_symlink() for path in folder.rglob("*")):
-        raise FFCError(f"{folder}: holds no files; put pictures there, such as .png or .jpg")
-    if size is None:
+        names = ", ".join(known for known in DATASETS if known != "image_folder")
+        raise FFCError(f"{name}: no data set and no folder{nearest(name, DATASETS)}; data sets are {names}")
+    if arguments.size is None:
         raise FFCError(f"{folder}: a folder's images are cut and resized to squares; say how large, --size 32")
-    return load("image_folder", size=size, path=str(folder.resolve()), **download)
+    return load("image_folder", path=str(folder.resolve()), **words)

@@ -6,7 +6,7 @@ import pytest
 from commands import MODELS, run, weights
 from places import GOLDEN
 
-from ffc.cli.codes import DONE, ERROR
+from ffc.cli import DONE, ERROR
 from ffc.store import checkpoints
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from places import GOLDEN
 
 from ffc import GSJacobi, Jacobi, solve
-from ffc.cli.codes import DONE, ERROR, INTERRUPTED, NOT_EXACT
-from ffc.cli.terminal import readable
+from ffc.cli import DONE, ERROR, INTERRUPTED, NOT_EXACT
+from ffc.cli.sample import _printable
 from ffc.core.names import FIXED
 from ffc.store import checkpoints
 from ffc.store.records import Record
@@ -93,7 +93,7 @@ def test_a_text_is_printed_and_goes_on_from_a_prompt(draw, ffc, paths):
     words = ("--prompt", "To be", "--batch", 2, "--solver", "cached", "--no-verify")
     *texts, told = ffc("sample", paths["text"], *words).out.splitlines(keepends=True)
     rows = [bytes(row.ravel().tolist()).decode() for row in draw("text", *words)["samples"]]
-    assert "".join(texts) == "".join(readable(rows))
+    assert "".join(texts) == "".join(f"--- {i}\n{row}\n\n" for i, row in enumerate(map(_printable, rows), 1))
     assert all(row.startswith("To be") for row in rows)
     assert re.search(r"certified.* iterations by cached", told)
 

@@ -10,9 +10,8 @@ from commands import run
 from PIL import Image
 
 from ffc.box.make import history
-from ffc.cli import train
-from ffc.cli.codes import DONE, INTERRUPTED
-from ffc.cli.main import _parser
+from ffc.cli import DONE, INTERRUPTED, train
+from ffc.cli.main import parser
 from ffc.store import checkpoints
 from ffc.training import loop
 
@@ -75,7 +74,7 @@ def test_a_folder_of_pictures_is_a_data_set(tmp_path):
     for i, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (10, 9, 12, 3), np.uint8)):
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{i}.png")
     words = ["train", "made", str(tmp_path / "photos"), "--size", "4", "--out", "photos.flax"]
-    dataset = train.images(_parser().parse_args(words))
+    dataset = train.images(parser().parse_args(words))
     assert (dataset.title, dataset.shape, len(dataset.train), len(dataset.test)) == ("photos 4×4", (4, 4, 3), 8, 2)
 
 

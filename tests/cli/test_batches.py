@@ -19,8 +19,8 @@ from commands import BATCH, MODELS, run, weights
 from PIL import Image
 
 from ffc import Jacobi, Sequential, solve
-from ffc.cli import stream
-from ffc.cli.codes import DONE, ERROR, INTERRUPTED, NOT_EXACT
+from ffc.cli import DONE, ERROR, INTERRUPTED, NOT_EXACT
+from ffc.cli import batches as drawing
 from ffc.core import tune
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
@@ -142,18 +142,18 @@ def test_devices_share_the_batches_and_change_no_byte(made, undisturbed, folder)
     """One of the devices waits with its first batch until the others have written all that they can."""
     code = f"""
         import jax, threading
-        from ffc.cli import stream
-        used, written, dispatch, save = set(), threading.Semaphore(0), stream.Source.dispatch, stream.Record.save
-        def dispatch_slowly(*arguments):
+        from ffc.cli import batches
+        used, written, draw, save = set(), threading.Semaphore(0), batches.Source.draw, batches.Record.save
+        def draw_slowly(*arguments):
             used.add(jax.config.jax_default_device)
             if jax.config.jax_default_device == jax.local_devices()[0]:
                 for _ in range({BATCHES - 1}):
                     assert written.acquire(timeout=60), "the others wait for a slow device"
-            return dispatch(*arguments)
+            return draw(*arguments)
         def save_and_tell(*arguments):
             save(*arguments)
             written.release()
-        stream.Source.dispatch, stream.Record.save = dispatch_slowly, save_and_tell
+        batches.Source.draw, batches.Record.save = draw_slowly, save_and_tell
         print(sample(), len(used))
     """
     process = program(code, made, *WORDS, "--out", folder, devices=3)
@@ -203,7 +203,7 @@ def test_a_folder_that_is_not_ours_or_is_damaged_is_named(sample, undisturbed, f
     (folder / "thesis.tex").touch()
     assert "holds other files than samples; name a new folder" in sample(folder, code=ERROR).err
     assert list(files(folder)) == ["thesis.tex"]
-    for changes, told in (({stream.SETTINGS: b"[]"}, "not the settings"), ({"batch_000003.npz": b"PK"}, "is damaged")):
+    for changes, told in (({drawing.SETTINGS: b"[]"}, "not the settings"), ({"batch_000003.npz": b"PK"}, "is damaged")):
         for name, content in (files(undisturbed) | changes).items():
             (folder / name).write_bytes(content)
         line = sample(folder, code=ERROR).err
@@ -250,4 +250,4 @@ def test_the_picture_shows_the_first_samples_and_quiet_is_quiet(sample, undistur
     with Image.open(tmp_path / "samples.png") as image:
         assert image.size == (5 * MODEL.shape[1], 4 * MODEL.shape[0])  # eighteen tiles in five columns
     samples = np.concatenate([record["samples"] for record in batches(undisturbed)])
-    np.testing.assert_array_equal(stream.first_samples(undisturbed, 7), samples[:7])
+    np.testing.assert_array_equal(drawing.first_samples(undisturbed, 7), samples[:7])

@@ -1,0 +1,214 @@
+"""Many batches of samples, drawn on all devices, each written to a folder as soon as it is there.
+
+    settings.json       what all batches have in common
+    batch_000000.npz    a `Record` of batch 0: samples, iterations, certified, status, ties, residual …
+    summary.json        what became of all samples; written last
+
+The noise of a batch comes from the seed and the batch's index, and whole batches go to one device each. So a batch
+is the same file, byte for byte, wherever and in whichever sitting it was drawn. Files appear under their names when
+they are whole: what a killed run left is what the next one goes on from. In memory are the batches that devices
+are at, however many there are.
+"""
+
+import json
+import os
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from ffc.cli.options import OF_SOLVERS
+from ffc.core.drafts import Draft
+from ffc.core.errors import FFCError
+from ffc.core.keys import key_of
+from ffc.core.named import entry_of, own_draft, solver_by_name
+from ffc.core.solution import NOT_VERIFIED, Solution, Status, describe, describe_verification
+from ffc.core.solve import solve
+from ffc.core.system import System
+from ffc.core.verify import facts
+from ffc.models import Sampler
+from ffc.models.guess import guess_by_name
+from ffc.store.checkpoints import Checkpoint
+from ffc.store.locks import alone
+from ffc.store.records import Record, provenance, write_bytes
+
+SETTINGS, SUMMARY, BATCH = "settings.json", "summary.json", "batch_{:06}.npz"
+#: Words of a command that decide how a batch is drawn.
+WORDS = ("solver", *OF_SOLVERS, "guess", "seed", "verify")
+#: Variables of the environment that may change the last bits of numbers, and flags among them that change none.
+ARITHMETIC = ("JAX_ENABLE_X64", "JAX_DISABLE_JIT", "NVIDIA_TF32_OVERRIDE", "XLA_FLAGS")
+HARMLESS = ("--xla_force_host_platform_device_count", "--xla_dump")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What batches are drawn from, and how: `WORDS`, the options of the `system`, and samples of a `batch`."""
+
+    checkpoint: Checkpoint
+    words: dict[str, Any]
+
+    @property
+    def model(self) -> Sampler:
+        return cast(Sampler, self.checkpoint.model)
+
+    def settings(self) -> dict[str, Any]:
+        """All that decides the bits of a batch but its index, JSON-able."""
+        flags = {name: os.environ.get(name, "").split() for name in ARITHMETIC}
+        arithmetic = {name: [flag for flag in flags[name] if not flag.startswith(HARMLESS)] for name in flags}
+        weights = {"model": repr(self.model), "weights": self.checkpoint.meta["sha256"]}
+        return weights | {"arithmetic": arithmetic} | self.words | provenance()
+
+    def system_of(self, index: int, params: Any) -> tuple[System, Any]:
+        """Return the system of batch `index`, and where its iterations begin."""
+        noise = self.model.noise(jax.random.fold_in(key_of(self.words["seed"]), index), self.words["batch"])
+        system = self.model.system_with(self.words["system"], params, noise)
+        return system, guess_by_name(self.words["guess"], self.model, system)
+
+    def choose(self, batches: int) -> dict[str, Any]:
+        """Return the solver of so many batches and its options; a race on batch 0 decides those that are `auto`."""
+        system, guess = self.system_of(0, self.checkpoint.params)
+        sizes = {name: self.words[name] for name in OF_SOLVERS}
+        return entry_of(solver_by_name(self.words["solver"], system, x0=guess, uses=batches, **sizes), system)
+
+    def draft(self, params: Any, chosen: dict[str, Any]) -> Draft | None:
+        """Return the draft of all batches, if the `chosen` solver has one: that of batch 0."""
+        return own_draft(self.system_of(0, params)[0]) if chosen.get("draft") else None
+
+    def draw(self, index: int, params: Any, chosen: dict[str, Any], draft: Draft | None) -> dict[str, np.ndarray]:
+        """Return what is kept of batch `index`."""
+        system, guess = self.system_of(index, params)
+        options = {name: value for name, value in chosen.items() if name != "solver"} | {"draft": draft or False}
+        solver = solver_by_name(chosen["solver"], system, **options)
+        return outcome(self.model, system, solve(system, solver, x0=guess, verify=self.words["verify"]))
+
+
+def outcome(model: Sampler, system: System, solution: Solution) -> dict[str, np.ndarray]:
+    """Return what is kept of a batch, as arrays for a `Record`; `status` by name."""
+    arrays = {
+        "samples": model.samples(solution.value),
+        "iterations": solution.iterations,
+        "certified": solution.certified,
+        **facts(system, solution),
+    }
+    status = np.array([status.name.lower() for status in solution.status])
+    return {name: np.asarray(array) for name, array in arrays.items()} | {"status": status}
+
+
+def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> tuple[bool, str]:
+    """Draw those of the batches 0 … `batches` − 1 that `folder` lacks.
+
+    Returns whether every sample there is certified whole; and how all ended, with the time that the new ones took,
+    compilation included. Raises `FFCError` where the folder was begun with other settings, holds other files, or is
+    being written to.
+    """
+    with alone(folder) as held:
+        if held:
+            _clean(folder)
+        settings = _begin(folder, source, batches)
+        missing = [index for index in range(batches) if not (folder / BATCH.format(index)).exists()]
+        there, batch = batches - len(missing), source.words["batch"]
+        if there and not quiet:
+            print(f"resuming: {there} of {batches} batches are there", flush=True)
+        began = time.perf_counter()
+        samples = {"total": batches * batch, "initial": there * batch, "unit": " samples"}
+        with tqdm(**samples, disable=quiet or None, file=sys.stderr) as bar:
+            _deal(source, settings, folder, missing, lambda: bar.update(batch))
+        seconds, new = time.perf_counter() - began, len(missing) * batch
+        pace = f"{new} drawn in {seconds:.3g} s, {new / seconds:.3g} samples/s" if new else "none had to be drawn"
+        exact, ends = _summarise(folder, batches)
+        return exact, f"{ends}; {pace}"
+
+
+def first_samples(folder: Path, count: int = 100) -> np.ndarray:
+    """Return the first samples in `folder`, [`count` or all there are, …]."""
+    samples: list[np.ndarray] = []
+    while sum(map(len, samples)) < count and (path := folder / BATCH.format(len(samples))).exists():
+        samples.append(_read(path)["samples"])
+    return np.concatenate(samples)[:count]
+
+
+def _clean(folder: Path) -> None:
+    """Remove what a killed run was writing."""
+    for file in folder.glob(".*.*.*"):
+        if file.name.startswith((".batch_", f".{SETTINGS}.", f".{SUMMARY}.")):
+            file.unlink()
+
+
+def _begin(folder: Path, source: Source, batches: int) -> dict[str, Any]:
+    """Return the settings in `folder`, if they are those of `source`; where it is empty, write them."""
+    path, asked = folder / SETTINGS, json.loads(json.dumps(source.settings()))
+    if not path.exists():
+        if any(not file.name.startswith(".") for file in folder.iterdir()):
+            raise FFCError(f"{folder}: holds other files than samples; name a new folder")
+        settings = asked | {"chosen": source.choose(batches), "checkpoint": source.checkpoint.meta}
+        write_bytes(path, (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
+        return settings
+    try:
+        settings = json.loads(path.read_text())
+        differing = [f"{name} {old}, not {new}" for name, new in asked.items() if (old := settings.get(name)) != new]
+    except (OSError, ValueError, AttributeError):
+        raise FFCError(f"{path}: not the settings of samples; name a new folder") from None
+    if differing:
+        raise FFCError(f"{folder}: was begun with {'; '.join(differing)}; ask for the same, or name a new folder")
+    return settings
+
+
+def _deal(source: Source, settings: dict[str, Any], folder: Path, missing: list[int], tick: Callable) -> None:
+    """Have every device draw batches as long as some are missing; a slow one takes fewer.
+
+    A thread each, because a loop that ends by its own values keeps the thread that starts it waiting.
+    """
+    common = {name: value for name, value in settings.items() if name != "checkpoint"}
+    devices, indices = jax.local_devices()[: len(missing)], iter(missing)
+
+    def work(device: jax.Device) -> None:
+        with jax.default_device(device):
+            params = jax.device_put(source.checkpoint.params, device)
+            draft = source.draft(params, settings["chosen"])
+            for index in indices:
+                arrays = source.draw(index, params, settings["chosen"], draft)
+                Record(arrays, common | {"index": index}).save(folder / BATCH.format(index))
+                tick()
+
+    with ThreadPoolExecutor(max(1, len(devices))) as pool:
+        try:
+            for done in as_completed([pool.submit(work, device) for device in devices]):
+                done.result()
+        finally:
+            for _ in indices:  # after an error or an interruption, each device ends what it has begun
+                pass
+
+
+def _summarise(folder: Path, batches: int) -> tuple[bool, str]:
+    """Read all batches and write the summary; return whether all samples are certified, and how they ended."""
+    values: dict[str, list] = defaultdict(list)
+    for index in range(batches):
+        arrays = _read(folder / BATCH.format(index)).arrays
+        for name in ("status", "iterations", "ties", "proven", "corrected", "residual"):
+            values[name].extend(arrays[name].tolist() if name in arrays else ())
+    residual = float(np.max(values.pop("residual"), initial=0))
+    counts = {name: Counter(values[name]) for name in values if values[name]}
+    status = Counter({Status[name.upper()]: count for name, count in counts["status"].items()})
+    summary: dict[str, Any] = {"batches": batches, "samples": status.total()}
+    summary |= {name: {str(value): count for value, count in sorted(counts[name].items())} for name in counts}
+    verification = NOT_VERIFIED
+    if "proven" in counts:
+        summary["residual"] = residual if np.isfinite(residual) else str(residual)  # JSON has no word for it
+        verification = describe_verification(counts["proven"], counts["corrected"], residual)
+    write_bytes(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+    return set(status) == {Status.CERTIFIED}, f"{describe(status)}; {verification}"
+
+
+def _read(path: Path) -> Record:
+    try:
+        return Record.load(path)
+    except FFCError:
+        raise FFCError(f"{path}: is damaged or gone; delete it, and the same command draws it again") from None
