@@ -4,12 +4,11 @@ import fcntl
 import gc
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
 import pytest
+import quickly
 import skips
 from places import ROOT
 from tiny import copy_to, snakemake
@@ -18,8 +17,6 @@ pytest_plugins = ["pytester"]
 
 #: What pytest runs by itself (pyproject.toml); all else is compiled as users have it.
 PLAIN = "not stress"
-#: XLA's older code generator, which takes two thirds of the newer one's time to compile.
-OLDER = "--xla_cpu_use_fusion_emitters=false"
 #: Files that take longest come first, so that no process of pytest is left with one when the others are done.
 FIRST = [f"workflow/test_{name}.py" for name in ("finished", "own_task", "weights", "slurm", "kubernetes")]
 FIRST += ["project/test_docs.py", "models/test_pixels.py", "core/test_check.py", "core/test_modes.py"]
@@ -46,8 +43,11 @@ def pytest_configure(config):
     if config.getoption("--strict-skips"):
         config.pluginmanager.register(skips.Strict())
     config.option.loadscopereorder = False  # files in the order below, not by their number of tests
-    if config.option.markexpr == PLAIN and not config.option.collectonly:
-        compile_quickly()
+    if not config.option.collectonly:
+        quickly.set_up()
+    if config.option.markexpr == PLAIN:
+        os.environ.update(quickly.settings())
+        jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,17 +67,6 @@ def few_programs():
     if crowded():
         jax.clear_caches()
         gc.collect()
-
-
-def compile_quickly() -> None:
-    """Have programs of this process, and of those that tests start, compiled for a moment's run: hardly optimised."""
-    before = os.environ.get("XLA_FLAGS", "")
-    flags = os.environ | {"XLA_FLAGS": f"{before} {OLDER}", "JAX_PLATFORMS": "cpu"}
-    look = [sys.executable, "-c", "import jax; jax.devices()"]  # which ends at once where XLA has the flag no more
-    if OLDER not in before and subprocess.run(look, env=flags, capture_output=True).returncode == 0:
-        os.environ["XLA_FLAGS"] = flags["XLA_FLAGS"]
-    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-    jax.config.update("jax_disable_most_optimizations", True)
 
 
 def crowded() -> bool:

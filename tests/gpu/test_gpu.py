@@ -6,13 +6,13 @@ a copy of the cache costs all of its bytes. The environment is this one and JAX'
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import jax
 import pytest
+from layers import python_with
 from places import ROOT
 
 pytestmark = [
@@ -43,18 +43,7 @@ TRAINING = {"RNN", "training", "training, bfloat16"}
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory) -> Path:
-    """The Python of an environment of its own, which sees this one's packages, too."""
-    folder = tmp_path_factory.mktemp("environment")
-    pinned = re.findall(r"^\S.*?(?=^\S|\Z)", (ROOT / "requirements" / "gpu.txt").read_text(), re.DOTALL | re.MULTILINE)
-    needed = folder / "needed.txt"
-    needed.write_text("".join(entry for entry in pinned if entry.split("==")[0] in PACKAGES))
-    uv, program = [sys.executable, "-m", "uv", "--quiet"], folder / "gpu" / "bin" / "python"
-    subprocess.run([*uv, "venv", "--python", sys.executable, folder / "gpu"], check=True)
-    install = ["pip", "install", "--python", program, "--no-deps", "--require-hashes", "--requirement", needed]
-    subprocess.run([*uv, *install], check=True)
-    packages = next((folder / "gpu" / "lib").glob("python3*/site-packages"))
-    (packages / "these.pth").write_text(f"{Path(jax.__file__).parents[1]}\n")
-    return program
+    return python_with(tmp_path_factory.mktemp("environment"), "gpu", PACKAGES)
 
 
 def run(python: Path, *arguments) -> subprocess.CompletedProcess:

@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import quickly
+
 
 def snakemake(folder: Path, *arguments: str, fails: bool = False) -> str:
     """What a command prints that succeeds, or `fails` without a traceback."""
@@ -32,11 +34,15 @@ def snakemake(folder: Path, *arguments: str, fails: bool = False) -> str:
     return text
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of a run, whose programs are compiled quickly, whatever Snakemake runs the tests."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")} | quickly.settings()
+
+
 @functools.cache
 def _parent() -> subprocess.Popen:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    parent = subprocess.Popen([sys.executable, __file__], env=environment, **pipes)
+    parent = subprocess.Popen([sys.executable, __file__], env=environment(), **pipes)
     atexit.register(parent.communicate)  # its input ends, and so does it
     return parent
 

@@ -45,16 +45,16 @@ FREE = TINY | {
 }
 
 
-def start(folder: Path, *arguments: str, **options) -> subprocess.Popen:
+def start(folder: Path, *arguments: str, python: Path | str = sys.executable, **options) -> subprocess.Popen:
     """Snakemake at work in `folder`; `options` are those of `subprocess.Popen`."""
-    command = [sys.executable, "-m", "snakemake", *arguments]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
-    return subprocess.Popen(command, cwd=folder, env=environment, text=True, **options)
+    command = [python, "-m", "snakemake", *arguments]
+    return subprocess.Popen(command, cwd=folder, env=forks.environment(), text=True, **options)
 
 
-def snakemake(folder: Path, *arguments: str, code: int = 0, timeout: float = 1200) -> str:
+def snakemake(folder: Path, *arguments: str, code: int = 0, timeout: float = 1200, **options) -> str:
     """What Snakemake prints to its end, with this `code`; whatever ends the wait ends its jobs, too."""
-    run = start(folder, *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+    run = start(folder, *arguments, **pipes, **options)
     try:
         printed, _ = run.communicate(timeout=timeout)
     finally:

@@ -1,27 +1,22 @@
 """The workflow through Kubernetes' plugin, by its profile, with a stand-in (pods.py) for the cluster itself."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pods
 import pytest
 import yaml
+from layers import python_with
 from places import ROOT
 from tiny import TINY, copy_to, snakemake
 
 from ffc.store.records import Record
 
-MODULES = ("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_fs")
 pytestmark = [
     pytest.mark.stress,
     pytest.mark.cluster,
-    pytest.mark.skipif(
-        not all(map(importlib.util.find_spec, MODULES)), reason="Kubernetes' plugin: python3 bootstrap.py --cluster"
-    ),
+    pytest.mark.packages,
     pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync, which carries files, is not installed"),
 ]
 
@@ -35,6 +30,7 @@ def run(tmp_path_factory):
     volume = tmp_path_factory.mktemp("volume")
     for command in (["git", "init", "--quiet"], ["git", "add", "--all"]):  # pods get what git knows
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    python = python_with(tmp_path_factory.mktemp("environment"), "cluster")
     pip = tmp_path_factory.mktemp("bin") / "pip"  # pods install the storage's plugin, which is here already
     pip.write_text("#!/bin/sh\n")
     pip.chmod(0o755)
@@ -42,9 +38,9 @@ def run(tmp_path_factory):
     place = ["--default-storage-prefix", str(volume), "--kubernetes-persistent-volumes", f"claim:{volume}"]
     with pods.cluster(tmp_path_factory.mktemp("pods")) as (bodies, settings), pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBECONFIG", str(settings))
-        patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+        patch.setenv("PATH", str(python.parent), prepend=os.pathsep)
         patch.setenv("PATH", str(pip.parent), prepend=os.pathsep)
-        snakemake(folder, RECORD, *options, *place)
+        snakemake(folder, RECORD, *options, *place, python=python)
     assert set(Record.load(volume / RECORD)["status"]) == {"certified"}
     return volume, list(bodies.values())
 

@@ -1,11 +1,11 @@
 """The workflow through Slurm (slurm.py), by the profile that a cluster's users take."""
 
-import importlib.util
 import re
 import subprocess
 
 import pytest
 import slurm
+from layers import python_with
 from tiny import MADE, TINY, copy_to, snakemake
 
 from ffc.store.records import Record
@@ -13,10 +13,7 @@ from ffc.store.records import Record
 pytestmark = [
     pytest.mark.stress,
     pytest.mark.cluster,
-    pytest.mark.skipif(
-        importlib.util.find_spec("snakemake_executor_plugin_slurm") is None,
-        reason="Slurm's plugin: python3 bootstrap.py --cluster",
-    ),
+    pytest.mark.packages,
     pytest.mark.skipif(bool(slurm.missing()), reason=f"Slurm is not installed: {', '.join(slurm.missing())}"),
 ]
 
@@ -68,7 +65,8 @@ def run(tmp_path_factory):
     with slurm.cluster(tmp_path_factory.mktemp("slurm")) as environment, pytest.MonkeyPatch.context() as patch:
         for name, value in (environment | {"JAX_PLATFORMS": "cpu"}).items():  # the devices are stand-ins
             patch.setenv(name, value)
-        snakemake(folder, *RECORDS, *OPTIONS)
+        python = python_with(tmp_path_factory.mktemp("environment"), "cluster")
+        snakemake(folder, *RECORDS, *OPTIONS, python=python)
         told = subprocess.check_output(["scontrol", "--oneliner", "show", "job"], text=True)
     jobs = [dict(re.findall(r"([\w/]+)=(\S+)", line)) for line in told.splitlines()]
     return folder, sorted(jobs, key=lambda job: int(job["JobId"]))
