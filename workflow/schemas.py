@@ -7,7 +7,8 @@ of its kind, which is looked up in what is given, whatever that is: nothing is c
 from collections.abc import Mapping
 from typing import Any
 
-from ffc.core.names import BLOCKS, GUESSES, SEEDS, SOLVERS
+from ffc.core.names import BLOCKS, GUESSES, SEEDS
+from ffc.core.solvers import SOLVERS
 from ffc.data import DATASETS, options_of
 from ffc.models.kinds import COUNT, KINDS, Kind, Number, Option, Schema
 from ffc.paper.tasks import PAPER

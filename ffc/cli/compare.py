@@ -69,10 +69,11 @@ def _solvers(arguments: argparse.Namespace, system: "System", guess: Any) -> "di
     There is no race where the window is named, or is known to be the fastest, as of models in the box.
     """
     from ffc.core.named import solver_by_name
-    from ffc.core.names import AUTO, FIXED
+    from ffc.core.names import AUTO
+    from ffc.core.solvers import CLASSES
 
     window, drafts = arguments.window, arguments.draft or system.draft() is not None
-    solvers = {name: solver_by_name(name, system, window, arguments.block, guess) for name in FIXED}
+    solvers = {name: solver_by_name(name, system, window, arguments.block, guess) for name in CLASSES}
     if drafts:
         solvers["drafted"] = solver_by_name("gs_jacobi", system, window, None, guess, True, arguments.together)
     elif arguments.together:

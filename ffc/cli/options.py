@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from ffc.core.errors import FFCError
-from ffc.core.names import AUTO, BLOCKS, SEEDS, SOLVERS, nearest
+from ffc.core.names import AUTO, BLOCKS, SEEDS, nearest
+from ffc.core.solvers import SOLVERS
 from ffc.store.paths import expanded
 
 #: Samples that are drawn by default, and where iterations begin.

@@ -10,7 +10,7 @@ import numpy as np
 
 from ffc.cli import DONE, NOT_EXACT, animate, given, options
 from ffc.core.errors import FFCError
-from ffc.core.names import NAMES
+from ffc.core.solvers import SOLVERS
 from ffc.store.paths import expanded
 
 
@@ -18,7 +18,7 @@ def add(commands: Any) -> None:
     """Add the command to the parser."""
     command = options.add_command(commands, sample, "draw samples by one solver")
     text = "default: the one that was the fastest for a model in the box; else auto, a race"
-    command.add_argument("--solver", choices=NAMES, help=text)
+    command.add_argument("--solver", choices=tuple(SOLVERS), help=text)
     command.add_argument("--out", type=expanded, metavar="OUT.npz", help="samples, iterations, certified …")
     text = "with N > 1, --out is a folder with a file for each batch; the same command continues a stopped run"
     command.add_argument("--batches", type=options.at_least(1), default=1, metavar="N", help=text)

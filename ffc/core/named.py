@@ -6,9 +6,9 @@ from typing import Any
 from ffc.core import tune
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
-from ffc.core.names import AUTO, BLOCKS, DRAFTED, NAMES
+from ffc.core.names import AUTO
 from ffc.core.solve import RowAbove
-from ffc.core.solvers import GSJacobi, Jacobi, JacobiGS, Sequential, Solver
+from ffc.core.solvers import CLASSES, SOLVERS, Solver
 from ffc.core.system import State, System
 
 
@@ -31,32 +31,24 @@ def solver_by_name(
     Where the solver is to be used `uses` times, a race lasts no longer than these take one block after the other.
     Raises `FFCError` where the name, window, block or draft does not fit.
     """
-    if block is not None and (block < 1 or system.size % block):
-        raise FFCError(
-            f"block: {block} does not divide the system's {system.size} blocks; a row has {system.row_length}"
-        )
-    if name not in NAMES:
-        raise FFCError(f"solver {name!r}: expected one of {', '.join(NAMES)}")
-    if together and name != "gs_jacobi":
-        raise FFCError(f"together: {name} has no windows that move; give gs_jacobi, or leave it out")
-    own = _draft(draft, name, system)
+    if name not in SOLVERS:
+        raise FFCError(f"solver {name!r}: expected one of {', '.join(SOLVERS)}")
+    for word, value in {"draft": draft, "together": together}.items():
+        if value and word not in SOLVERS[name]:
+            owners = " and ".join(owner for owner, words in SOLVERS.items() if word in words)
+            raise FFCError(f"{word}: {name} takes none; it belongs to {owners}; leave it out")
+    own = own_draft(system) if draft is True else draft or None
     if name == AUTO:
         return tune.fastest(system, tune.candidates(system), x0, uses)
-    if name == "gs_jacobi" and window == AUTO:
+    if window == AUTO and "window" in SOLVERS[name]:
         raced = tune.windows(system) if own is None else tune.drafted(system, own)
         raced = [replace(solver, together=together or solver.together) for solver in raced]
         return tune.fastest(system, raced, x0, uses)
-    if name == "gs_jacobi":
-        if window is None and own is not None:
-            return GSJacobi(tune.drafted_lengths(system)[0], draft=own, together=together)
-        return GSJacobi(_window_in_blocks(window, system), draft=own, together=together)
-    solvers: dict[str, Solver] = {
-        "sequential": Sequential(),
-        "cached": Sequential(cached=True),
-        "jacobi": Jacobi(draft=own),
-        "jacobi_gs": JacobiGS(block or system.row_length),
-    }
-    return solvers[name]
+    if window is None and own is not None:
+        window = f"{tune.drafted_lengths(system)[0]} blocks"
+    said: dict[str, Any] = {"window": window, "block": block, "draft": own, "together": together}
+    kind = CLASSES[name]
+    return kind.fitted(system, **kind.names[name], **{word: said[word] for word in kind.words if word in said})
 
 
 def is_chosen(name: str, window: int | str | None) -> bool:
@@ -66,16 +58,9 @@ def is_chosen(name: str, window: int | str | None) -> bool:
 
 def entry_of(solver: Solver, system: System) -> dict[str, Any]:
     """Return what a preset calls a solver: `solver` and the options that `solver_by_name` makes it from."""
-    drafted = {"draft": True} if getattr(solver, "draft", None) is not None else {}
-    if isinstance(solver, GSJacobi):
-        rows, rest = divmod(solver.window, system.row_length)
-        window = {"window": f"{solver.window} blocks" if rest else rows}
-        return {"solver": "gs_jacobi", **window, **drafted, **({"together": True} if solver.together else {})}
-    if isinstance(solver, JacobiGS):
-        return {"solver": "jacobi_gs", "block": solver.block}
-    if isinstance(solver, Sequential):
-        return {"solver": "cached" if solver.cached else "sequential"}
-    return {"solver": "jacobi", **drafted}
+    names = type(solver).names.items()
+    name = next(name for name, options in names if all(getattr(solver, key) == options[key] for key in options))
+    return {"solver": name} | {word: value for word, value in solver.entry(system).items() if value}
 
 
 def told(solver: Solver, system: System) -> str:
@@ -101,26 +86,3 @@ def own_draft(system: System) -> Draft:
             "transformer; leave it out"
         )
     return draft
-
-
-def _draft(draft: Draft | bool | None, name: str, system: System) -> Draft | None:
-    if not draft:
-        return None
-    if name not in DRAFTED:
-        raise FFCError(f"draft: {name} takes none; it belongs to {' and '.join(DRAFTED)}; leave it out")
-    return own_draft(system) if draft is True else draft
-
-
-def _window_in_blocks(window: int | str | None, system: System) -> int:
-    rows = system.size // system.row_length
-    if window is None:
-        return max(1, rows // 2) * system.row_length
-    if isinstance(window, int) and 1 <= window <= rows:
-        return window * system.row_length
-    blocks = BLOCKS.fullmatch(window) if isinstance(window, str) else None
-    if blocks and int(blocks[1]) <= system.size:
-        return int(blocks[1])
-    raise FFCError(
-        f"window: {window}; this system has {rows} rows of {system.row_length} blocks: "
-        f"give 1 … {rows} (rows), 'N blocks', or auto"
-    )

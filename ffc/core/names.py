@@ -6,20 +6,6 @@ from collections.abc import Iterable
 
 #: The solver that a short race on the system decides.
 AUTO = "auto"
-#: Every solver of a sampling system, and the words that belong to it.
-SOLVERS: dict[str, tuple[str, ...]] = {
-    "sequential": (),
-    "cached": (),
-    "jacobi": ("guess", "draft"),
-    "gs_jacobi": ("window", "guess", "draft", "together"),
-    "jacobi_gs": ("block", "guess"),
-    AUTO: ("guess",),
-}
-NAMES = tuple(SOLVERS)
-#: Solvers that a name, a window and a block decide.
-FIXED = tuple(name for name in NAMES if name != AUTO)
-#: Those that take a draft.
-DRAFTED = tuple(name for name, words in SOLVERS.items() if "draft" in words)
 #: First guesses (`ffc.models.guess`).
 GUESSES = ("zeros", "black", "mean", "row_above")
 #: A window that is given in blocks, not in rows.

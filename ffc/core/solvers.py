@@ -20,10 +20,14 @@ Without one they are what was evaluated. Jacobi and GSJacobi take one.
 
 from dataclasses import dataclass, fields
 from numbers import Integral
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
-from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
+from ffc.core.names import AUTO, BLOCKS
+
+if TYPE_CHECKING:  # names of solvers are read without JAX
+    from ffc.core.drafts import Draft
+    from ffc.core.system import System
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,26 @@ class Schedule:
 class _Solver:
     """What is not an option of a solver is named, with those that are."""
 
-    def __new__(cls, *given: Any, **options: Any) -> Self:
+    #: Its names in presets and on the command line, each with the options that the name sets.
+    names: ClassVar[dict[str, dict[str, Any]]]
+    #: The words that go with a name.
+    words: ClassVar[tuple[str, ...]] = ()
+
+    def __new__(cls, *positional: Any, **options: Any) -> Self:
         known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
         if unknown := [name for name in options if name not in known]:
             hint = "; give the draft to Jacobi or GSJacobi" if unknown == ["draft"] else ""
             raise FFCError(f"{cls.__name__}: {', '.join(unknown)} is no option of it; it takes {_listed(known)}{hint}")
         return super().__new__(cls)
+
+    @classmethod
+    def fitted(cls, system: "System", **options: Any) -> Self:
+        """Return the solver of `system` by its words (but the guess) and the options of its name; None is not said."""
+        return cls(**options)
+
+    def entry(self, system: "System") -> dict[str, Any]:
+        """Return the words that `fitted` makes it from."""
+        return {}
 
 
 def _listed(names: list[str]) -> str:
@@ -60,6 +78,7 @@ def _listed(names: list[str]) -> str:
 class Sequential(_Solver):
     """One block after the other, in order: the answer by definition (paper, section 2: Gauss–Seidel)."""
 
+    names: ClassVar = {"sequential": {"cached": False}, "cached": {"cached": True}}
     cached: bool = False
 
     def schedule(self, size: int) -> Schedule:
@@ -71,8 +90,8 @@ class _Drafting(_Solver):
     """A solver that takes a draft, and names it where it has one."""
 
     def __repr__(self) -> str:
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        shown = [f"{name}={value!r}" for name, value in given.items() if name in ("window", "cached") or value]
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        shown = [f"{name}={value!r}" for name, value in options.items() if name in ("window", "cached") or value]
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -80,7 +99,12 @@ class _Drafting(_Solver):
 class Jacobi(_Drafting):
     """Every block at once from the previous iterate (paper, algorithm 1)."""
 
-    draft: Draft | None = None
+    names: ClassVar = {"jacobi": {}}
+    words: ClassVar = ("guess", "draft")
+    draft: "Draft | None" = None
+
+    def entry(self, system: "System") -> dict[str, Any]:
+        return {"draft": self.draft is not None}
 
     def schedule(self, size: int) -> Schedule:
         return Schedule(window=size, block=1, cached=False)
@@ -94,10 +118,33 @@ class GSJacobi(_Drafting):
     more iterations, each of which may cost less.
     """
 
+    names: ClassVar = {"gs_jacobi": {}}
+    words: ClassVar = ("window", "guess", "draft", "together")
     window: int
     cached: bool = True
-    draft: Draft | None = None
+    draft: "Draft | None" = None
     together: bool = False
+
+    @classmethod
+    def fitted(cls, system: "System", window: int | str | None = None, **options: Any) -> Self:
+        """Count the window in rows, half of them by default; or "8 blocks"."""
+        rows, row = system.size // system.row_length, system.row_length
+        blocks = BLOCKS.fullmatch(window) if isinstance(window, str) else None
+        if window is None:
+            return cls(max(1, rows // 2) * row, **options)
+        if isinstance(window, int) and 1 <= window <= rows:
+            return cls(window * row, **options)
+        if blocks and int(blocks[1]) <= system.size:
+            return cls(int(blocks[1]), **options)
+        raise FFCError(
+            f"window: {window}; this system has {rows} rows of {row} blocks: give 1 … {rows} (rows), 'N blocks', or "
+            "auto"
+        )
+
+    def entry(self, system: "System") -> dict[str, Any]:
+        rows, rest = divmod(self.window, system.row_length)
+        window = f"{self.window} blocks" if rest else rows
+        return {"window": window, "draft": self.draft is not None, "together": self.together}
 
     def schedule(self, size: int) -> Schedule:
         if not isinstance(self.window, Integral) or not 1 <= self.window <= size:
@@ -112,8 +159,22 @@ class GSJacobi(_Drafting):
 class JacobiGS(_Solver):
     """Jacobi across runs of `block` blocks, in order inside each run (paper, algorithm 2)."""
 
+    names: ClassVar = {"jacobi_gs": {}}
+    words: ClassVar = ("block", "guess")
     block: int
     cached: bool = True
+
+    @classmethod
+    def fitted(cls, system: "System", block: int | None = None, **options: Any) -> Self:
+        """Take a row for a block by default."""
+        if block is not None and (block < 1 or system.size % block):
+            raise FFCError(
+                f"block: {block} does not divide the system's {system.size} blocks; a row has {system.row_length}"
+            )
+        return cls(block or system.row_length, **options)
+
+    def entry(self, system: "System") -> dict[str, Any]:
+        return {"block": self.block}
 
     def schedule(self, size: int) -> Schedule:
         if not isinstance(self.block, Integral) or self.block < 1 or size % self.block:
@@ -122,3 +183,7 @@ class JacobiGS(_Solver):
 
 
 Solver = Sequential | Jacobi | GSJacobi | JacobiGS
+#: Every name of a solver that its words decide, and its class.
+CLASSES: dict[str, type[Solver]] = {name: kind for kind in get_args(Solver) for name in kind.names}
+#: Every solver of a sampling system, and the words that belong to it; `auto` is what a race chooses.
+SOLVERS: dict[str, tuple[str, ...]] = {name: kind.words for name, kind in CLASSES.items()} | {AUTO: ("guess",)}

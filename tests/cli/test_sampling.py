@@ -15,7 +15,7 @@ from places import GOLDEN
 from ffc import GSJacobi, Jacobi, solve
 from ffc.cli import DONE, ERROR, INTERRUPTED, NOT_EXACT
 from ffc.cli.sample import _printable
-from ffc.core.names import FIXED
+from ffc.core.solvers import CLASSES
 from ffc.store import checkpoints
 from ffc.store.records import Record
 
@@ -50,7 +50,7 @@ def draw(paths, tmp_path_factory):
     return drawn
 
 
-@pytest.mark.parametrize("solver", [*FIXED, "auto"])
+@pytest.mark.parametrize("solver", [*CLASSES, "auto"])
 def test_every_solver_draws_the_same_samples(draw, noise, solver):
     answer, record = (draw("made", "--noise", noise, "--solver", name) for name in ("sequential", solver))
     np.testing.assert_allclose(record["samples"], answer["samples"], atol=1e-5)
@@ -152,7 +152,7 @@ def test_compare_has_a_row_for_each_solver(made, noise, ffc, monkeypatch):
     words = ("compare", made, "--noise", noise)
     printed = ffc(*words).out
     rows = table(printed)
-    assert [*rows] == [*FIXED, "auto"]
+    assert [*rows] == [*CLASSES, "auto"]
     seconds = {name: float(cells[4]) for name, cells in rows.items()}
     best, base = (min(names, key=seconds.get) for names in (rows, ("sequential", "cached")))
     beside = "" if best == base else rf", [\d.]+ times as fast as {base}"
@@ -178,6 +178,6 @@ def test_compare_has_a_row_for_each_solver(made, noise, ffc, monkeypatch):
 def test_compare_has_a_row_for_drafted_windows(paths, ffc):
     printed = ffc("compare", paths["pixelcnnpp"], "--batch", 2, "--quantize", "8bit", "--window", 2).out
     rows = table(printed)
-    assert {*FIXED, "drafted"} <= rows.keys()
+    assert {*CLASSES, "drafted"} <= rows.keys()
     assert len({cells[1] for cells in rows.values()}) == 1, "all are certified whole"
     assert re.search(r"; drafted: window .+", printed)

@@ -93,7 +93,7 @@ MISTAKES = [
     *((named("gs_jacobi", window=w), f"window: {w}; .*4 rows of 3 blocks: give 1 … 4") for w in (5, 0, "13 blocks")),
     (named("gs_jacobi", window="2 rows"), "window: 2 rows; .*'N blocks', or auto"),
     (named("jacobi_gs", block=5), "block: 5 does not divide the system's 12 blocks"),
-    (named("jacobi", together=True), "together: jacobi has no windows that move"),
+    (named("jacobi", together=True), "together: jacobi takes none"),
     (lambda: tune.race(ROWS, []), "race: no candidates"),
     (lambda: tune.race(zoo.unconnected(batch=0), [Jacobi()]), "race: the system has no blocks or no"),
     # check

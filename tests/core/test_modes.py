@@ -13,7 +13,8 @@ from jax.sharding import PartitionSpec
 from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, history_of, solve
 from ffc.core.keys import key_of
 from ffc.core.named import solver_by_name
-from ffc.core.names import AUTO, FIXED
+from ffc.core.names import AUTO
+from ffc.core.solvers import CLASSES
 from ffc.core.system import block_agreement
 from ffc.core.verify import verified
 from ffc.models.made import MADE
@@ -159,7 +160,7 @@ def test_strict_modes_of_jax_change_nothing():
 def test_nothing_to_solve_is_solved_by_any_solver_of_any_name(shape):
     batch, size = shape
     system = zoo.unconnected(batch, size)
-    for name in (*FIXED, AUTO) if size == 0 else ("cached", "jacobi_gs", AUTO):
+    for name in (*CLASSES, AUTO) if size == 0 else ("cached", "jacobi_gs", AUTO):
         solution = solve(system, solver_by_name(name, system), verify=True)
         assert solution.exact
         assert solution.value.shape == shape

@@ -8,7 +8,7 @@ from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.core import measure, tune
 from ffc.core.arguments import schedule_of
 from ffc.core.named import entry_of, is_chosen, solver_by_name, told
-from ffc.core.names import FIXED
+from ffc.core.solvers import CLASSES
 
 N = 12
 SYSTEM = zoo.whole_numbers(1, density=0.15, row_length=3)
@@ -94,7 +94,7 @@ def test_no_candidate_is_one_that_the_size_forbids_or_another_by_another_name(si
 
 def test_solvers_by_name_count_windows_in_rows_and_are_told_by_the_same_names():
     named = [Sequential(), Sequential(cached=True), Jacobi(), GSJacobi(6), JacobiGS(3)]
-    assert [solver_by_name(name, SYSTEM) for name in FIXED] == named
+    assert [solver_by_name(name, SYSTEM) for name in CLASSES] == named
     assert solver_by_name("gs_jacobi", SYSTEM, window=3, together=True) == GSJacobi(9, together=True)
     assert solver_by_name("gs_jacobi", SYSTEM, window="5 blocks") == GSJacobi(5)
     assert solver_by_name("jacobi_gs", SYSTEM, block=6) == JacobiGS(6)

@@ -10,7 +10,8 @@ import yaml
 from places import ROOT
 from presets import check_config, load_preset, load_presets
 
-from ffc.core.names import GUESSES, SOLVERS
+from ffc.core.names import GUESSES
+from ffc.core.solvers import SOLVERS
 from ffc.data import DATASETS, options_of
 from ffc.models import model_class
 from ffc.models.flow import _BITS
