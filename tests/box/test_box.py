@@ -10,7 +10,7 @@ import pytest
 from ffc import box
 from ffc.box import make
 from ffc.cli import train
-from ffc.cli.main import _parser, main
+from ffc.cli.main import parser, main
 from ffc.core.errors import FFCError
 from ffc.models import build
 from ffc.models.made import MADE
@@ -55,7 +55,7 @@ def test_what_is_told_of_a_model_is_whole_and_its_command_trains_such_a_model(na
     assert about["metrics"]["best_step"] in about["curves"]["step"], "the weights that are kept are on the curve"
     *_, last = about["command"].split(" && ")  # after those of the weights that it began with
     program, *words = shlex.split(last)
-    arguments = _parser().parse_args(words)
+    arguments = parser().parse_args(words)
     assert (program, arguments.run, str(arguments.out)) == ("ffc", train.train, f"{name}.flax")
     model = build(train.description(arguments), tuple(about["model"]["shape"]))
     assert model == box.load(name).model

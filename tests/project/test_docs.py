@@ -62,7 +62,7 @@ def test_quick_start_is_two_commands_that_set_up_by_themselves_and_github_runs_t
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_line_is_understood(command):
-    assert cli._parser().parse_args(command.split()).run is not None
+    assert cli.parser().parse_args(command.split()).run is not None
 
 
 def test_the_results_are_those_of_the_kept_records():
