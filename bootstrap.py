@@ -47,14 +47,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Set the project up in .venv")
     for name, text in EXTRAS.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
-    asked = {name for name, given in vars(parser.parse_args()).items() if given}
+    asked = {name for name, value in vars(parser.parse_args()).items() if value}
     refuse_what_cannot_work()
     stamp = VENV / "in-step"
     alive = works(PYTHON)
-    found = in_step(stamp.read_text()) if alive and stamp.exists() else None
-    if found is not None and asked <= found:
+    present = in_step(stamp.read_text()) if alive and stamp.exists() else None
+    if present is not None and asked <= present:
         return
-    extras = asked | (found or set())
+    extras = asked | (present or set())
     stamp.unlink(missing_ok=True)
     if not alive or not works(PYTHON, "import pip"):
         create()
@@ -69,8 +69,8 @@ def refuse_what_cannot_work() -> None:
     """Stop with one line where the machine or the folder will not do."""
     machine = (platform.system(), platform.machine())
     if machine not in SYSTEMS:
-        known = ", ".join(" ".join(pair) for pair in sorted(SYSTEMS))
-        sys.exit(f"bootstrap: this is {' '.join(machine)}, which JAX has no package for; it has them for {known}")
+        systems = ", ".join(" ".join(pair) for pair in sorted(SYSTEMS))
+        sys.exit(f"bootstrap: this is {' '.join(machine)}, which JAX has no package for; it has them for {systems}")
     problem = unfit(ROOT)
     if problem:
         sys.exit(f"bootstrap: {problem}")
@@ -78,8 +78,8 @@ def refuse_what_cannot_work() -> None:
 
 def unfit(folder: Path) -> str | None:
     """Return what is wrong with a project that lies in `folder`, if anything is."""
-    found = UNFIT.search(str(folder))
-    return found and f"{folder}: Snakemake's jobs cannot run below a path with {found[0]!r}; move the project elsewhere"
+    match = UNFIT.search(str(folder))
+    return match and f"{folder}: Snakemake's jobs cannot run below a path with {match[0]!r}; move the project elsewhere"
 
 
 def in_step(stamp: str) -> set[str] | None:

@@ -47,9 +47,9 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         core = ("errors", "solvers", "system", "drafts", "solution", "solve", "check", "tune")
         for module in (*(f"ffc.core.{name}" for name in core), "ffc.recurrence"):
-            found = vars(import_module(module))
-            if name in found:
-                return found[name]
+            names = vars(import_module(module))
+            if name in names:
+                return names[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

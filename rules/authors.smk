@@ -3,7 +3,7 @@
 
 rule authors_record:
     input:
-        found="results/{preset}/checkpoints/released.json",
+        note="results/{preset}/checkpoints/released.json",
     output:
         "results/{preset}/authors/records/{task}/{solver}.npz",
     log:

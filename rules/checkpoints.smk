@@ -35,7 +35,7 @@ checkpoint find_released:
 
 rule import_released:
     input:
-        found="results/{preset}/checkpoints/released.json",
+        note="results/{preset}/checkpoints/released.json",
     output:
         weights="results/{preset}/checkpoints/released/{task}.flax",
         about="results/{preset}/checkpoints/released/{task}.json",

@@ -23,7 +23,7 @@ rule solve:
         gpu=gpus,
     params:
         code=code("solve", solver_modules),
-        told=lambda wildcards: jobs.told(PRESETS[wildcards.preset], wildcards.task, wildcards.solver),
+        request=lambda wildcards: jobs.request(PRESETS[wildcards.preset], wildcards.task, wildcards.solver),
     message:
         "{wildcards.task} by {wildcards.solver}"
     script:
@@ -55,7 +55,7 @@ for one, solvers in together():
             gpu=gpus(one),
         params:
             code=lambda wildcards, one=one: code("solve", solver_modules)(one),
-            told=jobs.told(PRESETS[one.preset], one.task, *solvers),
+            request=jobs.request(PRESETS[one.preset], one.task, *solvers),
         message:
             f"{one.task} by {', '.join(solvers)}"
         script:

@@ -88,8 +88,8 @@ def reference_of(settings: Mapping[str, Any], solver: str) -> str | None:
     """Return the solver of a task that gives the sequential answer of the system that `solver` solves, if one does."""
     solvers, system = settings["solvers"], _system_of(settings, solver)
     kinds = {name: entry.get("solver", name) for name, entry in solvers.items() if _system_of(settings, name) == system}
-    found = [name for name, kind in kinds.items() if kind in SEQUENTIAL]
-    return min(found, key=lambda name: SEQUENTIAL.index(kinds[name]), default=None)
+    sequential = [name for name, kind in kinds.items() if kind in SEQUENTIAL]
+    return min(sequential, key=lambda name: SEQUENTIAL.index(kinds[name]), default=None)
 
 
 def _system_of(settings: Mapping[str, Any], solver: str) -> dict[str, Any]:

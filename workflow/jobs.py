@@ -16,7 +16,7 @@ FORMATS = ("png", "svg", "pdf")
 _ELSEWHERE = ("data", "train_data", "train", "released", "weights")
 
 
-def told(preset: Mapping[str, Any], task: str, *solvers: str) -> dict[str, Any]:
+def request(preset: Mapping[str, Any], task: str, *solvers: str) -> dict[str, Any]:
     """Return what workflow/scripts/solve.py is told: settings of each solver, and whose answer is its reference.
 
     A solver's settings have its own entry alone, and nothing that decides data and weights.
@@ -75,8 +75,8 @@ def pages_of(name: str, preset: Mapping[str, Any]) -> list[str]:
 def figure_of(preset: Mapping[str, Any], name: str) -> tuple[str, str, Figure] | None:
     """Return the notebook that draws a figure, its title, and what the figure is; None if none does."""
     shown = notebooks(preset).items()
-    found = ((key, notebook.title, notebook.figures[name]) for key, notebook in shown if name in notebook.figures)
-    return next(found, None)
+    matches = ((key, notebook.title, notebook.figures[name]) for key, notebook in shown if name in notebook.figures)
+    return next(matches, None)
 
 
 def caption(preset: Mapping[str, Any], figure: Figure, boxed: bool) -> str:

@@ -35,8 +35,8 @@ def state_of_pictures(settings: Mapping[str, Any], root: str | None) -> str:
 def problem_of_pictures(settings: Mapping[str, Any], root: str | None) -> str | None:
     """Return what is wrong with the folder of pictures that a `data:` names, absolute or below that of data sets."""
     place = folder(root) / os.path.expanduser(settings.get("path", ""))
-    known = "path" not in settings or place.is_dir()
-    return None if known else f"data.path: there is no folder {place}; make it, or name another"
+    there = "path" not in settings or place.is_dir()
+    return None if there else f"data.path: there is no folder {place}; make it, or name another"
 
 
 def problem_of_model(kind: str, root: Path) -> str | None:
@@ -54,8 +54,8 @@ def problem_of_model(kind: str, root: Path) -> str | None:
         names = _names(ast.parse(file.read_bytes()))
     except (SyntaxError, ValueError) as error:
         return f"model.kind: {file} cannot be read as Python ({error}); mend it"
-    known = name in names or "*" in names
-    return None if known else f"model.kind: {file} has no class {name}{nearest(name, names)}"
+    there = name in names or "*" in names
+    return None if there else f"model.kind: {file} has no class {name}{nearest(name, names)}"
 
 
 def _names(tree: ast.AST) -> set[str]:

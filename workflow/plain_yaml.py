@@ -28,22 +28,22 @@ class Loader(yaml.SafeLoader):
         self._unfolded(node, {})
         return super().construct_document(node)
 
-    def _unfolded(self, node: yaml.Node, known: dict[int, int]) -> int:
+    def _unfolded(self, node: yaml.Node, sizes: dict[int, int]) -> int:
         """Return the number of nodes below `node` if each alias is written out."""
         if isinstance(node, yaml.ScalarNode):
             return 1
-        if id(node) not in known:
-            known[id(node)] = _MOST  # for an alias inside its own anchor
+        if id(node) not in sizes:
+            sizes[id(node)] = _MOST  # for an alias inside its own anchor
             children = node.value
             if isinstance(node, yaml.MappingNode):
                 keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
                 if twice := next((key for key, count in keys.items() if count > 1), None):
                     raise yaml.MarkedYAMLError(problem=f"{twice} appears twice", problem_mark=node.start_mark)
                 children = itertools.chain.from_iterable(node.value)
-            known[id(node)] = 1 + sum(self._unfolded(child, known) for child in children)
-        if known[id(node)] >= _MOST:
+            sizes[id(node)] = 1 + sum(self._unfolded(child, sizes) for child in children)
+        if sizes[id(node)] >= _MOST:
             raise yaml.MarkedYAMLError(problem="its aliases unfold to too much", problem_mark=node.start_mark)
-        return known[id(node)]
+        return sizes[id(node)]
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
         number = super().construct_yaml_float(node)

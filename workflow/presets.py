@@ -117,7 +117,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
     """Return a schema's complaint in a user's words: the key, what it is, what was expected."""
     value, rule, schema = error.instance, error.validator_value, error.schema
     path = [str(key) for key in error.absolute_path]
-    where, told = ".".join(path) or "the file", schema.get("description")
+    where, description = ".".join(path) or "the file", schema.get("description")
     match error.validator:
         case "additionalProperties":
             known = list(schema["properties"])
@@ -138,12 +138,12 @@ def _explain(error: jsonschema.ValidationError) -> str:
         case "type":
             return f"{where}: {value!r} is not {_type(rule)}{_hint(value)}"
         case "enum":
-            known = ", ".join(map(str, rule)) + (f" ({told})" if told else "")
+            known = ", ".join(map(str, rule)) + (f" ({description})" if description else "")
             return f"{where}: {value!r} is unknown{nearest(value, rule)}; expected {known}"
         case word if word in _BOUNDS:
             return f"{where}: {value} is out of range; expected {_BOUNDS[word]} {rule}"
         case _:
-            return f"{where}: {error.message}" + (f"; expected {told}" if told else "")
+            return f"{where}: {error.message}" + (f"; expected {description}" if description else "")
 
 
 def _type(rule: str | list[str]) -> str:

@@ -64,9 +64,9 @@ CONFIG = section(
 )
 
 
-def of_preset(given: Any) -> Schema:
+def of_preset(content: Any) -> Schema:
     """Return the schema of a preset that says what is `given`."""
-    given, tasks = _keys(given), _keys(_keys(given).get("tasks"))
+    content, tasks = _keys(content), _keys(_keys(content).get("tasks"))
     return section(
         "title seed repeats tasks",
         title=TEXT,
@@ -75,7 +75,7 @@ def of_preset(given: Any) -> Schema:
         gpu=FLAG,
         without_gpu=TEXT,
         one_process=FLAG,
-        scaling=_scaling(_keys(given.get("scaling")), tasks),
+        scaling=_scaling(_keys(content.get("scaling")), tasks),
         tasks={"type": "object", "minProperties": 1, "propertyNames": TASK}
         | {"properties": {name: _task(_keys(task)) for name, task in tasks.items()}},
     )
@@ -87,22 +87,22 @@ def kind_of(task: Mapping[Any, Any]) -> Kind | None:
     return KINDS.get(name) if isinstance(name, str) else None
 
 
-def _keys(given: Any) -> dict[Any, Any]:
-    return given if isinstance(given, dict) else {}
+def _keys(content: Any) -> dict[Any, Any]:
+    return content if isinstance(content, dict) else {}
 
 
-def _task(given: dict[Any, Any]) -> Schema:
-    kind = kind_of(given)
-    sampler = given.get("experiment") == "sampling" or ("batch" in given and "hidden" not in given)
-    if "model" not in given and not sampler:  # of a sampler, it is missing
+def _task(content: dict[Any, Any]) -> Schema:
+    kind = kind_of(content)
+    sampler = content.get("experiment") == "sampling" or ("batch" in content and "hidden" not in content)
+    if "model" not in content and not sampler:  # of a sampler, it is missing
         experiment, (needed, keys) = "backpropagation", _recurrent()
-    elif (kind.experiment if kind else given.get("experiment")) == "classification":
-        experiment, (needed, keys) = "classification", _classifier(given)
+    elif (kind.experiment if kind else content.get("experiment")) == "classification":
+        experiment, (needed, keys) = "classification", _classifier(content)
     else:
-        experiment, (needed, keys) = "sampling", _sampler(given, kind)
+        experiment, (needed, keys) = "sampling", _sampler(content, kind)
     if kind is None or kind.released:
         keys["paper"] = one_of(*(task for task, of in PAPER.items() if of == experiment))
-    return section(f"data solvers {needed}", experiment=one_of(experiment), data=_data(given.get("data")), **keys)
+    return section(f"data solvers {needed}", experiment=one_of(experiment), data=_data(content.get("data")), **keys)
 
 
 def _recurrent() -> tuple[str, dict[str, Schema]]:
@@ -113,36 +113,36 @@ def _recurrent() -> tuple[str, dict[str, Schema]]:
     return " ".join(sizes), {**sizes, "solvers": solvers}
 
 
-def _classifier(given: dict[Any, Any]) -> tuple[str, dict[str, Schema]]:
+def _classifier(content: dict[Any, Any]) -> tuple[str, dict[str, Schema]]:
     return "model images", {
-        "model": _model(given),
+        "model": _model(content),
         "train": TRAIN,
-        "train_data": _data(given.get("train_data")),
+        "train_data": _data(content.get("train_data")),
         "released": RELEASED,
         "images": COUNT,
         "solvers": section("feedforward", feedforward=section(), jacobi=section()),
     }
 
 
-def _sampler(given: dict[Any, Any], kind: Kind | None) -> tuple[str, dict[str, Schema]]:
+def _sampler(content: dict[Any, Any], kind: Kind | None) -> tuple[str, dict[str, Schema]]:
     system = _system(kind)
     weights = {"released": RELEASED, "weights": BOXED} if kind is None or kind.released else {}
-    solvers = _solvers(_keys(given.get("solvers")), system)
-    keys = {"model": _model(given), "train": TRAIN, **weights, "batch": COUNT, **system, "solvers": solvers}
+    solvers = _solvers(_keys(content.get("solvers")), system)
+    keys = {"model": _model(content), "train": TRAIN, **weights, "batch": COUNT, **system, "solvers": solvers}
     return "model train batch", keys
 
 
-def _model(given: dict[Any, Any]) -> Schema:
+def _model(content: dict[Any, Any]) -> Schema:
     """Leave sizes of one's own model (`kind: package.module:Class`) to its class."""
-    name = _keys(given.get("model")).get("kind")
-    if kind := kind_of(given):
+    name = _keys(content.get("model")).get("kind")
+    if kind := kind_of(content):
         return section("kind", kind=one_of(str(name)), **kind.sizes)
     known = {} if isinstance(name, str) and ":" in name else {"properties": {"kind": one_of(*KINDS)}}
     return {"type": "object", "required": ["kind"], **known}
 
 
-def _data(given: Any) -> Schema:
-    name = _keys(given).get("name")
+def _data(content: Any) -> Schema:
+    name = _keys(content).get("name")
     if not isinstance(name, str) or name not in DATASETS:
         return {"type": "object", "required": ["name"], "properties": {"name": one_of(*DATASETS)}}
     options = options_of(name)
@@ -164,23 +164,23 @@ def _option(option: Option) -> Schema:
     return one_of(*option) if isinstance(option, tuple) else {"type": "string"}
 
 
-def _solvers(given: dict[Any, Any], system: dict[str, Schema]) -> Schema:
+def _solvers(content: dict[Any, Any], system: dict[str, Schema]) -> Schema:
     """Let an entry bear the name of a solver, or another, and say which one it is (`solver: jacobi`)."""
     of = {name: {word: _WORDS[word] for word in words} for name, words in SOLVERS.items()}
     solver = one_of(*(name for name in SOLVERS if name != "sequential"))
     entries = {name: section(**words) for name, words in of.items()}
-    for name in given.keys() - SOLVERS.keys():
-        kind = _keys(given[name]).get("solver")
+    for name in content.keys() - SOLVERS.keys():
+        kind = _keys(content[name]).get("solver")
         known = isinstance(kind, str) and kind in of
         entries[name] = section("solver", solver=solver, **(of[kind] if known else _WORDS), **system)
     return section("sequential") | {"properties": entries, "propertyNames": SOLVER}
 
 
-def _scaling(given: dict[Any, Any], tasks: dict[Any, Any]) -> Schema:
+def _scaling(content: dict[Any, Any], tasks: dict[Any, Any]) -> Schema:
     """Take the weights of a task at other sizes: the axes are those of its model."""
     fit = {name: kind for name, task in tasks.items() if (kind := kind_of(_keys(task))) and kind.scaling}
     known = " or ".join(name for name, kind in KINDS.items() if kind.scaling)
     task = one_of(*fit) | {"description": f"a task of {known}"}
-    if (kind := fit.get(str(given.get("task")))) is None:
+    if (kind := fit.get(str(content.get("task")))) is None:
         return {"type": "object", "required": ["task"], "properties": {"task": task}}
     return section("task", task=task, **{axis: several(value) for axis, value in kind.scaling.items()}, **_system(kind))

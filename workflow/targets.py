@@ -12,11 +12,11 @@ from ffc.core.names import nearest
 
 def pattern(presets: Mapping[str, Any]) -> str:
     """Return what such targets match: names, absolute paths, and files of a preset or a solver that there is not."""
-    known = [record for name, preset in presets.items() for record in records_of(name, preset)]
+    records = [record for name, preset in presets.items() for record in records_of(name, preset)]
     joined = "|".join(name for name, preset in presets.items() if preset.get("one_process")) or "(?!)"
     return (
         rf"/.+|[^/.]+|results/\w+/report\.html|results/(?!(?:{'|'.join([*presets, 'reference'])})/).+"
-        rf"|(?!(?:{'|'.join(known)})$)results/(?:{joined})/records/.+"
+        rf"|(?!(?:{'|'.join(records)})$)results/(?:{joined})/records/.+"
     )
 
 

@@ -38,28 +38,26 @@ def experiment_of(settings: Mapping[str, Any]) -> str:
 
 def stand_ins(tasks: Mapping[str, Any]) -> dict[str, str]:
     """Return the paper's tasks that a preset has, in the paper's order, each with the task that stands for it."""
-    found = {settings["paper"]: task for task, settings in tasks.items() if "paper" in settings}
-    return {paper: found[paper] for paper in PAPER if paper in found}
+    standing = {settings["paper"]: task for task, settings in tasks.items() if "paper" in settings}
+    return {paper: standing[paper] for paper in PAPER if paper in standing}
 
 
 def notebooks(preset: Mapping[str, Any]) -> dict[str, Notebook]:
     """Return the notebooks of a preset by name: the paper's that it has, those of other tasks, the summary."""
-    tasks, found = preset["tasks"], {}
+    tasks, made = preset["tasks"], {}
     standing = stand_ins(tasks)
     for name, title in NOTEBOOKS.items():
         papers = {paper: task for paper, task in standing.items() if PAPER[paper].notebook == name}
         if papers:
             figures = [_figures(paper, PAPER[paper].views, task) for paper, task in papers.items()]
-            found[name] = Notebook(
-                title, name, (*papers.values(),), {k: v for some in figures for k, v in some.items()}
-            )
+            made[name] = Notebook(title, name, (*papers.values(),), {k: v for some in figures for k, v in some.items()})
         elif name == "scaling" in preset:
-            found[name] = Notebook(title, name, (name,), _figures("", SCALING.views, name))
+            made[name] = Notebook(title, name, (name,), _figures("", SCALING.views, name))
     for task, settings in tasks.items():
         if "paper" not in settings:
             source, views = OWN[experiment_of(settings)]
-            found[task] = Notebook(task, source, (task,), _figures(task, views, task), task)
-    return found | {"summary": Notebook("Training", "summary", None, _figures("", TRAINING.views, ""))}
+            made[task] = Notebook(task, source, (task,), _figures(task, views, task), task)
+    return made | {"summary": Notebook("Training", "summary", None, _figures("", TRAINING.views, ""))}
 
 
 def _figures(name: str, views: Mapping[str, Any], task: str) -> dict[str, Figure]:

@@ -29,10 +29,10 @@ def names() -> list[str]:
 
 def about(name: str) -> dict[str, Any]:
     """Return what the model `name` is, JSON-able. Raises `FFCError`, with the nearest names, where there is none."""
-    known = names()
-    if name not in known:
-        near = difflib.get_close_matches(name, known)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(known) or 'nothing'}"
+    choices = names()
+    if name not in choices:
+        near = difflib.get_close_matches(name, choices)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(choices) or 'nothing'}"
         raise FFCError(f"{name}: no model of that name is in the box; {hint}")
     return json.loads((FOLDER / f"{name}.json").read_text())
 

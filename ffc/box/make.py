@@ -88,10 +88,10 @@ def history(facts: dict[str, Any]) -> dict[str, Any]:
     before, earlier = start.get("metrics", {}).get("best_step", 0), start.pop("curves", {})
     metrics, own = facts["metrics"], facts["curves"]
     own = own | {"step": [before + step for step in own["step"]]}
-    kept = sum(step <= before for step in earlier.get("step", []))
+    count = sum(step <= before for step in earlier.get("step", []))
     return {
         "metrics": {name: metrics[name] + before for name in ("steps", "best_step")} | {"unit": metrics["unit"]},
-        "curves": {name: [*earlier.get(name, [])[:kept], *values] for name, values in own.items()},
+        "curves": {name: [*earlier.get(name, [])[:count], *values] for name, values in own.items()},
         **({"start": start} if start else {}),
     }
 
@@ -143,10 +143,10 @@ def levels(
     solution = solve(system, solver_by_name(sampling["solver"], system, x0=guess, **words), x0=guess)
     ties = np.flatnonzero(system.ties(solution.value)[0])
     blocks = blocks or int(min(ties, default=system.size))
-    kept = select_blocks(indices(system.size)[None] < blocks, solution.value, jax.tree.map(_unknown, solution.value))
-    picture = np.ravel(model.pictures(model.samples(kept)))
-    known = picture[np.isfinite(picture)]
-    return np.round(255 * known[:: max(1, known.size // _LEVELS)][:_LEVELS]).astype(np.uint8), blocks
+    state = select_blocks(indices(system.size)[None] < blocks, solution.value, jax.tree.map(_unknown, solution.value))
+    picture = np.ravel(model.pictures(model.samples(state)))
+    shown = picture[np.isfinite(picture)]
+    return np.round(255 * shown[:: max(1, shown.size // _LEVELS)][:_LEVELS]).astype(np.uint8), blocks
 
 
 def _unknown(leaf: jax.Array) -> jax.Array:
@@ -156,8 +156,8 @@ def _unknown(leaf: jax.Array) -> jax.Array:
 def _drawn(checkpoint: Checkpoint, sampling: dict[str, Any]) -> dict[str, Any]:
     """Return what is to be drawn again: of some samples, the one whose first tie comes last."""
     drawn = {seed: levels(checkpoint, sampling, seed) for seed in range(_SEEDS)}
-    seed, (found, blocks) = max(drawn.items(), key=lambda entry: entry[1][1])
-    return {"seed": seed, "blocks": blocks, "levels": found.tobytes().hex()}
+    seed, (values, blocks) = max(drawn.items(), key=lambda entry: entry[1][1])
+    return {"seed": seed, "blocks": blocks, "levels": values.tobytes().hex()}
 
 
 def _rounded(trained: Checkpoint) -> Checkpoint:
@@ -179,8 +179,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m ffc.box.make", description=(__doc__ or "").partition(":")[0])
     parser.add_argument("name")
     parser.add_argument("checkpoint", type=Path, nargs="?")
-    given = parser.parse_args()
-    if given.checkpoint:
-        make(given.name, given.checkpoint)
+    arguments = parser.parse_args()
+    if arguments.checkpoint:
+        make(arguments.name, arguments.checkpoint)
     else:
-        again(given.name)
+        again(arguments.name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ffc.cli import DONE, NOT_EXACT, given, options
+from ffc.cli import DONE, NOT_EXACT, inputs, options
 from ffc.core.errors import FFCError
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def compare(arguments: argparse.Namespace) -> int:
     from ffc.core.system import batch_size
     from ffc.core.verify import CONTRADICTION, contradictions, largest_difference, verified
 
-    checkpoint, system = given.load(arguments)
-    model, guess, name = checkpoint.model, given.guess(arguments, checkpoint.model, system), given.name(arguments)
+    checkpoint, system = inputs.load(arguments)
+    model, guess, name = checkpoint.model, inputs.guess(arguments, checkpoint.model, system), inputs.name(arguments)
     solvers = _solvers(arguments, system, guess)
     batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
     print(f"{name}: {batch}; seconds are warm, for the whole batch")

@@ -9,7 +9,7 @@ import sys
 import traceback
 
 from ffc import __version__
-from ffc.cli import DONE, ERROR, INTERRUPTED, compare, given, models, options, results, sample, train
+from ffc.cli import DONE, ERROR, INTERRUPTED, compare, inputs, models, options, results, sample, train
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need, place_of
 from ffc.store.compiled import cache_folder, keep_compiled
@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
         need("flax", "PIL", "tqdm", extra="cli")
         arguments = parser().parse([word for word in argv if word != "--debug"])
         if "checkpoint" in arguments:
-            given.check_there(arguments.checkpoint)
+            inputs.check_there(arguments.checkpoint)
         keep_compiled(cache_folder())
         code = arguments.run(arguments)
         if sys.stdout:

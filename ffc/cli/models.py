@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from ffc.cli import DONE, given, options
+from ffc.cli import DONE, inputs, options
 
 _COLUMNS = ("name", "kind", "data", "image", "loss", "bytes")
 #: What `inspect` says of where weights come from.
@@ -30,7 +30,7 @@ def models(arguments: argparse.Namespace) -> int:
 
 def inspect(arguments: argparse.Namespace) -> int:
     """Print model, sizes, parameters, SHA-256, and where the weights come from, a line each."""
-    checkpoint = given.checkpoint(arguments)
+    checkpoint = inputs.checkpoint(arguments)
     lines = {"file": arguments.checkpoint, "model": checkpoint.model.kind, **asdict(checkpoint.model)}
     lines |= {"parameters": f"{checkpoint.parameters:,}", "sha256": checkpoint.meta["sha256"]}
     lines |= {name: checkpoint.meta[name] for name in _HISTORY if name in checkpoint.meta}

@@ -40,8 +40,8 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             commands = self.commands.choices
             command = commands.get(next((word for word in words if word in commands), ""), self)
-            known = [option for action in command._actions for option in action.option_strings]
-            command.error(f"{unknown[0]}: no such option{nearest(unknown[0], known)}")
+            names = [option for action in command._actions for option in action.option_strings]
+            command.error(f"{unknown[0]}: no such option{nearest(unknown[0], names)}")
         return arguments
 
 

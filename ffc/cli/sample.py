@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ffc.cli import DONE, NOT_EXACT, animate, given, options
+from ffc.cli import DONE, NOT_EXACT, animate, inputs, options
 from ffc.core.errors import FFCError
 from ffc.core.solvers import SOLVERS
 from ffc.store.paths import expanded
@@ -43,23 +43,23 @@ def _draw_one(arguments: argparse.Namespace) -> int:
     from ffc.cli.files import check_outputs, write_image
 
     outputs = check_outputs(
-        {name: getattr(arguments, name) for name in ("out", "image", "animate")}, given.files(arguments)
+        {name: getattr(arguments, name) for name in ("out", "image", "animate")}, inputs.files(arguments)
     )
     from ffc.cli.batches import outcome
     from ffc.core.measure import repeated, timed
-    from ffc.core.named import solver_by_name, told
+    from ffc.core.named import described_as, solver_by_name
     from ffc.core.solve import solve
     from ffc.core.verify import verified
     from ffc.store.records import Record, provenance
 
-    checkpoint, system = given.load(arguments)
+    checkpoint, system = inputs.load(arguments)
     model = checkpoint.model
     if not outputs and model.has_pictures:
         raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif")
-    guess, began = given.guess(arguments, model, system), time.perf_counter()
+    guess, began = inputs.guess(arguments, model, system), time.perf_counter()
     sizes = {name: getattr(arguments, name) for name in options.OF_SOLVERS}
     solver = solver_by_name(arguments.solver, system, x0=guess, uses=1, **sizes)
-    name = told(solver, system)
+    name = described_as(solver, system)
     if not arguments.quiet:
         print(f"{name}: compiling, once for each size; then drawing …", file=sys.stderr)
     draw = partial(solve, system, solver, x0=guess)
@@ -98,8 +98,8 @@ def _draw_many(arguments: argparse.Namespace) -> int:
             raise FFCError(f"--{option}: a file serves one batch, not {count}; leave --batches out")
     if out is None or out.suffix == ".npz" or out.is_file():
         raise FFCError(f"{out or 'sample'}: {count} batches are a file each; name a folder for them, --out FOLDER")
-    check_outputs({"out": out / batches.SUMMARY, "image": arguments.image}, given.files(arguments))
-    checkpoint = given.sampler(arguments)
+    check_outputs({"out": out / batches.SUMMARY, "image": arguments.image}, inputs.files(arguments))
+    checkpoint = inputs.sampler(arguments)
     words = {name: getattr(arguments, name) for name in batches.WORDS} | {"batch": arguments.batch or options.BATCH}
     source = batches.Source(checkpoint, words | {"system": options.system_options(arguments)})
     exact, message = batches.draw(source, out, count, arguments.quiet)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffc.cli import DONE, given, options
+from ffc.cli import DONE, inputs, options
 from ffc.core.errors import FFCError
 from ffc.core.names import nearest
 from ffc.models.kinds import KINDS
@@ -74,7 +74,7 @@ def _train(arguments: argparse.Namespace, out: Path, state: Path) -> int:
     from ffc.training import discard, train_checkpoint
 
     section, model, dataset = settings(arguments), description(arguments), images(arguments)
-    start = given.file_or_box(arguments.start) if arguments.start else None
+    start = inputs.file_or_box(arguments.start) if arguments.start else None
     try:
         result = train_checkpoint(out, model, dataset, section, arguments.seed, state, start)
     except KeyboardInterrupt:
@@ -145,7 +145,7 @@ def images(arguments: argparse.Namespace) -> "Dataset":
     if name in DATASETS:
         return load(name, **words)
     if not folder.is_dir():
-        names = ", ".join(known for known in DATASETS if known != "image_folder")
+        names = ", ".join(choice for choice in DATASETS if choice != "image_folder")
         raise FFCError(f"{name}: no data set and no folder{nearest(name, DATASETS)}; data sets are {names}")
     if arguments.size is None:
         raise FFCError(f"{folder}: a folder's images are cut and resized to squares; say how large, --size 32")

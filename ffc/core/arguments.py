@@ -64,8 +64,8 @@ def _state_of(tree: Any, kinds: tuple[tuple[tuple[int, ...], Any], ...]) -> Stat
     first = _shape_of(system, "initial", lambda system: system.initial())
     _check_state(system, first)
     swept = _shape_of(system, "sweep", lambda system: system.sweep(system.initial()))
-    if (expected := described(first)) != (found := described(swept)):
-        raise FFCError(f"system: sweep of {_name(system)} returns {found}; initial returns {expected}: let them agree")
+    if (expected := described(first)) != (actual := described(swept)):
+        raise FFCError(f"system: sweep of {_name(system)} returns {actual}; initial returns {expected}: let them agree")
     return first
 
 
@@ -108,9 +108,9 @@ def window_of(
     if not isinstance(returned, tuple) or len(returned) != 2:
         raise FFCError(f"system: window of {name} returns {type(returned).__name__}; let it return (values, cache)")
     wanted = jax.ShapeDtypeStruct((x.shape[0], count, *x.shape[2:]), x.dtype)
-    (values, before), (found, after) = (tuple(map(described, pair)) for pair in ((wanted, cache), returned))
-    if found != values:
-        raise FFCError(f"system: window of {name} returns {found} for {count} blocks; let it return {values}")
+    (values, before), (actual, after) = (tuple(map(described, pair)) for pair in ((wanted, cache), returned))
+    if actual != values:
+        raise FFCError(f"system: window of {name} returns {actual} for {count} blocks; let it return {values}")
     if after != before:
         raise FFCError(f"system: window of {name} makes {after} of the cache {before}: let them agree")
     return returned
@@ -119,9 +119,9 @@ def window_of(
 def check_limit(name: str, value: Any, whole: bool = False) -> None:
     """`FFCError` unless `value` is a number of at least 0, whole or real, that may be traced."""
     kind, wanted = (jnp.integer, "whole number") if whole else (jnp.number, "number")
-    known = isinstance(value, int | float | np.generic | np.ndarray | jax.Array) and np.shape(value) == ()
-    known = known and jnp.issubdtype(jnp.result_type(value), kind) and not jnp.iscomplexobj(value)
-    if not known or (not isinstance(value, jax.core.Tracer) and not value >= 0):
+    valid = isinstance(value, int | float | np.generic | np.ndarray | jax.Array) and np.shape(value) == ()
+    valid = valid and jnp.issubdtype(jnp.result_type(value), kind) and not jnp.iscomplexobj(value)
+    if not valid or (not isinstance(value, jax.core.Tracer) and not value >= 0):
         raise FFCError(f"{name}: it is {value!r}; give a {wanted} from 0 on")
 
 
@@ -139,12 +139,12 @@ def _kind_of(system: Any, leaf: Any) -> tuple[tuple[int, ...], Any]:
 
 def start_of(x0: Any, expected: State) -> State:
     """`x0` in the dtypes of the system's states, if it has their structure and shapes."""
-    found, wanted = _shapes(x0), _shapes(expected)
-    if found == wanted:
+    actual, wanted = _shapes(x0), _shapes(expected)
+    if actual == wanted:
         return jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), x0, expected)
     if isinstance(x0, list) and not isinstance(expected, list):
         raise FFCError(f"x0: it is a list; give a state of this system, with the shape {wanted}")
-    raise FFCError(f"x0: it has the shape {found}; a state of this system has {wanted}")
+    raise FFCError(f"x0: it has the shape {actual}; a state of this system has {wanted}")
 
 
 def check_tolerance(expected: State) -> None:
@@ -155,9 +155,9 @@ def check_tolerance(expected: State) -> None:
 
 def check_example(system: System, expected: State) -> None:
     """`FFCError` unless `example` gives states of the system."""
-    found = jax.eval_shape(lambda system: system.example(key_of(0)), system)
-    if (given := described(found)) != (wanted := described(expected)):
-        raise FFCError(f"system: example of {_name(system)} gives {given}; a state has {wanted}: let them agree")
+    drawn = jax.eval_shape(lambda system: system.example(key_of(0)), system)
+    if (actual := described(drawn)) != (wanted := described(expected)):
+        raise FFCError(f"system: example of {_name(system)} gives {actual}; a state has {wanted}: let them agree")
 
 
 def blocks_of(blocks: Iterable[int] | None, size: int) -> Sequence[int]:

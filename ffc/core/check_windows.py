@@ -112,21 +112,21 @@ def _follow(
         run = draw.integers(prefix // stride, (end - 1) // stride + 1)
         x = examples.draw()
         for step in range(stride):
-            known = np.minimum(run * stride + step, solved)
-            x = _select(block < known[:, None], answer, x)
+            reached = np.minimum(run * stride + step, solved)
+            x = _select(block < reached[:, None], answer, x)
             swept, here = sweep(x), jnp.asarray(start + step, jnp.int32)
             if step == 0 and (stride > 1 or (enters and (running & (start // system.row_length != row)).any())):
                 row, cache = start // system.row_length, _enter(system, cache, x, here, count, stride)
             off, x_after, cache = _look(system, cache, x, here, swept, count, stride)
             # Of the other runs, a window may have seen older values than a sweep now does.
-            settled = running[:, None] & ((block <= known[:, None]) | (stride == 1))
+            settled = running[:, None] & ((block <= reached[:, None]) | (stride == 1))
             _compare(system, x, x_after, swept, np.asarray(off) & settled, (count, stride), start + step)
             x = x_after
         waits = prefix >= start + count * stride  # for another sample, as in a solve: its window holds what is solved
         prefix = np.where(running & ~waits, np.minimum((run + 1) * stride, solved), prefix)
 
 
-def _compare(system, x, found, swept, off: np.ndarray, window: tuple[int, int], start: np.ndarray) -> None:
+def _compare(system, x, values, swept, off: np.ndarray, window: tuple[int, int], start: np.ndarray) -> None:
     if not off.any():
         return
     off &= ~np.asarray(system.ties(x))
@@ -134,7 +134,7 @@ def _compare(system, x, found, swept, off: np.ndarray, window: tuple[int, int], 
         count, stride = window
         raise FFCError(
             f"block {block} of sample {sample}: a window of {count} blocks, {stride} apart, from block {start[sample]} "
-            f"on gives {_text(found[sample, block])}, a sweep {_text(swept[sample, block])}; mend the system's window "
+            f"on gives {_text(values[sample, block])}, a sweep {_text(swept[sample, block])}; mend the system's window "
             "or cache"
         )
 

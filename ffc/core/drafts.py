@@ -64,9 +64,9 @@ def values(draft: Draft, system: System, evaluated: Evaluated, behind: jax.Array
     The values are finite wherever x or y is.
     """
     drafted, memory = draft.update(system, evaluated, memory)
-    if (expected := described(evaluated.after)) != (found := described(drafted)):
+    if (expected := described(evaluated.after)) != (actual := described(drafted)):
         raise FFCError(
-            f"draft: redraft of {type(draft).__name__} returns {found}; the window is {expected}: let them agree"
+            f"draft: redraft of {type(draft).__name__} returns {actual}; the window is {expected}: let them agree"
         )
     x = select_blocks(behind & block_finite(drafted), drafted, evaluated.after)
     return select_blocks(block_finite(x), x, evaluated.before), memory

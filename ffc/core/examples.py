@@ -29,9 +29,9 @@ class Examples:
     def hint(self) -> str:
         """What may be amiss in place of the system: whole numbers that nobody said which ones they may be."""
         states = jax.tree.leaves(jax.eval_shape(lambda system: system.initial(), self._system))
-        given = type(self._system).example is not System.example
+        own = type(self._system).example is not System.example
         whole = any(jnp.issubdtype(leaf.dtype, jnp.integer) for leaf in states)
-        return " (if its numbers are tokens, let example draw them)" if whole and not given else ""
+        return " (if its numbers are tokens, let example draw them)" if whole and not own else ""
 
     def draw(self) -> State:
         x = _draw(self._system, key_of(int(self._seeds.integers(2**63))))

@@ -44,15 +44,15 @@ def differentiable(adjoint: Solver, system: System, end: loop.Carry) -> State:
 
 
 @jax.custom_jvp
-def outputs(system: System, x: State, found: Any) -> Any:
+def outputs(system: System, x: State, value: Any) -> Any:
     """Return `found`, what a solve's last sweep found beside its values `x`, differentiable by `system` and `x`."""
-    return found
+    return value
 
 
 @outputs.defjvp
 def _outputs_jvp(primals: tuple, tangents: tuple) -> tuple[Any, Any]:
-    system, x, found = primals
-    return found, jax.jvp(lambda system, x: system.sweep_outputs(x)[1], (system, x), tangents[:2])[1]
+    system, x, value = primals
+    return value, jax.jvp(lambda system, x: system.sweep_outputs(x)[1], (system, x), tangents[:2])[1]
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -82,8 +82,8 @@ def _solution_jvp(adjoint: Solver, primals: tuple, tangents: tuple) -> tuple[Sta
     except (TypeError, ValueError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise FFCError(f"system: sweep of {type(system).__name__} cannot be differentiated ({reason})") from error
-    known = select_blocks(lost, _full(x, jnp.nan), _full(x, 1))
-    return x, jax.tree.map(jnp.multiply, change, known)
+    factor = select_blocks(lost, _full(x, jnp.nan), _full(x, 1))
+    return x, jax.tree.map(jnp.multiply, change, factor)
 
 
 def _implicit(solver: Solver, system: System, x: State, change: System) -> State:

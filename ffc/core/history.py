@@ -117,7 +117,7 @@ def _errors(x: State, trace: Trace) -> tuple[jax.Array, jax.Array]:
 def _snap(snapshots: State, here: jax.Array, x: State) -> State:
     """`snapshots` with the samples of `x` where `here` [S, batch or 1] holds."""
 
-    def leaf(kept, new):
-        return jnp.where(here.reshape(*here.shape, *[1] * (new.ndim - 1)), new, kept)
+    def leaf(old, new):
+        return jnp.where(here.reshape(*here.shape, *[1] * (new.ndim - 1)), new, old)
 
     return jax.tree.map(leaf, snapshots, x)

@@ -14,7 +14,7 @@ BLOCKS = re.compile(r"([1-9][0-9]*) blocks")
 SEEDS = 2**64
 
 
-def nearest(word: object, known: Iterable[object]) -> str:
+def nearest(word: object, words: Iterable[object]) -> str:
     """Return what to add to a complaint about `word`: the one of those `known` that it may stand for, if any."""
-    near = difflib.get_close_matches(str(word), list(map(str, known)), n=1)
+    near = difflib.get_close_matches(str(word), list(map(str, words)), n=1)
     return f" (did you mean {near[0]}?)" if near else ""

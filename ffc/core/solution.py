@@ -54,15 +54,15 @@ class Verification(NamedTuple):
 
 def describe_verification(proven: Counter[bool], corrected: Counter[int], residual: float) -> str:
     """Say what plain sweeps said: samples proven or not, by blocks that were wrong, and the largest residual."""
-    total, found = proven.total(), []
+    total, parts = proven.total(), []
     if proven[True]:
-        found.append(f"{proven[True]} of {total} samples proven to be the plain sequential answer")
+        parts.append(f"{proven[True]} of {total} samples proven to be the plain sequential answer")
     if wrong := total - corrected[0]:
         blocks = sum(blocks * samples for blocks, samples in corrected.items())
-        found.append(f"{wrong} of them corrected, as plain sweeps disagreed with the solver in {blocks} blocks")
+        parts.append(f"{wrong} of them corrected, as plain sweeps disagreed with the solver in {blocks} blocks")
     if proven[False]:
-        found.append(f"{proven[False]} of {total} samples measured: a plain sweep moves them by {residual:.2g} at most")
-    return "; ".join(found)
+        parts.append(f"{proven[False]} of {total} samples measured: a plain sweep moves them by {residual:.2g} at most")
+    return "; ".join(parts)
 
 
 @jax.tree_util.register_dataclass
@@ -104,12 +104,12 @@ class Solution:
 
     @property
     def message(self) -> str:
-        found = [describe(Counter(self.status)), self._verified]
+        parts = [describe(Counter(self.status)), self._verified]
         if self.undrafted is not None and (count := int(np.sum(np.asarray(self.undrafted)))):
-            found.append(
+            parts.append(
                 f"{count} of {len(self.status)} samples went on without a draft, which made the system overflow"
             )
-        return "; ".join(found)
+        return "; ".join(parts)
 
     @property
     def _verified(self) -> str:

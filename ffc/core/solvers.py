@@ -54,10 +54,10 @@ class _Solver:
     words: ClassVar[tuple[str, ...]] = ()
 
     def __new__(cls, *positional: Any, **options: Any) -> Self:
-        known = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-        if unknown := [name for name in options if name not in known]:
+        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        if unknown := [name for name in options if name not in names]:
             hint = "; give the draft to Jacobi or GSJacobi" if unknown == ["draft"] else ""
-            raise FFCError(f"{cls.__name__}: {', '.join(unknown)} is no option of it; it takes {_listed(known)}{hint}")
+            raise FFCError(f"{cls.__name__}: {', '.join(unknown)} is no option of it; it takes {_listed(names)}{hint}")
         return super().__new__(cls)
 
     @classmethod

@@ -30,8 +30,8 @@ def verified(system: System, solution: Solution) -> Solution:
     Sweeps go on for samples that the loop certified. What it left off at a limit, within a tolerance or at
     a value that is not finite stays as it is, and is measured. So is what a plain sweep makes infinite or NaN.
     """
-    still, found = jax.lax.stop_gradient((system, solution.value))
-    corrected, residual, refuted, verification = _verified(still, found, solution.status_codes)
+    still, solved = jax.lax.stop_gradient((system, solution.value))
+    corrected, residual, refuted, verification = _verified(still, solved, solution.status_codes)
     # Real numbers stay as they were found, with their derivatives.
     value = corrected if system.discrete else solution.value
     return replace(
@@ -99,15 +99,15 @@ class _Carry(NamedTuple):
 
 
 @compiled()
-def _verified(system: System, found: State, status: jax.Array) -> tuple[State, jax.Array, jax.Array, Verification]:
+def _verified(system: System, solved: State, status: jax.Array) -> tuple[State, jax.Array, jax.Array, Verification]:
     # Values, residuals, samples that N finite sweeps have not settled, and the rest.
     going = (status == Status.CERTIFIED) & system.discrete
     first = _Carry(
-        x=found,
+        x=solved,
         k=jnp.int32(0),
         going=going,
         proven=going & False,
-        residual=_largest(found, found),
+        residual=_largest(solved, solved),
         sweeps=jnp.zeros_like(status),
         ties=jnp.zeros_like(status),
     )
@@ -133,8 +133,8 @@ def _verified(system: System, found: State, status: jax.Array) -> tuple[State, j
         )
 
     end = jax.lax.while_loop(running, body, first)
-    value = select_samples(end.proven, end.x, found)
-    corrected = jnp.sum(end.proven[:, None] & ~block_agreement(found, value), axis=1, dtype=jnp.int32)
+    value = select_samples(end.proven, end.x, solved)
+    corrected = jnp.sum(end.proven[:, None] & ~block_agreement(solved, value), axis=1, dtype=jnp.int32)
     residual = jnp.where(end.proven, 0, end.residual)
     refuted = end.going & (end.k == system.size)
     return value, residual, refuted, Verification(end.proven, corrected, end.sweeps, end.ties)

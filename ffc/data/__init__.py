@@ -22,12 +22,12 @@ __all__ = ["DATASETS", "Dataset", "folder", "load", "options_of", "rows", "title
 
 def options_of(name: str) -> dict[str, tuple[type, Any]]:
     """Return the options of the data set `name`: the type of each, and its default; `...` where it must be given."""
-    found: dict[str, tuple[type, Any]] = {}
+    options: dict[str, tuple[type, Any]] = {}
     for option in list(inspect.signature(DATASETS[name]).parameters.values())[1:]:
         types = get_args(option.annotation) or (option.annotation,)  # a size may be None, and left out
         default = None if type(None) in types else ...
-        found[option.name] = types[0], default if option.default is option.empty else option.default
-    return found
+        options[option.name] = types[0], default if option.default is option.empty else option.default
+    return options
 
 
 def folder(root: str | os.PathLike | None = None) -> Path:
@@ -46,10 +46,10 @@ def load(name: str, root: str | os.PathLike | None = None, size: int | None = No
         raise FFCError(f"data set {name!r}: expected one of {', '.join(DATASETS)}")
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
         raise FFCError(f"data set {name!r}, size: expected a positive whole number of pixels, not {size!r}")
-    known = options_of(name)
-    if unknown := sorted(options.keys() - known.keys()):
-        raise FFCError(f"data set {name!r}: unknown option {', '.join(unknown)}; expected {', '.join(known)}")
-    needed = [option for option, (_, default) in known.items() if default is ...]
+    allowed = options_of(name)
+    if unknown := sorted(options.keys() - allowed.keys()):
+        raise FFCError(f"data set {name!r}: unknown option {', '.join(unknown)}; expected {', '.join(allowed)}")
+    needed = [option for option, (_, default) in allowed.items() if default is ...]
     if any((options | {"size": size}).get(option) is None for option in needed):
         raise FFCError(f"data set {name!r} expects {' and '.join(needed)}; name all")
     return DATASETS[name](folder(root), size, **options)

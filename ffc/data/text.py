@@ -54,8 +54,8 @@ def _documents(package: Path) -> Iterator[bytes]:
     for path in sorted(package.rglob("*.py")):
         if not _ELSEWHERE & set(path.relative_to(package).parts):
             docstrings = map(inspect.cleandoc, _DOCSTRING.findall(path.read_text("utf-8")))
-            yield _ascii("\n\n".join(told for told in docstrings if len(told) >= _SHORTEST))
+            yield _ascii("\n\n".join(text for text in docstrings if len(text) >= _SHORTEST))
 
 
-def _ascii(told: str) -> bytes:
-    return told.encode("ascii", "replace")
+def _ascii(text: str) -> bytes:
+    return text.encode("ascii", "replace")

@@ -49,15 +49,15 @@ def model_class(kind: str) -> "type[Model]":
     if kind not in KINDS and "" not in sys.path:
         sys.path.append("")  # the current folder, where Python looks for no modules of a command that is installed
     try:
-        found = importlib.import_module(module)
+        package = importlib.import_module(module)
     except Exception as error:  # whatever somebody's module raises
         if isinstance(error, ModuleNotFoundError) and module.startswith(str(error.name)):
             where = "it must lie where the command runs, or be installed"
             raise FFCError(f"model kind {kind!r}: there is no module {error.name}; {where}") from error
-        told = f"{type(error).__name__}: {error}{place_of(error)}"
-        raise FFCError(f"model kind {kind!r}: {module} cannot be imported: {told}") from error
-    if not isinstance(model := getattr(found, name, None), type):
-        hint = nearest(name, vars(found))
+        reason = f"{type(error).__name__}: {error}{place_of(error)}"
+        raise FFCError(f"model kind {kind!r}: {module} cannot be imported: {reason}") from error
+    if not isinstance(model := getattr(package, name, None), type):
+        hint = nearest(name, vars(package))
         raise FFCError(f"model kind {kind!r}: {module} has no class {name}{hint}")
     return model
 

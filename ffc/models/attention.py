@@ -17,7 +17,7 @@ from ffc.models.base import Normal, Params
 _NEVER = -1e30
 
 
-class Kept(NamedTuple):
+class KeyValues(NamedTuple):
     """Keys and values of the tokens that were evaluated so far, [batch, heads, tokens, width / heads] each."""
 
     keys: jax.Array
@@ -42,24 +42,24 @@ def affine(layer: Params, x: jax.Array) -> jax.Array:
     return x @ layer["kernel"] + layer["bias"]
 
 
-def keep(batch: int, tokens: int, width: int, heads: int, dtype: Any = jnp.float32) -> Kept:
+def keep(batch: int, tokens: int, width: int, heads: int, dtype: Any = jnp.float32) -> KeyValues:
     """Room for the keys and values of `tokens` tokens."""
     room = jnp.zeros((batch, heads, tokens, width // heads), dtype)
-    return Kept(room, room)
+    return KeyValues(room, room)
 
 
 def whole(layer: Params, x: jax.Array, heads: int) -> jax.Array:
     """`x` [batch, tokens, width], every token with those up to itself."""
     queries, keys, values = split(affine(layer["qkv"], x), heads)
     at = indices(x.shape[1])
-    return affine(layer["out"], mixed(queries, Kept(keys, values), at[:, None] >= at))
+    return affine(layer["out"], mixed(queries, KeyValues(keys, values), at[:, None] >= at))
 
 
-def window(layer: Params, kept: Kept, x: jax.Array, start: jax.Array, heads: int) -> tuple[jax.Array, Kept]:
+def window(layer: Params, cache: KeyValues, x: jax.Array, start: jax.Array, heads: int) -> tuple[jax.Array, KeyValues]:
     """`x` [batch, count, width]: the tokens from `start` [batch] on, beside those before them, which are `kept`."""
     queries, keys, values = split(affine(layer["qkv"], x), heads)
-    kept = put(kept, keys, values, start)
-    return affine(layer["out"], mixed(queries, kept, seen_from(start, x.shape[1], kept))), kept
+    cache = put(cache, keys, values, start)
+    return affine(layer["out"], mixed(queries, cache, causal_mask(start, x.shape[1], cache))), cache
 
 
 def split(qkv: jax.Array, heads: int) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -69,22 +69,22 @@ def split(qkv: jax.Array, heads: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     return queries, keys, values
 
 
-def seen_from(start: jax.Array, count: int, kept: Kept) -> jax.Array:
+def causal_mask(start: jax.Array, count: int, cache: KeyValues) -> jax.Array:
     """[batch, 1, count, tokens] bool: the tokens up to each of `count` from `start` [batch] on."""
-    return (start[:, None] + indices(count))[:, None, :, None] >= indices(kept.keys.shape[2])
+    return (start[:, None] + indices(count))[:, None, :, None] >= indices(cache.keys.shape[2])
 
 
-def mixed(queries: jax.Array, kept: Kept, seen: jax.Array) -> jax.Array:
+def mixed(queries: jax.Array, cache: KeyValues, mask: jax.Array) -> jax.Array:
     """[batch, tokens, width]: values by softmax, of those that are `seen` [..., tokens, keys]."""
-    scores = jnp.einsum("bhid,bhjd->bhij", queries, kept.keys) / math.sqrt(queries.shape[-1])
-    weights = jax.nn.softmax(jnp.where(seen, scores.astype(jnp.float32), _NEVER), axis=-1).astype(queries.dtype)
-    found = jnp.einsum("bhij,bhjd->bihd", weights, kept.values)
-    return found.reshape(*found.shape[:2], -1)
+    scores = jnp.einsum("bhid,bhjd->bhij", queries, cache.keys) / math.sqrt(queries.shape[-1])
+    weights = jax.nn.softmax(jnp.where(mask, scores.astype(jnp.float32), _NEVER), axis=-1).astype(queries.dtype)
+    mixture = jnp.einsum("bhij,bhjd->bihd", weights, cache.values)
+    return mixture.reshape(*mixture.shape[:2], -1)
 
 
-def put(kept: Kept, keys: jax.Array, values: jax.Array, start: jax.Array) -> Kept:
+def put(cache: KeyValues, keys: jax.Array, values: jax.Array, start: jax.Array) -> KeyValues:
     """`kept` with `keys` and `values` [batch, heads, count, width / heads] from each sample's `start` [batch] on."""
-    return Kept(_put_rows(kept.keys, keys, start), _put_rows(kept.values, values, start))
+    return KeyValues(_put_rows(cache.keys, keys, start), _put_rows(cache.values, values, start))
 
 
 def _put_rows(x: jax.Array, new: jax.Array, start: jax.Array) -> jax.Array:

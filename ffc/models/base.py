@@ -110,7 +110,8 @@ class Sampler(Model):
 
     def default_options(self) -> dict[str, str]:
         """Return what `system` is without `options`."""
-        return {name: known[0] if isinstance(known, tuple) else known.default for name, known in self.options.items()}
+        options = self.options.items()
+        return {name: option[0] if isinstance(option, tuple) else option.default for name, option in options}
 
     def noise(self, key: jax.Array, batch: int) -> jax.Array:
         """Return what a batch of samples is made from: [batch, …] float32, one row for each sample."""
@@ -126,18 +127,18 @@ class Sampler(Model):
 
     def system_with(self, options: dict[str, Any], params: Params, u: jax.Array) -> System:
         """`system` with some of `options`, or `FFCError` where the model doesn't have them."""
-        given: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, value in options.items():
             if name not in self.options:
                 raise FFCError(
                     f"system option {name}: {self.kind} has none of that name; "
                     + (f"it has {', '.join(self.options)}" if self.options else "leave it out")
                 )
-            known = self.options[name]
-            given[name] = value if isinstance(known, tuple) else known.read(name, value)
-            if isinstance(known, tuple) and value not in known:
-                raise FFCError(f"system option {name}: {value!r} is unknown; {self.kind} takes {', '.join(known)}")
-        return self.system(params, u, **given)
+            option = self.options[name]
+            values[name] = value if isinstance(option, tuple) else option.read(name, value)
+            if isinstance(option, tuple) and value not in option:
+                raise FFCError(f"system option {name}: {value!r} is unknown; {self.kind} takes {', '.join(option)}")
+        return self.system(params, u, **values)
 
     def samples(self, x: Any) -> jax.Array:
         """Return a state of `system`, as the samples that the model produces."""
@@ -194,17 +195,18 @@ def cast(tree: Params, dtype: Any) -> Params:
     return jax.tree.map(lambda leaf: leaf.astype(dtype), tree)
 
 
-def _compare(found: Any, expected: Any, path: tuple[str, ...]) -> None:
+def _compare(actual: Any, expected: Any, path: tuple[str, ...]) -> None:
     where = ".".join(path) or "the tree of weights"
     if not isinstance(expected, dict):
-        if isinstance(found, dict) or np.shape(found) != expected.shape:
-            shape = "is a layer" if isinstance(found, dict) else f"has the shape {np.shape(found)}"
+        if isinstance(actual, dict) or np.shape(actual) != expected.shape:
+            shape = "is a layer" if isinstance(actual, dict) else f"has the shape {np.shape(actual)}"
             raise FFCError(f"{where} {shape}; expected the shape {expected.shape}")
         return
-    if not isinstance(found, dict):
+    if not isinstance(actual, dict):
         raise FFCError(f"{where} is an array; expected a layer that holds {', '.join(expected)}")
-    for problem, names in (("lacks", expected.keys() - found.keys()), ("has unknown", found.keys() - expected.keys())):
+    wrong = {"lacks": expected.keys() - actual.keys(), "has unknown": actual.keys() - expected.keys()}
+    for problem, names in wrong.items():
         if names:
             raise FFCError(f"{where} {problem} {', '.join(sorted(map(str, names))[:5])}")
     for name, child in expected.items():
-        _compare(found[name], child, (*path, name))
+        _compare(actual[name], child, (*path, name))

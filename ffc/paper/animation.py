@@ -151,8 +151,8 @@ def _frame(runs: Sequence[Run], clock: Clock, f: int) -> Image.Image:
         draw.text((left, top - _LINE - 2), run.name, _INK, font)
         draw.text((left, below), f"{run.iterations[f]:,} iterations, {_percent(run.share[f])} certified", _INK, font)
         if clock.moments[f] >= run.seconds:
-            told, colour = ("certified: exact", _GREEN) if run.exact else ("stopped: not certified", _RED)
-            draw.text((left, below + _LINE), f"{told}, after {_time(run.seconds)}", colour, font)
+            words, colour = ("certified: exact", _GREEN) if run.exact else ("stopped: not certified", _RED)
+            draw.text((left, below + _LINE), f"{words}, after {_time(run.seconds)}", colour, font)
     return image
 
 
@@ -179,9 +179,9 @@ def _time(seconds: float) -> str:
 
 def gif(pictures: Sequence[Image.Image]) -> bytes:
     """Return an animated GIF of `pictures` that pauses on the last; some are left out where it would be too large."""
-    kept, delay = list(pictures), DELAY
-    while len(content := _encoded(kept, delay)) > BYTES and len(kept) > 8:
-        kept, delay = [*kept[:-1:2], kept[-1]], 2 * delay
+    shown, delay = list(pictures), DELAY
+    while len(content := _encoded(shown, delay)) > BYTES and len(shown) > 8:
+        shown, delay = [*shown[:-1:2], shown[-1]], 2 * delay
     return content
 
 

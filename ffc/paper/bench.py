@@ -95,12 +95,12 @@ def bench(
     `max_difference` to the sequential answer of the same system, and `certified`. Raises `FFCError` where the
     preset has not run, or lacks a task.
     """
-    known = list(tasks_in(results / "records"))
-    if not known:
+    choices = list(tasks_in(results / "records"))
+    if not choices:
         raise FFCError(f"{results}: no records there; run the preset first: snakemake {results.name}")
-    chosen = known if tasks is None else list(tasks)
-    if unknown := sorted(set(chosen) - set(known)):
-        raise FFCError(f"task {unknown[0]!r}: expected one of {', '.join(known)}, which have records in {results}")
+    chosen = choices if tasks is None else list(tasks)
+    if unknown := sorted(set(chosen) - set(choices)):
+        raise FFCError(f"task {unknown[0]!r}: expected one of {', '.join(choices)}, which have records in {results}")
     groups = ((task, entries) for task in chosen for entries in _groups(task, results, system))
     rows = [row for group, (task, entries) in enumerate(groups) for row in _compete(task, group, entries, repeats)]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
@@ -164,8 +164,8 @@ def _largest(answer: Any, truth: Any) -> float:
 
 def _groups(task: str, results: Path, system: dict[str, str] | None) -> list[list[Entry]]:
     """Those of one system together; baselines first, plain evaluation before all."""
-    found = load_records(results / "records" / task)
-    records = in_order(record for name, record in found.items() if not name.startswith("gradients_"))
+    loaded = load_records(results / "records" / task)
+    records = in_order(record for name, record in loaded.items() if not name.startswith("gradients_"))
     jobs = [(look(record).label, _job(task, record, results)) for record in records]
     experiment = experiment_of(task, records[0].meta["settings"])
     if experiment == "backpropagation":
@@ -263,9 +263,9 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
         return entry(label, by_jacobi(count), count, 1, exact=count == steps)
 
     def by_chunks(params, x, run) -> Result:
-        adjoint, found = network.adjoint_by_chunks(params, run)
-        certified = jnp.all(found.status_codes == Status.CERTIFIED)
-        return Result(network.gradients(x, run, adjoint), found.iterations.max(), certified)
+        adjoint, solution = network.adjoint_by_chunks(params, run)
+        certified = jnp.all(solution.status_codes == Status.CERTIFIED)
+        return Result(network.gradients(x, run, adjoint), solution.iterations.max(), certified)
 
     chunks = Entry.of("Chunks (Jacobi-GS)", by_chunks, params, x, run, passes=1)
     depth = int(np.ceil(np.log2(steps)))

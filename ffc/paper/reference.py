@@ -26,17 +26,17 @@ def keep(results: Path, references: Path) -> list[Path]:
     They replace what `references/<device>/<preset>/records` held; the table is written beside them. Raises
     `FFCError` where there are no records, or where they are of different devices.
     """
-    found = {path: Record.load(path) for path in sorted((results / "records").glob("*/*.npz"))}
-    if not found:
+    records = {path: Record.load(path) for path in sorted((results / "records").glob("*/*.npz"))}
+    if not records:
         raise FFCError(f"{results}/records: no records there; run the preset first: snakemake {results.name}")
-    devices = sorted({record.meta["device"]["name"] for record in found.values()})
+    devices = sorted({record.meta["device"]["name"] for record in records.values()})
     if len(devices) > 1:
         raise FFCError(f"{results}/records: of different devices ({'; '.join(devices)}); run all on one of them")
     folder = references / slug(devices[0]) / results.name / "records"
     if (results / "records").resolve().is_relative_to(folder.resolve()):
         raise FFCError(f"{folder}: holds the records that are to be copied, and would be replaced; name another folder")
     shutil.rmtree(folder, ignore_errors=True)
-    copies = {folder / path.relative_to(results / "records"): record for path, record in found.items()}
+    copies = {folder / path.relative_to(results / "records"): record for path, record in records.items()}
     for path, record in copies.items():
         reduced(record).save(path)
     summary.write(folder, folder.parent)
@@ -46,9 +46,9 @@ def keep(results: Path, references: Path) -> list[Path]:
 def reduced(record: Record) -> Record:
     """Return a record with all that figures and tables say of it, in tens of kilobytes."""
     arrays = {name: array for name, array in record.arrays.items() if not _LEFT_OUT.fullmatch(name)}
-    if seen := [name for name in _SEEN if name in arrays]:
+    if shown := [name for name in _SEEN if name in arrays]:
         arrays |= {name: arrays[name].mean(axis=1, keepdims=True, dtype=np.float32) for name in _CURVES}
-        arrays |= {name: arrays[name][:, :1] for name in seen}
+        arrays |= {name: arrays[name][:, :1] for name in shown}
     return Record(arrays, record.meta | {"reduced": "curves are means over the batch; pictures are of one sample"})
 
 

@@ -25,10 +25,10 @@ def look_for(
     Each figure that the authors' results allow comes with the records that it shows. Raises `FFCError` where the `mode`
     is `released` and one of `files` or `boxed` lacks.
     """
-    found = collect(files, folder, source, sha256, mode == "released", authors.files_of(figures))
-    found["box"] = {name: box.about(name)["sha256"] for name in boxed if name in box.names()}
-    if lacking := ", ".join(name for name in boxed if name not in found["box"]):
+    note = collect(files, folder, source, sha256, mode == "released", authors.files_of(figures))
+    note["box"] = {name: box.about(name)["sha256"] for name in boxed if name in box.names()}
+    if lacking := ", ".join(name for name in boxed if name not in note["box"]):
         print(f"{lacking}: not in the box, which has {', '.join(box.names())}")
         if mode == "released":
             raise FFCError(f"checkpoints.mode is `released`, but the box has no {lacking}; set the mode to auto")
-    return found | {"authors": authors.drawable(figures, found["extra"])}
+    return note | {"authors": authors.drawable(figures, note["extra"])}

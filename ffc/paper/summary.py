@@ -102,10 +102,10 @@ Records = dict[str, dict[str, Record]]
 
 def load(folder: str | Path) -> Records:
     """Return the records of each task with a folder in `folder`, by task and solver; `FFCError` if there is none."""
-    found = {task: load_records(Path(folder) / task) for task in tasks_in(folder)}
-    if not found:
+    records_of = {task: load_records(Path(folder) / task) for task in tasks_in(folder)}
+    if not records_of:
         raise FFCError(f"{folder}: no records of any task; let snakemake make them, or name another folder")
-    return found
+    return records_of
 
 
 def table(records: Records) -> list[Row]:
@@ -146,9 +146,9 @@ def origins(records: Records) -> list[str]:
 
 def write(records: str | Path, output: str | Path) -> str:
     """Write `summary.md` and `summary.csv` into `output` from the folder `records`; returns the Markdown."""
-    found, output = load(from_root(records)), from_root(output)
-    rows = table(found)
-    markdown = to_markdown(rows, origins(found))
+    loaded, output = load(from_root(records)), from_root(output)
+    rows = table(loaded)
+    markdown = to_markdown(rows, origins(loaded))
     for name, text in (("summary.md", markdown), ("summary.csv", to_csv(rows))):
         write_bytes(output / name, text.encode())
     return markdown

@@ -51,11 +51,11 @@ def paper_of(meta: Mapping[str, Any]) -> str | None:
 
 def tasks_in(records: str | Path) -> dict[str, dict[str, Any]]:
     """Return the tasks with records in the folder `records`, the paper's first; each with the `meta` of a solver's."""
-    found = {}
+    metas = {}
     for folder in sorted(path for path in Path(records).glob("*") if path.is_dir()):
         files = [path for path in sorted(folder.glob("*.npz")) if not path.stem.startswith("gradients_")]
         meta = load_meta(files[0]) if files else {}
         if meta.get("task") == folder.name:  # times by length or size have folders of their own
-            found[folder.name] = meta
+            metas[folder.name] = meta
     order = [*PAPER, None]
-    return dict(sorted(found.items(), key=lambda item: order.index(paper_of(item[1]))))
+    return dict(sorted(metas.items(), key=lambda item: order.index(paper_of(item[1]))))

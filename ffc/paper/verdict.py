@@ -40,7 +40,7 @@ def times(ratio: float | None) -> str:
 def essentials(rows: list[Row]) -> list[Row]:
     """For each task of the table `rows` that has a parallel solver, a row with the keys of `ESSENTIALS`, and what the
     verdict needs besides."""
-    found = []
+    chosen = []
     for task in dict.fromkeys(row["task"] for row in rows):
         ours = [row for row in rows if row["task"] == task]
         parallel = [row for row in ours if not row["solver"].startswith(_SEQUENTIAL)]
@@ -48,7 +48,7 @@ def essentials(rows: list[Row]) -> list[Row]:
             continue
         best = min(parallel, key=lambda row: row["certified_seconds"] or row["oracle_seconds"])
         baselines, mine = [row for row in ours if row not in parallel], best["certified_seconds"]
-        found.append(
+        chosen.append(
             {key: best.get(key) for key in ESSENTIALS}
             | {
                 "solver": best["solver"] + (", not exact" if _truncated(best) and best["certified"] == "no" else ""),
@@ -59,14 +59,14 @@ def essentials(rows: list[Row]) -> list[Row]:
                 "spread": best["spread"],
             }
         )
-    return found
+    return chosen
 
 
 def essentials_table(rows: list[Row]) -> str:
     """`essentials` as Markdown, without the paper's column where it is empty."""
-    found = essentials(rows)
-    keys = [key for key in ESSENTIALS if key != "paper_over_plain" or any(row[key] for row in found)]
-    return markdown([ESSENTIALS[key] for key in keys], [[_text(key, row[key]) for key in keys] for row in found])
+    chosen = essentials(rows)
+    keys = [key for key in ESSENTIALS if key != "paper_over_plain" or any(row[key] for row in chosen)]
+    return markdown([ESSENTIALS[key] for key in keys], [[_text(key, row[key]) for key in keys] for row in chosen])
 
 
 def conclusion(rows: list[Row]) -> list[str]:

@@ -19,14 +19,14 @@ def take(task: Mapping[str, Any], files: Mapping[str, str]) -> tuple[Checkpoint,
     """
     kind, name = task["model"]["kind"], task.get("weights")
     if name:
-        given, place = box.load(name), f"{name}, in the box"
-        about = {fact: value for fact, value in given.meta.items() if fact not in ("file", "sha256")} | {"name": name}
+        weights, place = box.load(name), f"{name}, in the box"
+        about = {fact: value for fact, value in weights.meta.items() if fact not in ("file", "sha256")} | {"name": name}
     else:
         place = files[task["released"]]
-        given, about = _released(Path(place), kind, task)
-    if not isinstance(given.model, model_class(kind)):
-        raise FFCError(f"{place}: weights of a {given.model.kind}, where the preset wants a {kind}; name others")
-    return given, about
+        weights, about = _released(Path(place), kind, task)
+    if not isinstance(weights.model, model_class(kind)):
+        raise FFCError(f"{place}: weights of a {weights.model.kind}, where the preset wants a {kind}; name others")
+    return weights, about
 
 
 def _released(path: Path, kind: str, task: Mapping[str, Any]) -> tuple[Checkpoint, dict[str, Any]]:
@@ -34,6 +34,6 @@ def _released(path: Path, kind: str, task: Mapping[str, Any]) -> tuple[Checkpoin
     data = {fact: value for fact, value in task["data"].items() if fact in ("name", "size")}
     side = rows(**data) if kind != "densenet" else None
     trunc_lambda = task["model"].get("trunc_lambda", getattr(model_class(kind), "trunc_lambda", None))
-    given = checkpoints.load(path, (side, side) if side else None, trunc_lambda)
-    about = {"origin": "released", "released_file": path.name, "released_sha256": given.meta["sha256"]}
-    return given, about | ({"data": {"name": data["name"], "title": title(**data)}} if kind != "densenet" else {})
+    weights = checkpoints.load(path, (side, side) if side else None, trunc_lambda)
+    about = {"origin": "released", "released_file": path.name, "released_sha256": weights.meta["sha256"]}
+    return weights, about | ({"data": {"name": data["name"], "title": title(**data)}} if kind != "densenet" else {})

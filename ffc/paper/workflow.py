@@ -36,11 +36,11 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
     from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    known = papermill.inspect_notebook(str(notebook))
-    if unknown := sorted(parameters.keys() - known.keys()):
+    declared = papermill.inspect_notebook(str(notebook))
+    if unknown := sorted(parameters.keys() - declared.keys()):
         raise FFCError(
             f"{notebook}: has no parameter {', '.join(unknown)}; its cell tagged `parameters` has "
-            f"{', '.join(known) or 'none'}: name it there"
+            f"{', '.join(declared) or 'none'}: name it there"
         )
     executed.parent.mkdir(parents=True, exist_ok=True)
     try:

@@ -40,8 +40,10 @@ def check(step: Any, weights: Any, inputs: Any, start: Any) -> None:
     if batches != batch or len(batch) > 1:
         raise FFCError(f"inputs: batches of {sorted(batches)} samples, and start has {sorted(batch)}; give one batch")
     after = _after(step, weights, inputs, start)
-    if (given := described(start)) != (returned := described(after)):
-        raise FFCError(f"step: it returns {returned} for states {given}; let it keep their structure, shape and dtype")
+    if (expected := described(start)) != (returned := described(after)):
+        raise FFCError(
+            f"step: it returns {returned} for states {expected}; let it keep their structure, shape and dtype"
+        )
 
 
 def check_damping(name: str, value: Any) -> None:

@@ -112,8 +112,8 @@ class _Newton(Draft):
         width = block_count(evaluated.after)
 
         def matrices(at: tuple[jax.Array, Any]) -> jax.Array:
-            found = self.matrices(system, *at)
-            return found if damping is None else _damped(found, damping)
+            values = self.matrices(system, *at)
+            return values if damping is None else _damped(values, damping)
 
         def corrected() -> State:
             x, start, before, after = evaluated[:4]
@@ -144,8 +144,8 @@ class QuasiNewton(_Newton):
 
     def matrices(self, system: Recurrence, before: jax.Array, inputs: Any) -> jax.Array:
         if self.diagonal is not None:
-            given = self.diagonal(system.weights, system.unpack(before), inputs)
-            return _flat(system.packing.pack(given))
+            own = self.diagonal(system.weights, system.unpack(before), inputs)
+            return _flat(system.packing.pack(own))
         along = jax.linearize(lambda x: system.stepped(x, inputs), before)[1]
         if self.elementwise:
             return _flat(along(jnp.ones_like(before)))
@@ -156,8 +156,8 @@ class QuasiNewton(_Newton):
         return _flat(jax.lax.scan(entry, jnp.zeros_like(before), _units(before))[0])
 
     def linear(self, transposed: bool) -> Draft:
-        given = None if self.diagonal is None else _OfStep(self.diagonal, transposed=False)
-        return replace(self, damping=None, diagonal=given)
+        own = None if self.diagonal is None else _OfStep(self.diagonal, transposed=False)
+        return replace(self, damping=None, diagonal=own)
 
 
 @jax.tree_util.register_dataclass
@@ -186,8 +186,8 @@ class Newton(_Newton):
         return jnp.moveaxis(rows(_units(before)), 0, -2)
 
     def linear(self, transposed: bool) -> Draft:
-        given = None if self.jacobian is None else _OfStep(self.jacobian, transposed)
-        return replace(self, damping=None, jacobian=given)
+        own = None if self.jacobian is None else _OfStep(self.jacobian, transposed)
+        return replace(self, damping=None, jacobian=own)
 
 
 @dataclass(frozen=True)
@@ -198,8 +198,8 @@ class _OfStep:
     transposed: bool
 
     def __call__(self, weights: Any, state: Any, at: At) -> jax.Array:
-        found = self.derivative(weights, at.state, at.inputs)
-        return jnp.swapaxes(found, -1, -2) if self.transposed else found
+        value = self.derivative(weights, at.state, at.inputs)
+        return jnp.swapaxes(value, -1, -2) if self.transposed else value
 
 
 def _flat(states: jax.Array) -> jax.Array:

@@ -49,8 +49,8 @@ def _check_tensors(state: Any, size: int) -> None:
     """`FFCError` unless `state`, on the device "meta", has dense tensors that `size` bytes can hold."""
     import torch
 
-    found = list(_tensors(state, set()))  # those beside the weights are loaded, too
-    if any(value.layout != torch.strided or value.is_complex() for value in found):
+    tensors = list(_tensors(state, set()))  # those beside the weights are loaded, too
+    if any(value.layout != torch.strided or value.is_complex() for value in tensors):
         raise FFCError("expected dense tensors of real numbers")
     state = unwrapped(state)
     if not isinstance(state, dict):
@@ -61,21 +61,21 @@ def _check_tensors(state: Any, size: int) -> None:
             f"expected a PyTorch state dict, names and tensors only; found a {kind} as {other!r}: save the weights "
             "alone, as torch.save(model.state_dict(), …)"
         )
-    storages = {storage._cdata: storage.nbytes() for storage in map(torch.Tensor.untyped_storage, found)}
-    if sum(storages.values()) > size or sum(value.nbytes for value in found) > SHARED * size:
+    storages = {storage._cdata: storage.nbytes() for storage in map(torch.Tensor.untyped_storage, tensors)}
+    if sum(storages.values()) > size or sum(value.nbytes for value in tensors) > SHARED * size:
         raise FFCError("its tensors claim to be larger than the file; download it again from where you trust it")
 
 
-def _tensors(node: Any, seen: set[int]) -> Iterator[Any]:
+def _tensors(node: Any, visited: set[int]) -> Iterator[Any]:
     """All tensors in dictionaries, lists and tuples, each container looked into once."""
     import torch
 
     if isinstance(node, torch.Tensor):
         yield node
-    elif isinstance(node, dict | list | tuple) and id(node) not in seen:
-        seen.add(id(node))
+    elif isinstance(node, dict | list | tuple) and id(node) not in visited:
+        visited.add(id(node))
         for child in node.values() if isinstance(node, dict) else node:
-            yield from _tensors(child, seen)
+            yield from _tensors(child, visited)
 
 
 def unwrapped(tree: Any) -> Any:

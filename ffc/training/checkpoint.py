@@ -40,9 +40,9 @@ def train_checkpoint(
     Raises `FFCError` as `train` and `ffc.models.build` do.
     """
     built = models.build(model, dataset.shape, dataset.classes)
-    given = None if start is None else _params_of(start, built, key_of(seed))
-    check_own(built, built.init(key_of(seed)) if given is None else given)
-    result = train(built, dataset, TrainSettings.of(section), seed, state, start=given)
+    params = None if start is None else _params_of(start, built, key_of(seed))
+    check_own(built, built.init(key_of(seed)) if params is None else params)
+    result = train(built, dataset, TrainSettings.of(section), seed, state, start=params)
     about = {
         "origin": "trained",
         "data": {"name": dataset.name, "title": dataset.title},

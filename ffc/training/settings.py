@@ -44,10 +44,10 @@ class TrainSettings:
     @classmethod
     def of(cls, section: dict[str, Any]) -> "TrainSettings":
         """From a preset's `train:` section; `FFCError` names an unknown or missing key."""
-        known = [entry.name for entry in dataclasses.fields(cls)]
-        if unknown := [str(key) for key in section if key not in known]:
-            hint = nearest(unknown[0], known)
-            raise FFCError(f"train: unknown key {', '.join(unknown)}; expected {', '.join(known)}{hint}")
+        names = [entry.name for entry in dataclasses.fields(cls)]
+        if unknown := [str(key) for key in section if key not in names]:
+            hint = nearest(unknown[0], names)
+            raise FFCError(f"train: unknown key {', '.join(unknown)}; expected {', '.join(names)}{hint}")
         if "steps" not in section:
             raise FFCError("train: steps is missing; say how many")
         return cls(**section)

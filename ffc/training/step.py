@@ -14,9 +14,9 @@ from ffc.training.settings import TrainSettings
 State = dict[str, Any]  # params, optimizer, ema
 
 
-def start(model: Model, settings: TrainSettings, key: jax.Array, given: Params | None = None) -> State:
+def start(model: Model, settings: TrainSettings, key: jax.Array, first: Params | None = None) -> State:
     """Return the state before the first step: fresh weights, or those that are `given`."""
-    params = jax.jit(model.init)(key) if given is None else jax.tree.map(jnp.array, given)
+    params = jax.jit(model.init)(key) if first is None else jax.tree.map(jnp.array, first)
     return {"params": params, "optimizer": _optimizer(settings).init(params), "ema": copy(params)}
 
 
@@ -40,8 +40,8 @@ def _interval(
 ) -> tuple[State, jax.Array]:
     """Return the state after the steps `first …`, one for each row of `batches`, and the losses [count] before them."""
 
-    def body(state, given):
-        return _step(model, settings, state, data, *given)
+    def body(state, batch):
+        return _step(model, settings, state, data, *batch)
 
     return jax.lax.scan(body, state, (first + jnp.arange(len(batches)), batches))
 

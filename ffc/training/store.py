@@ -46,12 +46,12 @@ def restore(path: Path, fingerprint: str, fresh: Progress, log: Log) -> Progress
         digest, content = (data := path.read_bytes())[:32], data[32:]
         if hashlib.sha256(content).digest() != digest:
             raise ValueError("its checksum is wrong")
-        found = serialization.msgpack_restore(content)
-        if found["fingerprint"] != fingerprint:
+        saved = serialization.msgpack_restore(content)
+        if saved["fingerprint"] != fingerprint:
             raise ValueError("it is of another model, data set, seed or other settings")
         target = {"state": fresh.state, "best": fresh.best}
-        tree = serialization.from_state_dict(target, {name: found[name] for name in target})
-        progress = Progress(**jax.tree.map(jnp.asarray, tree), **json.loads(found["numbers"]))
+        tree = serialization.from_state_dict(target, {name: saved[name] for name in target})
+        progress = Progress(**jax.tree.map(jnp.asarray, tree), **json.loads(saved["numbers"]))
     except FileNotFoundError:
         return fresh
     except Exception as error:  # msgpack and flax raise types of their own

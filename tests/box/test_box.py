@@ -10,7 +10,7 @@ import pytest
 from ffc import box
 from ffc.box import make
 from ffc.cli import train
-from ffc.cli.main import parser, main
+from ffc.cli.main import main, parser
 from ffc.core.errors import FFCError
 from ffc.models import build
 from ffc.models.made import MADE

@@ -9,7 +9,7 @@ import pytest
 from commands import run
 
 from ffc import box
-from ffc.cli import DONE, ERROR, given, options, train
+from ffc.cli import DONE, ERROR, inputs, options, train
 from ffc.cli.main import parser
 from ffc.cli.sample import _printable
 from ffc.training import TrainSettings
@@ -42,7 +42,7 @@ def measured(monkeypatch):
 )
 def test_what_was_measured_holds_for_its_system_and_fills_in_what_was_not_said(measured, words, solver, how, system):
     arguments = parser().parse_args(words.split())
-    given.settle(arguments)
+    inputs.settle(arguments)
     assert getattr(arguments, "solver", None) == solver
     assert (arguments.window, arguments.guess, arguments.draft) == how
     assert options.system_options(arguments) == system
@@ -76,7 +76,7 @@ def test_a_device_that_is_not_there_is_named(made, complaint, monkeypatch):
     def without_a_word(*_):
         raise AssertionError
 
-    monkeypatch.setattr("ffc.cli.given.load", without_a_word)
+    monkeypatch.setattr("ffc.cli.inputs.load", without_a_word)
     monkeypatch.setattr("jax.devices", without_a_word)
     assert ": JAX finds no such device here; set JAX_PLATFORMS=cpu, unset it, or" in complaint("compare", made)
 

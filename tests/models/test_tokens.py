@@ -110,7 +110,7 @@ def test_images_and_texts_come_out_as_such():
     assert ascii.text(np.frombuffer(b"twelve bytes", np.uint8)) == ["twelve bytes"]
     nothing = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), ascii.shapes())
     prompted = ascii.system(nothing, np.zeros((1, 12, 128), np.float32), prompt="To")
-    assert ascii.text(prompted.given)[0].startswith("To")
+    assert ascii.text(prompted.prompt)[0].startswith("To")
 
 
 def test_names_and_races_know_drafts():

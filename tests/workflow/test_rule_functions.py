@@ -32,7 +32,7 @@ def functions(file: str, **names) -> dict:
 
 
 def test_a_solvers_job_is_told_no_setting_of_training_and_no_other_solver():
-    told = jobs.told(QUICK, "densenet", "jacobi")
+    told = jobs.request(QUICK, "densenet", "jacobi")
     assert not {"train", "data"} & told["settings"]["jacobi"].keys()
     assert told["settings"]["jacobi"]["solvers"] == {"jacobi": {}}
     assert told["references"] == {"jacobi": "feedforward"}

@@ -11,6 +11,6 @@ os.environ["JAX_PLATFORMS"] = "cpu"  # distances of iterates: nothing for an acc
 with job(snakemake):
     from ffc.paper import authors
 
-    files = json.loads(Path(snakemake.input.found).read_text())["extra"]
+    files = json.loads(Path(snakemake.input.note).read_text())["extra"]
     wildcards = snakemake.wildcards
     authors.read(wildcards.task, wildcards.solver, files).save(snakemake.output[0])

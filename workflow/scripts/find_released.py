@@ -10,6 +10,6 @@ with job(snakemake):
     from ffc.store.records import write_bytes
 
     note, params = Path(snakemake.output[0]), snakemake.params
-    told = {name: params[name] for name in ("mode", "source", "sha256")}
-    found = look_for(params.files, params.box, params.figures, note.parent / ".released", **told)
-    write_bytes(note, (json.dumps(found, indent=2) + "\n").encode())
+    settings = {name: params[name] for name in ("mode", "source", "sha256")}
+    content = look_for(params.files, params.box, params.figures, note.parent / ".released", **settings)
+    write_bytes(note, (json.dumps(content, indent=2) + "\n").encode())

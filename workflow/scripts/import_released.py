@@ -9,6 +9,6 @@ with job(snakemake):
     from ffc.paper.weights import take
     from ffc.store import checkpoints
 
-    files = json.loads(Path(snakemake.input.found).read_text())["files"]
-    given, about = take(snakemake.params.task, files)
-    checkpoints.save(snakemake.output.weights, given.model, given.params, about)
+    files = json.loads(Path(snakemake.input.note).read_text())["files"]
+    checkpoint, about = take(snakemake.params.task, files)
+    checkpoints.save(snakemake.output.weights, checkpoint.model, checkpoint.params, about)

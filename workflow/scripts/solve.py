@@ -7,13 +7,14 @@ from _entry import job
 with job(snakemake):
     from ffc.paper.experiments import Job, run_all
 
-    told, given = snakemake.params.told, snakemake.input
-    files = {name: Path(path) for name in ("data", "checkpoint") if (path := given.get(name))}
-    paths = dict(zip(told["settings"], map(Path, snakemake.output), strict=True))
+    request, inputs = snakemake.params.request, snakemake.input
+    files = {name: Path(path) for name in ("data", "checkpoint") if (path := inputs.get(name))}
+    paths = dict(zip(request["settings"], map(Path, snakemake.output), strict=True))
     jobs = []
-    for solver, settings in told["settings"].items():
-        answer = told["references"][solver]  # is given, or will have been made
-        reference = None if answer == solver else Path(given.get("reference", paths[solver].with_name(f"{answer}.npz")))
-        jobs.append(Job(told["task"], settings, solver, told["seed"], told["repeats"], **files, reference=reference))
+    for solver, settings in request["settings"].items():
+        answer = request["references"][solver]  # is given, or will have been made
+        beside = paths[solver].with_name(f"{answer}.npz")
+        files["reference"] = None if answer == solver else Path(inputs.get("reference", beside))
+        jobs.append(Job(request["task"], settings, solver, request["seed"], request["repeats"], **files))
     for solver, record in zip(paths, run_all(jobs), strict=True):
         record.save(paths[solver])

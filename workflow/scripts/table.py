@@ -8,7 +8,7 @@ with job(snakemake):
     from ffc.paper.first_page import first_page, table_page
     from ffc.store.records import write_bytes
 
-    given, output = snakemake.input, snakemake.output
-    table_page(Path(given.csv), snakemake.params.title, Path(output.page))
-    text = first_page(Path(given.markdown), [Path(figure) for figure in given.figures])
+    inputs, output = snakemake.input, snakemake.output
+    table_page(Path(inputs.csv), snakemake.params.title, Path(output.page))
+    text = first_page(Path(inputs.markdown), [Path(figure) for figure in inputs.figures])
     write_bytes(Path(output.verdict), text.encode())

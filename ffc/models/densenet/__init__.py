@@ -174,12 +174,12 @@ def _cross_entropy(logits: jax.Array, labels: jax.Array | None) -> jax.Array:
     return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1))
 
 
-def _with_statistics(node: Params, found: dict, name: str) -> Params:
+def _with_statistics(node: Params, statistics: dict, name: str) -> Params:
     if not isinstance(node, dict):
         return node
-    if name in found:
-        return node | dict(zip(("running_mean", "running_var"), found[name], strict=True))
-    return {child: _with_statistics(value, found, f"{name}/{child}".lstrip("/")) for child, value in node.items()}
+    if name in statistics:
+        return node | dict(zip(("running_mean", "running_var"), statistics[name], strict=True))
+    return {child: _with_statistics(value, statistics, f"{name}/{child}".lstrip("/")) for child, value in node.items()}
 
 
 def _count(names: Iterable[str], prefix: str) -> int:

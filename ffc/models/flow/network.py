@@ -68,7 +68,7 @@ def whole(params: Params, x: jax.Array, heads: int) -> tuple[jax.Array, jax.Arra
 def window(
     params: Params, cache: Cache, x: jax.Array, start: jax.Array, count: int, heads: int
 ) -> tuple[tuple[jax.Array, jax.Array], Cache]:
-    """`whole` for `count` patches from `start` [batch] on; the `cache` has a `Kept` for each layer."""
+    """`whole` for `count` patches from `start` [batch] on; the `cache` has `KeyValues` for each layer."""
     before = take_blocks(jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0))), start, count)
     places = jax.vmap(lambda s: jax.lax.dynamic_slice_in_dim(params["positions"], s, count))(start)
     tokens = _tokens(params, before, places)
@@ -94,17 +94,17 @@ def _tokens(params: Params, before: jax.Array, places: jax.Array) -> jax.Array:
 
 
 def _outputs(params: Params, h: jax.Array, attend: Attend) -> tuple[tuple[jax.Array, jax.Array], Cache]:
-    kept = []
+    caches = []
     for i, layer in enumerate(_layers(params)):
         mixed, of_layer = attend(i, layer["attention"], _normalised(layer["norm_attention"], h))
-        kept.append(of_layer)
+        caches.append(of_layer)
         h = h + mixed
         h = h + attention.affine(
             layer["down"], jax.nn.gelu(attention.affine(layer["up"], _normalised(layer["norm_mlp"], h)))
         )
     out = _wide(attention.affine(params["outputs"], _normalised(params["norm"], h)))
     mean, raw = jnp.split(out, 2, axis=-1)
-    return (mean, LIMIT * jnp.tanh(raw / LIMIT)), tuple(kept)
+    return (mean, LIMIT * jnp.tanh(raw / LIMIT)), tuple(caches)
 
 
 def _norm(width: int) -> Params:

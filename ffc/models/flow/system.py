@@ -25,7 +25,7 @@ class _Row(NamedTuple):
     number: jax.Array  # of the row
     params: Params  # of its block of the flow
     z: jax.Array  # [batch, patches, entries]
-    kept: Cache  # of its network
+    layers: Cache  # of its network
 
 
 @jax.tree_util.register_dataclass
@@ -79,9 +79,9 @@ class FlowSampling(System):
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         first = start[0] // self.row_length * self.row_length
         own = jax.lax.dynamic_slice_in_dim(x, first, self.row_length, axis=1)
-        outputs, kept = network.window(cache.params, cache.kept, own, start - first, count, self.heads)
+        outputs, layers = network.window(cache.params, cache.layers, own, start - first, count, self.heads)
         values = self._rounded(_sampled(outputs, take_blocks(cache.z, start - first, count)))
-        return values, cache._replace(kept=kept)
+        return values, cache._replace(layers=layers)
 
     def with_median_noise(self) -> System:
         return replace(self, u=jnp.zeros_like(self.u))

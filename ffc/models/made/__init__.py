@@ -197,14 +197,14 @@ class MADE(Sampler):
 
     def system(self, params: Params, u: jax.Array) -> MADESampling:
         """Return the system of `MADESampling`. Call it outside `jit`: the masks decide the order of its units."""
-        seen = _last_seen(params["net"])[:2]
-        one, two = (np.argsort(last, kind="stable") for last in seen)
+        limits = _last_seen(params["net"])[:2]
+        one, two = (np.argsort(last, kind="stable") for last in limits)
         (w1, b1), (w2, b2), (w3, b3) = _prepare(params)
         return MADESampling(
             u=u,
             limit=jnp.float32(-self.black),
             layers=((w1[:, one], b1[one]), (w2[one][:, two], b2[two]), (w3[two], b3)),
-            last_seen=tuple(tuple(last[order].tolist()) for last, order in zip(seen, (one, two), strict=True)),
+            last_seen=tuple(tuple(last[order].tolist()) for last, order in zip(limits, (one, two), strict=True)),
             row_length=self.shape[1],
         )
 

@@ -15,7 +15,7 @@ from ffc.core.system import Cache, State, System, indices
 PARTS = 4
 
 
-class Known(NamedTuple):
+class Sums(NamedTuple):
     """What the entries before a window contribute to it."""
 
     entries: jax.Array  # [batch] how many they are: as many for every sample; −1 before the first window
@@ -67,7 +67,7 @@ class MADESampling(System):
     def init_cache(self, x: State) -> Cache:
         first, second, outputs = (jnp.broadcast_to(bias, (len(x), len(bias))) for _, bias in self.layers)
         mean, log_scale = jnp.split(outputs, 2, axis=1)
-        return Known(jnp.full(len(x), -1, jnp.int32), first, second, jnp.zeros_like(second), mean, log_scale)
+        return Sums(jnp.full(len(x), -1, jnp.int32), first, second, jnp.zeros_like(second), mean, log_scale)
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         if count == 1:
@@ -75,68 +75,68 @@ class MADESampling(System):
         begin = start[0]
         at = jnp.clip(cache.entries[0], 0, self.size - count)
         recent = _cut(x, at, count)  # all of x that the loop needs: XLA would copy the whole
-        known = jax.lax.while_loop(
-            lambda known: known.entries[0] < begin, lambda known: self._advance(known, recent, at, begin), cache
+        sums = jax.lax.while_loop(
+            lambda sums: sums.entries[0] < begin, lambda sums: self._advance(sums, recent, at, begin), cache
         )
         (w1, _), (w2, _), _ = self.layers
         inside = count - 1  # nothing in the window sees its last entry
         one, new1 = self._completed(0, begin, begin + inside, inside)
         two, new2 = self._completed(1, begin, begin + inside, inside)
         n1, n2 = len(new1), len(new2)
-        first = _cut(known.first, one, n1) + _cut(x, begin, count) @ _block(w1, begin, count, one, n1)
+        first = _cut(sums.first, one, n1) + _cut(x, begin, count) @ _block(w1, begin, count, one, n1)
         hidden = jnp.where(new1, jax.nn.relu(first), 0)
-        second = _cut(known.second, two, n2) + hidden @ _block(w2, one, n1, two, n2)
+        second = _cut(sums.second, two, n2) + hidden @ _block(w2, one, n1, two, n2)
         hidden = jnp.where(new2, jax.nn.relu(second), 0)
         added = self._outputs(hidden, two, begin, count)
-        mean, log_scale = (part[:, :count] + new for part, new in zip(known[-2:], added, strict=True))
-        return self._sample(mean, log_scale, _cut(self.u, begin, count)), known
+        mean, log_scale = (part[:, :count] + new for part, new in zip(sums[-2:], added, strict=True))
+        return self._sample(mean, log_scale, _cut(self.u, begin, count)), sums
 
-    def _next(self, known: Known, x: jax.Array, entry: jax.Array) -> tuple[jax.Array, Known]:
+    def _next(self, sums: Sums, x: jax.Array, entry: jax.Array) -> tuple[jax.Array, Sums]:
         """Return the next entry alone. The one before enters the first layer; units so completed enter the second."""
         (w1, _), (w2, b2), (w3, b3) = self.layers
         before = jnp.maximum(entry - 1, 0)
-        first = known.first + jnp.where(entry > 0, _cut(x, before, 1), 0) * w1[before]
+        first = sums.first + jnp.where(entry > 0, _cut(x, before, 1), 0) * w1[before]
         ends = self._ends(1)
         begin, width = jnp.asarray(ends)[entry], int(np.diff(ends).max())
         # Units behind these are computed too early, but nothing sees them before they are computed again.
         new = jax.nn.relu(first) @ _cut(w2.T, begin, width, axis=0).T + _cut(b2, begin, width)
-        complete = _put(known.complete, jax.nn.relu(new), begin)
+        complete = _put(sums.complete, jax.nn.relu(new), begin)
         mean, log_scale = (complete @ w3.T[at] + b3[at] for at in (entry, entry + self.size))
         values = self._sample(mean[:, None], log_scale[:, None], _cut(self.u, entry, 1))
-        return values, known._replace(first=first, complete=complete)
+        return values, sums._replace(first=first, complete=complete)
 
-    def _advance(self, known: Known, recent: jax.Array, at: jax.Array, begin: jax.Array) -> Known:
+    def _advance(self, sums: Sums, recent: jax.Array, at: jax.Array, begin: jax.Array) -> Sums:
         """Make half a window of entries known, or what is missing to `begin`; `recent` holds those from `at` on."""
-        count, before = recent.shape[1], known.entries[0]
+        count, before = recent.shape[1], sums.entries[0]
         step = (count + 1) // 2
         entries = jnp.minimum(before + step, begin)
         here = jnp.clip(before, at, at + count - step)
         new = (here + indices(step) >= before) & (here + indices(step) < entries)
         values = jnp.where(new, _cut(recent, here - at, step), 0)
-        first = self._add(known.first, 0, values, here, before)
+        first = self._add(sums.first, 0, values, here, before)
         one, new = self._completed(0, before, entries, step)
         values = jnp.where(new, jax.nn.relu(_cut(first, one, len(new))), 0)
-        second = self._add(known.second, 1, values, one, before)
+        second = self._add(sums.second, 1, values, one, before)
         two, new = self._completed(1, before, entries, step)
         values = jnp.where(new, jax.nn.relu(_cut(second, two, len(new))), 0)
-        complete = _put(known.complete, jnp.where(new, values, _cut(known.complete, two, len(new))), two)
+        complete = _put(sums.complete, jnp.where(new, values, _cut(sums.complete, two, len(new))), two)
         # What both windows hold changes by the new units alone; what this one reaches first comes from all.
         both, fresh, moved = count - step, entries + count - step, entries - jnp.maximum(before, 0)
         added, reached = self._outputs(values, two, entries, both), self._reached(complete, fresh, step, before)
         mean, log_scale = (
             _put(_put(part, _cut(part, moved, both) + change, 0), whole, both)
-            for part, change, whole in zip(known[-2:], added, reached, strict=True)
+            for part, change, whole in zip(sums[-2:], added, reached, strict=True)
         )
-        return Known(jnp.full_like(known.entries, entries), first, second, complete, mean, log_scale)
+        return Sums(jnp.full_like(sums.entries, entries), first, second, complete, mean, log_scale)
 
-    def _add(self, known: jax.Array, layer: int, values: jax.Array, unit: jax.Array, entries: jax.Array) -> jax.Array:
+    def _add(self, sums: jax.Array, layer: int, values: jax.Array, unit: jax.Array, entries: jax.Array) -> jax.Array:
         """`known` [batch, hidden] of a layer, and what units from `unit` on, of these `values`, add to it."""
         weight = self.layers[layer][0]
 
         def case(part: int) -> jax.Array:
             done = int(self._ends(layer)[self._first_of(part) + 1]) if part else 0
             block = _block(weight[:, done:], unit, values.shape[1], 0, weight.shape[1] - done)
-            return _put(known, known[:, done:] + values @ block, done)
+            return _put(sums, sums[:, done:] + values @ block, done)
 
         return self._by_part(entries, case)
 
@@ -148,8 +148,8 @@ class MADESampling(System):
             units = self._ends(1)[min(self._first_of(part + 1) + count, self.size)]
             return self._outputs(complete[:, :units], 0, entry, count)
 
-        known = self._by_part(entries, case)
-        return [part + _cut(bias, entry + side, count) for part, side in zip(known, (0, self.size), strict=True)]
+        sums = self._by_part(entries, case)
+        return [part + _cut(bias, entry + side, count) for part, side in zip(sums, (0, self.size), strict=True)]
 
     def _by_part(self, entry: jax.Array, case: Callable[[int], Any]) -> Any:
         """`case(part)` for the part that `entry` lies in; −1 lies in the first."""

@@ -175,10 +175,10 @@ def _conv(x: jax.Array, layer: Layer, stride: int, beside: tuple[jax.Array, Laye
     else:
         last_row, last_column = stride * (rows - 1) + 1, stride * (columns - 1) + 1
         corners = [(i, j) for i in range(height) for j in range(width)]
-        seen = [x[:, i : i + last_row : stride, j : j + last_column : stride] for i, j in corners]
+        patches = [x[:, i : i + last_row : stride, j : j + last_column : stride] for i, j in corners]
         kernel, bias = layer.kernel.reshape(-1, outputs), layer.bias
         if beside is not None:
             values, other = beside
-            seen, kernel, bias = [*seen, values], jnp.concatenate([kernel, other.kernel]), bias + other.bias
-        y = jnp.concatenate(seen, axis=-1) @ kernel
+            patches, kernel, bias = [*patches, values], jnp.concatenate([kernel, other.kernel]), bias + other.bias
+        y = jnp.concatenate(patches, axis=-1) @ kernel
         return y + bias

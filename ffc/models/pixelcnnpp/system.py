@@ -86,16 +86,16 @@ class PixelSampling(System):
 
     def window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int) -> tuple[jax.Array, Cache]:
         """Return some rows, pixels of one row, or a column of all rows: where all samples stand, or each on its own."""
-        outputs, coupling, kept = self._window(cache, x, start, count, stride)
-        return coupling.pixels(outputs).reshape(x.shape[0], count, x.shape[2]), kept
+        outputs, coupling, extended = self._window(cache, x, start, count, stride)
+        return coupling.pixels(outputs).reshape(x.shape[0], count, x.shape[2]), extended
 
     def window_outputs(
         self, cache: Cache, x: State, start: jax.Array, count: int
     ) -> tuple[jax.Array, tuple[jax.Array, Coupling], Cache]:
         """Return the outputs are the network's, and the noise that makes pixels of them."""
-        outputs, coupling, kept = self._window(cache, x, start, count, 1)
+        outputs, coupling, extended = self._window(cache, x, start, count, 1)
         values = coupling.pixels(outputs).reshape(x.shape[0], count, x.shape[2])
-        return values, _by_block((outputs, coupling), count), kept
+        return values, _by_block((outputs, coupling), count), extended
 
     def in_step(self) -> System:
         return replace(self, together=True)

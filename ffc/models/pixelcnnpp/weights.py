@@ -156,22 +156,22 @@ def infer_sizes(tree: Any) -> dict[str, int]:
     return sizes
 
 
-def _check(found: Any, expected: Any, where: str) -> None:
+def _check(actual: Any, expected: Any, where: str) -> None:
     if is_shape(expected):
         gains = (expected[0],) + (1,) * (len(expected) - 1)
         expected = {"weight_v": expected, "weight_g": gains, "bias": expected[:1]}
-        if isinstance(found, dict) and set(found) == set(expected):
-            found = {name: np.shape(value) for name, value in found.items()}
-            wrong = [name for name in expected if found[name] != expected[name]]
+        if isinstance(actual, dict) and set(actual) == set(expected):
+            actual = {name: np.shape(value) for name, value in actual.items()}
+            wrong = [name for name in expected if actual[name] != expected[name]]
             if not wrong:
                 return
             name = wrong[0]
-            raise FFCError(f"{where}{name} has the shape {found[name]}, expected {expected[name]}")
-    if not isinstance(found, dict) or set(found) != set(expected):
-        names = sorted(set(expected) ^ set(found)) if isinstance(found, dict) else sorted(expected)
+            raise FFCError(f"{where}{name} has the shape {actual[name]}, expected {expected[name]}")
+    if not isinstance(actual, dict) or set(actual) != set(expected):
+        names = sorted(set(expected) ^ set(actual)) if isinstance(actual, dict) else sorted(expected)
         raise FFCError(f"PixelCNN++ weights: missing or unknown below '{where or '/'}': {', '.join(map(str, names))}")
     for name, child in expected.items():
-        _check(found[name], child, f"{where}{name}/")
+        _check(actual[name], child, f"{where}{name}/")
 
 
 def is_shape(node: Any) -> bool:

@@ -24,15 +24,15 @@ class Window(Layers):
     """
 
     def __init__(
-        self, height: int, width: int, kept: dict[str, jax.Array], row: Index, rows: int, column: Index, columns: int
+        self, height: int, width: int, arrays: dict[str, jax.Array], row: Index, rows: int, column: Index, columns: int
     ):
-        self.height, self.width, self.kept = height, width, kept
+        self.height, self.width, self.arrays = height, width, arrays
         self._row, self._rows, self._column, self._columns = row, rows, column, columns
 
     @property
     def features(self) -> dict[str, jax.Array]:
         """All that is kept, but for the image."""
-        return {name: array for name, array in self.kept.items() if name != "x"}
+        return {name: array for name, array in self.arrays.items() if name != "x"}
 
     def region(self, level: int) -> Region:
         return Region(
@@ -41,11 +41,11 @@ class Window(Layers):
         )
 
     def read(self, feature: Any, region: Region) -> jax.Array:
-        return cut(self.kept[feature], region._replace(row=region.row + _TOP, column=region.column + _SIDE))
+        return cut(self.arrays[feature], region._replace(row=region.row + _TOP, column=region.column + _SIDE))
 
     def write(self, name: str, level: int, values: jax.Array) -> Any:
         region = self.region(level)
-        self.kept[name] = paste(self.kept[name], values, region.row + _TOP, region.column + _SIDE)
+        self.arrays[name] = paste(self.arrays[name], values, region.row + _TOP, region.column + _SIDE)
         return name
 
 

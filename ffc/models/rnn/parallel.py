@@ -48,15 +48,15 @@ def forward_by_newton(
     draft = QuasiNewton(diagonal=_diagonal) if diagonal else Newton(chunk=chunk, jacobian=_jacobian)
     states = hidden_states(params, x)
     near = solve(states, Jacobi(draft=draft), atol=_NEAR, max_iterations=max_iterations)
-    found = solve(states, Jacobi(), near.value, atol=tolerance, max_iterations=_POLISH)
-    return _or_in_order(params, x, found.value, found, near.iterations.max())
+    solved = solve(states, Jacobi(), near.value, atol=tolerance, max_iterations=_POLISH)
+    return _or_in_order(params, x, solved.value, solved, near.iterations.max())
 
 
 def forward_by_chunks(params: Params, x: jax.Array, chunk: int = CHUNK, warmup: int = WARMUP) -> Parallel:
     """Return the states of `x` [batch, T] in chunks."""
     chunks = Chunks(hidden_states(params, x), chunk, warmup)
-    found = solve(chunks, Jacobi(), atol=TOLERANCE)
-    return _or_in_order(params, x, chunks.states(found), found, found.iterations.max())
+    solved = solve(chunks, Jacobi(), atol=TOLERANCE)
+    return _or_in_order(params, x, chunks.states(solved), solved, solved.iterations.max())
 
 
 # Both derivatives are at hand; forward derivatives would find them, too, for H times a step.
@@ -70,8 +70,8 @@ def _diagonal(params: Params, h: jax.Array, x: jax.Array) -> jax.Array:
     return jax.nn.sigmoid(preactivation(params, h, x)) * jnp.diagonal(params["W_h"])
 
 
-def _or_in_order(params: Params, x: jax.Array, states: jax.Array, found: Solution, iterations: jax.Array) -> Parallel:
-    status = found.status_codes
+def _or_in_order(params: Params, x: jax.Array, states: jax.Array, solved: Solution, iterations: jax.Array) -> Parallel:
+    status = solved.status_codes
     good = jnp.all((status == Status.CERTIFIED) | (status == Status.WITHIN_TOLERANCE))
     run = jax.lax.cond(good, lambda: forward_of(params, x, states), lambda: forward(params, x))
     return Parallel(run, status, iterations, ~good)

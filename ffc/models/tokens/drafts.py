@@ -60,14 +60,14 @@ class Cheap:
         return block[:, None] - jnp.asarray(self.places, jnp.int32)
 
 
-def chain(cheap: Cheap, choice: Choice, noise: jax.Array, given: jax.Array) -> jax.Array:
+def chain(cheap: Cheap, choice: Choice, noise: jax.Array, prompt: jax.Array) -> jax.Array:
     """[batch, N] int32: what the cheap model alone makes of the noise, after tokens that are `given` (≥ 0)."""
 
     def step(i: jax.Array, x: jax.Array) -> jax.Array:
         token = choice.tokens(cheap.at(x, jnp.full(len(x), i, jnp.int32)), noise[:, i])
-        return x.at[:, i].set(jnp.where(given[:, i] >= 0, given[:, i], token))
+        return x.at[:, i].set(jnp.where(prompt[:, i] >= 0, prompt[:, i], token))
 
-    return jax.lax.fori_loop(jnp.int32(0), jnp.int32(noise.shape[1]), step, varying(jnp.maximum(given, 0), noise))
+    return jax.lax.fori_loop(jnp.int32(0), jnp.int32(noise.shape[1]), step, varying(jnp.maximum(prompt, 0), noise))
 
 
 @jax.tree_util.register_dataclass
@@ -80,14 +80,14 @@ class KeptOrGuessed(Draft):
     def redraft(self, system: System, evaluated: Evaluated) -> State:
         count = evaluated.after.shape[1]
         sampling: Any = system
-        noise, given = (take_blocks(array, evaluated.start, count) for array in (sampling.noise, sampling.given))
+        noise, prompt = (take_blocks(array, evaluated.start, count) for array in (sampling.noise, sampling.prompt))
 
         def step(k: jax.Array, x: jax.Array) -> jax.Array:
             """`x` [batch, N] with the k-th block of the window drafted."""
             block = evaluated.start + k
             guess = sampling.choice.tokens(self.cheap.at(x, block), noise[:, k])
-            kept = (k <= evaluated.first) | (given[:, k] >= 0) | self.cheap.same(x, evaluated.x, block)
-            token = jnp.where(kept, evaluated.after[:, k], guess)
+            fixed = (k <= evaluated.first) | (prompt[:, k] >= 0) | self.cheap.same(x, evaluated.x, block)
+            token = jnp.where(fixed, evaluated.after[:, k], guess)
             return x.at[indices(len(x)), block].set(token)
 
         first = jnp.clip(jnp.min(evaluated.first) + 1, 0, count)

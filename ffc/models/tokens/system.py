@@ -39,7 +39,7 @@ class TokenSampling(System):
     network: Any
     noise: jax.Array  # [batch, N, vocabulary]
     choice: Choice
-    given: jax.Array  # [batch, N] int32: tokens of the prompt; −1 where the network chooses
+    prompt: jax.Array  # [batch, N] int32: tokens of the prompt; −1 where the network chooses
     cheap: Cheap | None  # a cheap model: first guesses and drafts
     bos: int | None = field(metadata={"static": True}, default=None)  # the network sees it, and x[:-1]; None: x
 
@@ -73,11 +73,11 @@ class TokenSampling(System):
         if bos is not None:
             bos = int(checked_tokens("bos", bos, noise.shape[2]))
         network, cheap = jax.tree.map(jnp.asarray, (network, cheap))
-        system = cls(network, noise, choice, _given(prompt, noise.shape), cheap, bos)
-        found = jax.eval_shape(lambda system: system.logits(system.initial()), system).shape
-        if found != noise.shape:
+        system = cls(network, noise, choice, _prompt_of(prompt, noise.shape), cheap, bos)
+        actual = jax.eval_shape(lambda system: system.logits(system.initial()), system).shape
+        if actual != noise.shape:
             raise FFCError(
-                f"network: it gives logits of the shape {found} for {noise.shape[1]} tokens; the noise is for "
+                f"network: it gives logits of the shape {actual} for {noise.shape[1]} tokens; the noise is for "
                 f"{noise.shape}: let the vocabularies and lengths agree"
             )
         if check and not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(system)):
@@ -94,12 +94,12 @@ class TokenSampling(System):
 
     def initial(self) -> State:
         """Return the prompt, and what the cheap model goes on with; zeros without one."""
-        free = jnp.maximum(self.given, 0)
-        return free if self.cheap is None else chain(self.cheap, self.choice, self.noise, self.given)
+        free = jnp.maximum(self.prompt, 0)
+        return free if self.cheap is None else chain(self.cheap, self.choice, self.noise, self.prompt)
 
     def example(self, key: jax.Array) -> State:
         """Any tokens of the vocabulary, each as likely."""
-        return jax.random.randint(key, self.given.shape, 0, self.noise.shape[2], jnp.int32)
+        return jax.random.randint(key, self.prompt.shape, 0, self.noise.shape[2], jnp.int32)
 
     def sweep(self, x: State) -> State:
         return self.sweep_outputs(x)[0]
@@ -107,7 +107,7 @@ class TokenSampling(System):
     def sweep_outputs(self, x: State) -> tuple[State, jax.Array]:
         """Return the outputs are the logits."""
         logits = self.logits(x)
-        return _chosen(self.choice, logits, self.noise, self.given), logits
+        return _chosen(self.choice, logits, self.noise, self.prompt), logits
 
     def supports_window(self, count: int, stride: int) -> bool:
         return stride == 1 and count < self.size and hasattr(self.network, "extend")
@@ -125,8 +125,8 @@ class TokenSampling(System):
         """Return the outputs are the logits."""
         before = take_blocks(tokens_before(x, -1 if self.bos is None else self.bos), start, count)
         logits, cache = self.network.extend(cache, before, start)
-        noise, given = (take_blocks(array, start, count) for array in (self.noise, self.given))
-        return _chosen(self.choice, logits, noise, given), logits, cache
+        noise, prompt = (take_blocks(array, start, count) for array in (self.noise, self.prompt))
+        return _chosen(self.choice, logits, noise, prompt), logits, cache
 
     def draft(self) -> KeptOrGuessed | None:
         """By the cheap model; None where there is none."""
@@ -137,7 +137,7 @@ class TokenSampling(System):
         return replace(self, noise=jnp.zeros_like(self.noise))
 
     def ties(self, x: State, tolerance: float = TIE) -> jax.Array:
-        return self.choice.ties(self.logits(x), self.noise, tolerance) & (self.given < 0)
+        return self.choice.ties(self.logits(x), self.noise, tolerance) & (self.prompt < 0)
 
 
 def tokens_before(x: jax.Array, first: int = -1) -> jax.Array:
@@ -147,15 +147,15 @@ def tokens_before(x: jax.Array, first: int = -1) -> jax.Array:
 
 def checked_tokens(name: str, tokens: ArrayLike, vocabulary: int) -> np.ndarray:
     """`tokens` as int32, or `FFCError`, which calls them `name`, where they are none of the vocabulary's."""
-    found = np.asarray(tokens)
-    if found.size and not np.issubdtype(found.dtype, np.integer):
-        raise FFCError(f"{name}: it holds {found.dtype}; give tokens, whole numbers 0 … {vocabulary - 1}")
-    if (outside := (found < 0) | (found >= vocabulary)).any():
-        raise FFCError(f"{name}: {found[outside][0]} is no token of this vocabulary; tokens are 0 … {vocabulary - 1}")
-    return found.astype(np.int32)
+    numbers = np.asarray(tokens)
+    if numbers.size and not np.issubdtype(numbers.dtype, np.integer):
+        raise FFCError(f"{name}: it holds {numbers.dtype}; give tokens, whole numbers 0 … {vocabulary - 1}")
+    if (outside := (numbers < 0) | (numbers >= vocabulary)).any():
+        raise FFCError(f"{name}: {numbers[outside][0]} is no token of this vocabulary; tokens are 0 … {vocabulary - 1}")
+    return numbers.astype(np.int32)
 
 
-def _given(prompt: ArrayLike | None, shape: Sequence[int]) -> jax.Array:
+def _prompt_of(prompt: ArrayLike | None, shape: Sequence[int]) -> jax.Array:
     """[batch, N] int32: the prompt, and −1 behind it."""
     batch, size, vocabulary = shape
     tokens = checked_tokens("prompt", np.zeros(0, np.int32) if prompt is None else prompt, vocabulary)
@@ -167,11 +167,11 @@ def _given(prompt: ArrayLike | None, shape: Sequence[int]) -> jax.Array:
     return jnp.concatenate([jnp.broadcast_to(tokens, (batch, tokens.shape[-1])), free], axis=1)
 
 
-def _chosen(choice: Choice, logits: jax.Array, noise: jax.Array, given: jax.Array) -> jax.Array:
+def _chosen(choice: Choice, logits: jax.Array, noise: jax.Array, prompt: jax.Array) -> jax.Array:
     """[...] the tokens; `missing` where no logit can be the best."""
     best = jnp.max(logits, axis=-1)  # NaN where one of them is
     tokens = jnp.where(jnp.isfinite(best), choice.tokens(logits, noise), missing(jnp.int32))
-    return jnp.where(given >= 0, given, tokens)
+    return jnp.where(prompt >= 0, prompt, tokens)
 
 
 def _check_causal(system: TokenSampling) -> None:

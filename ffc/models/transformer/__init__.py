@@ -52,9 +52,9 @@ class Transformer(Sampler):
                 f"Transformer: width {self.width}, depth {self.depth}, heads {self.heads}, cheap {self.cheap}; "
                 "expected 1 or more each, and heads of an even width"
             )
-        known = KINDS["transformer"].sizes["positions"]["enum"]
-        if self.positions not in known:
-            raise FFCError(f"Transformer: positions is {self.positions!r}; expected {' or '.join(known)}")
+        choices = KINDS["transformer"].sizes["positions"]["enum"]
+        if self.positions not in choices:
+            raise FFCError(f"Transformer: positions is {self.positions!r}; expected {' or '.join(choices)}")
 
     @property
     def size(self) -> int:
@@ -95,10 +95,10 @@ class Transformer(Sampler):
 
     def check(self, params: Params) -> None:
         """As for every model; weights of another vocabulary are called so."""
-        found = np.shape(params.get("embedding", ())) if isinstance(params, dict) else ()
-        if len(found) == 2 and found[0] != self.levels:
+        actual = np.shape(params.get("embedding", ())) if isinstance(params, dict) else ()
+        if len(actual) == 2 and actual[0] != self.levels:
             raise FFCError(
-                f"these weights are for a vocabulary of {found[0]} tokens; the model has levels={self.levels}"
+                f"these weights are for a vocabulary of {actual[0]} tokens; the model has levels={self.levels}"
             )
         super().check(params)
 
@@ -157,9 +157,9 @@ class Transformer(Sampler):
 
         `prompt`: the first tokens, [length] or [batch, length]; a text may be given as `str`.
         """
-        given = self._encoded(prompt) if isinstance(prompt, str) else prompt
+        tokens = self._encoded(prompt) if isinstance(prompt, str) else prompt
         network, cheap = self._network(params), self._cheap(params)
-        return TokenSampling.of(network, u, temperature, top_k, top_p, given, cheap, check=False)
+        return TokenSampling.of(network, u, temperature, top_k, top_p, tokens, cheap, check=False)
 
     def samples(self, x: State) -> jax.Array:
         """[batch, *shape] int32: bytes, or levels."""

@@ -48,23 +48,23 @@ class Decoder:
         x = jnp.where((before < 0)[..., None], params["begin"], params["embedding"][jnp.maximum(before, 0)])
         if "positions" in params:
             x = x + params["positions"][rows]
-        kept = []
-        for i, known in enumerate(cache):
+        extended = []
+        for i, layer in enumerate(cache):
             block = params[f"block_{i}"]
-            added, known = self._attended(block, _normalised(x, block["norm"]), known, rows)
+            added, layer = self._attended(block, _normalised(x, block["norm"]), layer, rows)
             x = x + added
             x = x + jax.nn.gelu(_normalised(x, block["norm_up"]) @ block["up"]) @ block["down"]
-            kept.append(known)
-        return _normalised(x, params["norm"]) @ params["embedding"].T, kept
+            extended.append(layer)
+        return _normalised(x, params["norm"]) @ params["embedding"].T, extended
 
-    def _attended(self, block: Params, x: jax.Array, known: Any, rows: jax.Array) -> tuple[jax.Array, Any]:
+    def _attended(self, block: Params, x: jax.Array, cache: Any, rows: jax.Array) -> tuple[jax.Array, Any]:
         """Return what attention adds to `rows` [batch, w], and the keys and values with theirs."""
         query, key, value = attention.split(x @ block["qkv"], self.heads)
         if "positions" not in self.params:
             query, key = (_rotated(part, rows) for part in (query, key))
-        known = attention.put(known, key, value, rows[:, 0])
-        seen = attention.seen_from(rows[:, 0], rows.shape[1], known)
-        return attention.mixed(query, known, seen) @ block["out"], known
+        cache = attention.put(cache, key, value, rows[:, 0])
+        mask = attention.causal_mask(rows[:, 0], rows.shape[1], cache)
+        return attention.mixed(query, cache, mask) @ block["out"], cache
 
 
 def fresh(vocabulary: int, size: int, width: int, depth: int, learned: bool) -> Params:

@@ -67,13 +67,13 @@ def files_of(figures: Iterable[str]) -> list[str]:
     return sorted({file for figure in figures for file in FIGURES.get(figure, ())})
 
 
-def drawable(figures: Iterable[str], found: Iterable[str]) -> dict[str, list[str]]:
+def drawable(figures: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
     """Return the `figures` whose files are all among those `found`, and the records (task/solver) that each shows."""
-    found = set(found)
+    names = set(names)
     return {
         figure: [record for record, files in RECORDS.items() if set(files) & set(FIGURES[figure])]
         for figure in figures
-        if figure in FIGURES and found.issuperset(FIGURES[figure])
+        if figure in FIGURES and names.issuperset(FIGURES[figure])
     }
 
 

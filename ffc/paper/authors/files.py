@@ -84,12 +84,12 @@ def tensors(path: Path, names: set[str]) -> dict[str, np.ndarray]:
     try:
         if path.stat().st_size > LIMIT:
             raise FFCError(f"larger than {LIMIT:,} bytes")
-        found = read_tensors(path.read_bytes())
+        state = read_tensors(path.read_bytes())
     except (OSError, FFCError) as error:
         raise refused(path, str(error)) from error
-    if set(found) != names:
-        raise refused(path, f"it holds {', '.join(sorted(found)) or 'nothing'}, not {', '.join(sorted(names))}")
-    return {name: _finite(path, value.double().numpy()) for name, value in found.items()}
+    if set(state) != names:
+        raise refused(path, f"it holds {', '.join(sorted(state)) or 'nothing'}, not {', '.join(sorted(names))}")
+    return {name: _finite(path, value.double().numpy()) for name, value in state.items()}
 
 
 def _finite(path: Path, numbers: np.ndarray) -> np.ndarray:

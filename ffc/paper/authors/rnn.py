@@ -27,8 +27,8 @@ def training(path: Path, solver: str) -> tuple[dict, dict]:
 
     The file has a moving average e of the losses l: e_0 = l_0, e_i = 0.95·e_{i−1} + 0.05·l_i, which is undone.
     """
-    found = tensors(path, {"loss", "time"})
-    average, seconds = found["loss"], found["time"]
+    arrays = tensors(path, {"loss", "time"})
+    average, seconds = arrays["loss"], arrays["time"]
     if average.ndim != 2 or average.size == 0 or average.shape != seconds.shape:
         raise refused(path, f"loss and time have the shapes {average.shape} and {seconds.shape}, not one of two axes")
     loss = np.concatenate([average[:, :1], (average[:, 1:] - _DECAY * average[:, :-1]) / (1 - _DECAY)], axis=1)

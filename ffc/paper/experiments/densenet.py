@@ -103,8 +103,8 @@ def curves(outputs: np.ndarray, truth: np.ndarray, layer_seconds: np.ndarray) ->
 
 def top5_difference(outputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """[M, K] how many of the five largest of `truth` [M, classes] are not among those of `outputs` [M, K, classes]."""
-    expected, found = np.argsort(truth)[:, -5:], np.argsort(outputs)[..., -5:]
-    present = (expected[:, None, :, None] == found[:, :, None, :]).any(axis=3)
+    expected, actual = np.argsort(truth)[:, -5:], np.argsort(outputs)[..., -5:]
+    present = (expected[:, None, :, None] == actual[:, :, None, :]).any(axis=3)
     return expected.shape[1] - present.sum(axis=2)
 
 
@@ -127,7 +127,7 @@ def images_of(job: Job) -> list[jax.Array]:
 
 def _layer_seconds(inputs: list[tuple[Params, jax.Array]], repeats: int) -> np.ndarray:
     """[layers] median seconds of each dense layer by itself, given its weights and input."""
-    return np.array([np.median(seconds(partial(_layer, *given), repeats)) for given in inputs])
+    return np.array([np.median(seconds(partial(_layer, *pair), repeats)) for pair in inputs])
 
 
 @jax.jit

@@ -89,8 +89,8 @@ def _in_order(params: rnn.Params, x: jax.Array) -> _Outcome:
 
 def _in_parallel(way: Callable[..., rnn.Parallel], **options):
     def one(params: rnn.Params, x: jax.Array) -> _Outcome:
-        found = way(params, x, **options)
-        return _Outcome(found.run.hidden, found.iterations, ~found.in_order)
+        outcome = way(params, x, **options)
+        return _Outcome(outcome.run.hidden, outcome.iterations, ~outcome.in_order)
 
     return one
 
@@ -108,9 +108,9 @@ def _by_jacobi(sweeps: int):
 
 
 def _by_chunks(params: rnn.Params, run: rnn.Forward) -> _Outcome:
-    adjoint, found = rnn.adjoint_by_chunks(params, run)
-    settled = (found.status_codes == Status.CERTIFIED) | (found.status_codes == Status.WITHIN_TOLERANCE)
-    return _Outcome(adjoint, found.iterations.max(), settled.all())
+    adjoint, solution = rnn.adjoint_by_chunks(params, run)
+    settled = (solution.status_codes == Status.CERTIFIED) | (solution.status_codes == Status.WITHIN_TOLERANCE)
+    return _Outcome(adjoint, solution.iterations.max(), settled.all())
 
 
 def _by_scan(params: rnn.Params, run: rnn.Forward) -> _Outcome:

@@ -59,7 +59,7 @@ def prepare(job: Job) -> Callable[[], Record]:
         history = history_of(system, solver, solution, SHOWN, guess)
         checked = verified(system, solution)
         samples = np.asarray(model.samples(checked.value))
-        found = {name: np.asarray(array) for name, array in facts(system, checked).items()}
+        about_ties = {name: np.asarray(array) for name, array in facts(system, checked).items()}
     iterations = np.asarray(solution.iterations)
     length = int(iterations.max())
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
@@ -76,7 +76,7 @@ def prepare(job: Job) -> Callable[[], Record]:
         "error_l2": np.asarray(history.l2),
         "error_max": np.asarray(history.largest),
         "change": np.asarray(history.change),
-        **found,
+        **about_ties,
     }
     chosen = {"chosen": entry_of(solver, system)} if is_chosen(job.kind, job.options.get("window")) else {}
     about = {"size": solution.size, "system": model.default_options() | job.system, "checkpoint": checkpoint.meta}

@@ -58,13 +58,13 @@ def figures_in(records: str | Path) -> dict[str, tuple[str, _Draw]]:
     Each comes with the folder that it shows, and the function. A task that stands for one of the paper's has the
     figures of that, any other those of its experiment under its own name.
     """
-    found = {name: extra for name, extra in EXTRAS.items() if (Path(records) / extra[0]).is_dir()}
+    drawable = {name: extra for name, extra in EXTRAS.items() if (Path(records) / extra[0]).is_dir()}
     for task, meta in tasks_in(records).items():
         paper = paper_of(meta)
         shown = PAPER[paper] if paper else OWN[experiment_of(task, meta["settings"])]
         drawn = {f"{paper or task}{end}": _drawn(view, task) for end, view in shown.views.items()}
-        found |= {name: pair for name, pair in drawn.items() if (Path(records) / pair[0]).is_dir()}
-    return found
+        drawable |= {name: pair for name, pair in drawn.items() if (Path(records) / pair[0]).is_dir()}
+    return drawable
 
 
 def draw(name: str, records: str | Path, authors: str | Path | None = None) -> Figure:
@@ -73,10 +73,10 @@ def draw(name: str, records: str | Path, authors: str | Path | None = None) -> F
     With `authors`, another such folder, their curves stand beside those of `records` in the same picture.
     The authors' are named as the paper's tasks. Raises `FFCError` on an unknown figure, or one without records.
     """
-    known = FIGURES | EXTRAS | figures_in(records)
-    if name not in known:
-        raise FFCError(f"figure {name!r}: expected one of {', '.join(known)}")
-    folder, function = known[name]
+    choices = FIGURES | EXTRAS | figures_in(records)
+    if name not in choices:
+        raise FFCError(f"figure {name!r}: expected one of {', '.join(choices)}")
+    folder, function = choices[name]
     ours = load_records(Path(records) / folder)
     return function(beside(ours, load_records(Path(authors) / FIGURES[name][0])) if authors else ours)
 

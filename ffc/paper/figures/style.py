@@ -160,11 +160,11 @@ def looks(records: Iterable[Record]) -> list[Look]:
     """Return the look of each record, no two alike: of one kind, the later ones are darker, and each has a dash
     of its own."""
     styles: list[tuple[Look, bool]] = []
-    seen: set[tuple[str, bool]] = set()
+    earlier: set[tuple[str, bool]] = set()
     for record in records:
         among = (kind_of(record), is_beside(record))
-        styles.append((look(record), among in seen))
-        seen.add(among)
+        styles.append((look(record), among in earlier))
+        earlier.add(among)
     taken = {style.dash for style, again in styles if not again}
     free = (dash for dash in (*reversed(_DASHES), *map(_dots, range(2, len(styles) + 2))) if dash not in taken)
     return [

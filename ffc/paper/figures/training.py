@@ -27,9 +27,9 @@ def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
         table, metrics = checkpoint["curves"], checkpoint["metrics"]
         panel.plot(table["step"], table["train_loss"], color="#888888", linestyle="--", label="training")
         panel.plot(table["step"], table["valid_loss"], color="#000000", label="held out")
-        kept = table["valid_loss"][table["step"].index(metrics["best_step"])]
-        panel.plot(metrics["best_step"], kept, "ko", markersize=4, label="kept")
-        loss = metrics.get("test_loss", kept)  # older records have only what chose the weights
+        best = table["valid_loss"][table["step"].index(metrics["best_step"])]
+        panel.plot(metrics["best_step"], best, "ko", markersize=4, label="kept")
+        loss = metrics.get("test_loss", best)  # older records have only what chose the weights
         panel.set(title=f"{task}: test {loss:.3g} {metrics['unit']}, {metrics['steps']:,} steps")
         panel.set(xlabel="training steps", ylabel=f"loss ({metrics['unit']})")
         panel.title.set_fontsize(7)
@@ -43,8 +43,8 @@ def curves(records: Mapping[str, Mapping[str, Record]]) -> Figure:
 
 def _trained(records: Mapping[str, Mapping[str, Record]]) -> dict[str, Record]:
     """By task, a record that says how its weights were trained; tasks that share weights count once."""
-    found: dict[str, Record] = {}
+    records_of: dict[str, Record] = {}
     for record in (record for runs in records.values() for record in runs.values()):
         if len(record.meta.get("checkpoint", {}).get("curves", {}).get("step", ())) > 1:
-            found.setdefault(record.meta["task"], record)
-    return found
+            records_of.setdefault(record.meta["task"], record)
+    return records_of

@@ -50,9 +50,9 @@ def run(settings: dict[str, Any], *, checkpoint: Path, task: str, seed: int, rep
         for name, solver in case.solvers.items()
     }
     ready = iter(side_by_side([one for batches in asked.values() for one in batches]))
-    found = {key: [next(ready) for _ in batches] for key, batches in asked.items()}
+    answers = {key: [next(ready) for _ in batches] for key, batches in asked.items()}
     measured = {
-        point: _measured(case, {name: found[point, name] for name in case.solvers}, job.repeats)
+        point: _measured(case, {name: answers[point, name] for name in case.solvers}, job.repeats)
         for point, case in cases.items()
     }
     rows = [{"axis": axis, "at": value, **row} for axis, value, point in points for row in measured[point]]
@@ -77,7 +77,7 @@ def _found(system: System, solver: Solver, guess: RowAbove | None) -> _Found:
     return _Found(int(np.max(solution.iterations)), solution.exact, value, float(np.max(residual)))
 
 
-def _measured(case: Case, found: Mapping[str, list[_Found]], repeats: int) -> list[dict[str, Any]]:
+def _measured(case: Case, answers: Mapping[str, list[_Found]], repeats: int) -> list[dict[str, Any]]:
     """Time each way, warm by now, a row for each. Of several batches of a case, repeats take one after the other."""
     chosen = tune.fastest(case.systems[0], list(case.solvers.values()), case.guess)
     each = [len(part) for part in np.array_split(np.arange(repeats), len(case.systems))]
@@ -90,12 +90,13 @@ def _measured(case: Case, found: Mapping[str, list[_Found]], repeats: int) -> li
         {
             "way": name,
             "seconds": np.concatenate([part[name] for part in seconds]),
-            "iterations": float(np.mean([one.iterations for one in found[name]])),
-            "certified": all(one.exact for one in found[name]),
+            "iterations": float(np.mean([one.iterations for one in answers[name]])),
+            "certified": all(one.exact for one in answers[name]),
             "max_difference": max(
-                np.abs(one.value - first.value).max() for one, first in zip(found[name], found["cached"], strict=True)
+                np.abs(one.value - first.value).max()
+                for one, first in zip(answers[name], answers["cached"], strict=True)
             ),
-            "residual": max(one.residual for one in found[name]),
+            "residual": max(one.residual for one in answers[name]),
             "chosen": solver == chosen,
         }
         for name, solver in case.solvers.items()
