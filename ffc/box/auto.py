@@ -15,7 +15,7 @@ from ffc import box
 from ffc.core import tune
 from ffc.core.keys import key_of
 from ffc.core.measure import interleaved
-from ffc.core.named import described_as
+from ffc.core.named import label_of
 from ffc.core.solve import solve
 from ffc.store import checkpoints
 
@@ -31,12 +31,12 @@ def main(files: list[str]) -> None:
             system = model.system_with(options, checkpoint.params, model.noise(key_of(0), batch))
             solvers = [*tune.candidates(system)]
             pick = tune.fastest(system, solvers)
-            runs = {described_as(solver, system): partial(solve, system, solver) for solver in [*solvers, pick]}
+            runs = {label_of(solver, system): partial(solve, system, solver) for solver in [*solvers, pick]}
             for run in runs.values():
                 run().block_until_ready()
             medians = {label: float(np.median(seconds)) for label, seconds in interleaved(runs, REPEATS).items()}
             best = min(medians, key=lambda label: medians[label])
-            choice = described_as(pick, system)
+            choice = label_of(pick, system)
             ratio = medians[choice] / medians[best]
             print(f"{Path(name).stem}, batch {batch}: {choice}, {ratio:.2f} times {best}", flush=True)
 

@@ -47,7 +47,7 @@ def _draw_one(arguments: argparse.Namespace) -> int:
     )
     from ffc.cli.batches import outcome
     from ffc.core.measure import repeated, timed
-    from ffc.core.named import described_as, solver_by_name
+    from ffc.core.named import label_of, solver_by_name
     from ffc.core.solve import solve
     from ffc.core.verify import verified
     from ffc.store.records import Record, provenance
@@ -59,7 +59,7 @@ def _draw_one(arguments: argparse.Namespace) -> int:
     guess, began = inputs.guess(arguments, model, system), time.perf_counter()
     sizes = {name: getattr(arguments, name) for name in options.OF_SOLVERS}
     solver = solver_by_name(arguments.solver, system, x0=guess, uses=1, **sizes)
-    name = described_as(solver, system)
+    name = label_of(solver, system)
     if not arguments.quiet:
         print(f"{name}: compiling, once for each size; then drawing …", file=sys.stderr)
     draw = partial(solve, system, solver, x0=guess)

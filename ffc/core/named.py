@@ -63,7 +63,7 @@ def entry_of(solver: Solver, system: System) -> dict[str, Any]:
     return {"solver": name} | {word: value for word, value in solver.entry(system).items() if value}
 
 
-def described_as(solver: Solver, system: System) -> str:
+def label_of(solver: Solver, system: System) -> str:
     """Return a solver in the words that choose it: "gs_jacobi (window 7 blocks, draft)"."""
     sizes = sizes_of(solver, system)
     return entry_of(solver, system)["solver"] + (f" ({sizes})" if sizes else "")

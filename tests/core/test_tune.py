@@ -7,7 +7,7 @@ import zoo
 from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.core import measure, tune
 from ffc.core.arguments import schedule_of
-from ffc.core.named import described_as, entry_of, is_chosen, solver_by_name
+from ffc.core.named import entry_of, is_chosen, label_of, solver_by_name
 from ffc.core.solvers import CLASSES
 
 N = 12
@@ -102,9 +102,9 @@ def test_solvers_by_name_count_windows_in_rows_and_are_told_by_the_same_names():
     for solver in (*named, GSJacobi(5), GSJacobi(3, together=True)):
         entry = entry_of(solver, SYSTEM)
         assert solver_by_name(entry.pop("solver"), SYSTEM, **entry) == solver
-    windows = [described_as(GSJacobi(width), SYSTEM) for width in (3, 6, 5)]
+    windows = [label_of(GSJacobi(width), SYSTEM) for width in (3, 6, 5)]
     assert windows == [f"gs_jacobi (window {name})" for name in ("1 row", "2 rows", "5 blocks")]
-    assert described_as(Jacobi(), SYSTEM) == "jacobi"
+    assert label_of(Jacobi(), SYSTEM) == "jacobi"
     assert solver_by_name("gs_jacobi", SYSTEM, "auto") in tune.windows(SYSTEM)
     assert solve(SYSTEM, solver_by_name("auto", SYSTEM)).exact
     assert all(is_chosen(*one) for one in [("auto", None), ("gs_jacobi", "auto")])
