@@ -24,7 +24,7 @@ Params = Any
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Hold the images of a loss, and how it is taken; `batch[rows]` has some of its images. Arrays of NumPy serve, too.
+    """The images of a loss, and how it is taken; `batch[rows]` has some of its images. Arrays of NumPy serve, too.
 
     With a `key`, dropout and dequantisation are random; without one the loss is deterministic. The network computes in
     `dtype` (float32 or bfloat16), what becomes of its outputs in float32.

@@ -169,7 +169,7 @@ def _veiled(run: Run, f: int) -> np.ndarray:
 
 
 def _percent(share: float) -> str:
-    """Return rounded down: 100 % is all."""
+    """Return a share in words, rounded down: 100 % is all."""
     return f"{math.floor(100 * share)} %"
 
 

@@ -15,7 +15,7 @@ State = dict[str, Any]  # params, optimizer, ema
 
 
 def start(model: Model, settings: TrainSettings, key: jax.Array, first: Params | None = None) -> State:
-    """Return the state before the first step: fresh weights, or those that are `given`."""
+    """Return the state before the first step: fresh weights, or `first`."""
     params = jax.jit(model.init)(key) if first is None else jax.tree.map(jnp.array, first)
     return {"params": params, "optimizer": _optimizer(settings).init(params), "ema": copy(params)}
 

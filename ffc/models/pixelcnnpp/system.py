@@ -92,7 +92,7 @@ class PixelSampling(System):
     def window_outputs(
         self, cache: Cache, x: State, start: jax.Array, count: int
     ) -> tuple[jax.Array, tuple[jax.Array, Coupling], Cache]:
-        """Return the outputs are the network's, and the noise that makes pixels of them."""
+        """Return the pixels; as outputs, the network's and the noise that makes pixels of them."""
         outputs, coupling, extended = self._window(cache, x, start, count, 1)
         values = coupling.pixels(outputs).reshape(x.shape[0], count, x.shape[2])
         return values, _by_block((outputs, coupling), count), extended

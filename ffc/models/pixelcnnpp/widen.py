@@ -46,7 +46,7 @@ def _grown(filters: int, path: Any, before: tuple[int, ...], wide: Params, fresh
 
 
 def _layer(filters: int, before: tuple[int, ...], after: tuple[int, ...], layer: Params) -> Params:
-    """Return what a new channel gives is switched off by its gain; what it takes from new ones is zero."""
+    """Return a layer with new channels: a gain switches off their outputs, and weights from new channels are zero."""
     v, gain, bias = (np.asarray(layer[name]) for name in ("weight_v", "weight_g", "bias"))
     for axis, (old, new) in enumerate(zip(before[:2], after[:2], strict=True)):
         v = _spread(v, filters, old, new, axis)

@@ -18,7 +18,7 @@ _TOP, _SIDE = 2, 1
 
 
 class Window(Layers):
-    """Layers over a window; a feature is the name of its padded array in `kept`, which `write` replaces.
+    """Layers over a window; a feature is the name of its padded array in `arrays`, which `write` replaces.
 
     `row` and `column` may be traced: one for all samples, or [batch] each sample's own.
     """

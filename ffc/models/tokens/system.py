@@ -105,7 +105,7 @@ class TokenSampling(System):
         return self.sweep_outputs(x)[0]
 
     def sweep_outputs(self, x: State) -> tuple[State, jax.Array]:
-        """Return the outputs are the logits."""
+        """Return the tokens and, as outputs, the logits."""
         logits = self.logits(x)
         return _chosen(self.choice, logits, self.noise, self.prompt), logits
 
@@ -122,7 +122,7 @@ class TokenSampling(System):
     def window_outputs(
         self, cache: Cache, x: State, start: jax.Array, count: int
     ) -> tuple[jax.Array, jax.Array, Cache]:
-        """Return the outputs are the logits."""
+        """Return the tokens and, as outputs, the logits."""
         before = take_blocks(tokens_before(x, -1 if self.bos is None else self.bos), start, count)
         logits, cache = self.network.extend(cache, before, start)
         noise, prompt = (take_blocks(array, start, count) for array in (self.noise, self.prompt))

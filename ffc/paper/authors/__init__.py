@@ -68,7 +68,7 @@ def files_of(figures: Iterable[str]) -> list[str]:
 
 
 def drawable(figures: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
-    """Return the `figures` whose files are all among those `found`, and the records (task/solver) that each shows."""
+    """Return the `figures` whose files are all among `names`, and the records (task/solver) that each shows."""
     names = set(names)
     return {
         figure: [record for record, files in RECORDS.items() if set(files) & set(FIGURES[figure])]

@@ -69,7 +69,7 @@ def _both_passes(params: rnn.Params, x: jax.Array) -> tuple[dict[str, _Pass], di
 
 
 def _measured(passes: Mapping[str, _Pass], outcomes: Sequence[_Outcome], repeats: int) -> dict[str, Any]:
-    """Return the first pass is the one in order."""
+    """Time the passes of a pair; the first is the one in order."""
     truth = np.asarray(outcomes[0].answer)
     seconds = interleaved(passes, repeats)
     arrays: dict[str, Any] = {}
