@@ -56,7 +56,6 @@ ARCHIVES = {
     "packing by LZMA": (zipped({"mnist.flax": b"x"}, zipfile.ZIP_LZMA), "packed by LZMA"),
     "a damaged header": (changed(second(), 512, b"n"), "damaged header"),
     "a name of gigabytes": (second(type=tarfile.GNUTYPE_LONGNAME, size=2**32), "claims 4,294,967,296 bytes"),
-    "a global header of gigabytes": (second(type=tarfile.XGLTYPE, size=2**32), "claims 4,294,967,296 bytes"),
     "a negative size": (second(size=-512), "claims -512 bytes"),
     "a zip that unfolds without end": (zipped({"mnist.flax": bytes(2**26)}), "unfolds to more than 4,194,304"),
 }
@@ -90,10 +89,6 @@ ARRAYS = {
 }
 
 
-def flax_of(shape, dtype) -> bytes:
-    return packb({"a": ExtType(1, packb((shape, dtype, bytes(16))))})
-
-
 def deep(levels: int) -> bytes:
     tree = {"kernel": np.ones(2, np.float32)}
     for _ in range(levels):
@@ -106,8 +101,6 @@ FLAX = {
     "half of one": (msgpack_serialize(PIXELCNNPP)[:-100], "not a whole Flax msgpack file"),
     "lists in lists": (b"\x81\xa1a" + LISTS, "not a whole Flax msgpack file"),
     "lists in lists in an array": (packb({"a": ExtType(1, LISTS)}), "not a whole Flax msgpack file"),
-    "a shape of terabytes": (flax_of(GIANT, "float32"), "not a whole Flax msgpack file"),
-    "objects": (flax_of((1,), "object"), "not a whole Flax msgpack file"),
     "numbers that are not real": (msgpack_serialize({"a": {"b": np.ones(2, complex)}}), "complex128 numbers at a/b"),
     "a tree without arrays": (packb({"a": {"b": 1}}), "found int at a/b"),
     "a tree too deep": (deep(16), "expected a tree of named arrays"),
@@ -116,22 +109,14 @@ FLAX = {
     "two trees of weights": (msgpack_serialize(dict.fromkeys(("params", "ema_params"), PIXELCNNPP)), "params, ema_par"),
 }
 
-PLAIN = pth({"a": torch.zeros(77)})
-CLAIM = b"J" + struct.pack("<i", 2**30)  # in the pickle, where it said 77
-CLAIMING = {name: part.replace(b"KM", CLAIM) for name, part in unzipped(PLAIN).items()}
-OLD = pth({"a": torch.zeros(77)}, _use_new_zipfile_serialization=False)
+CLAIM = b"J" + struct.pack("<i", 2**30)  # in the pickle, where it says first how many numbers lie there
+CLAIMING = {name: part.replace(b"KM", CLAIM, 1) for name, part in unzipped(pth({"a": torch.zeros(77)})).items()}
 PTH = {
     "code": (pth(RunsCode()), "it holds objects whose loading runs code, which was not done"),
-    "code in a bare pickle": (PICKLE, "it holds objects whose loading runs code, which was not done"),
     "packed": (zipped(unzipped(pth({"a": torch.zeros(2**22)}))), "claims to be larger than the file"),
-    "a tensor of gigabytes": (zipped(CLAIMING, zipfile.ZIP_STORED), "its tensors claim to be larger than the file"),
-    "an old file's tensor of gigabytes": (OLD.replace(b"KM", CLAIM), "its tensors claim to be larger|not a plain"),
-    "a view of gigabytes": (pth({"net.0.weight": ONE.expand(10**9)}), "its tensors claim to be larger than the file"),
-    "many views that claim little": (
-        pth({f"layer{i}": torch.zeros(1).expand(10**4) for i in range(SHARED)}),
-        "claim to be larger than the file",
-    ),
-    "one beside the weights": (pth({"state_dict": {}, "opt": [(ONE.expand(10**9),)]}), "tensors claim to be larger"),
+    "gigabytes behind a small tensor": (zipped(CLAIMING, zipfile.ZIP_STORED), "its tensors claim to be larger"),
+    "many views that claim little": (pth({f"a{i}": ONE.expand(10**4) for i in range(SHARED)}), "claim to be larger"),
+    "a view beside the weights": (pth({"state_dict": {}, "opt": [(ONE.expand(10**9),)]}), "tensors claim to be larger"),
     "no numbers": (pth({"a": torch.ones(3, device="meta")}), "tensors without numbers"),
     "complex numbers": (pth({"a": ONE * 1j}), "expected dense tensors of real numbers"),
     "a list": (pth([1, 2]), "expected a PyTorch state dict, names and tensors; found a list"),
@@ -146,7 +131,6 @@ SPARSE = lzma.compress(tar(member("train/a/0.jpg", size=2**42)))
 FILES = {
     "archive": (lambda path: extract(path, ["mnist.flax"], path.parent / "out"), ARCHIVES),
     "x.npz": (Record.load, ARRAYS),
-    "data.npz": (data.Dataset.load, {"objects": ARRAYS["objects"]}),
     "noise.npz": (lambda path: files.read_rows(path, "u", None), {"objects": ARRAYS["objects"]}),
     "model.flax": (checkpoints.load, FLAX),
     "model.pth": (checkpoints.load, PTH),
