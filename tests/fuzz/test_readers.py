@@ -9,7 +9,6 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 from mutate import raw
@@ -97,15 +96,10 @@ def test_a_damaged_file_is_refused_by_its_name_or_read(trial, count, pytestconfi
     assert grown < 2**18, f"the process grew by {grown:,} KiB"
 
 
-def equal(tree: Any, other: Any) -> bool:
-    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=False)
-    return jax.tree.structure(tree) == jax.tree.structure(other) and all(np.array_equal(a, b) for a, b in pairs)
-
-
 @pytest.mark.parametrize("trial", [name for name, reader in READERS.items() if reader.sealed], indirect=True)
 def test_a_sealed_file_that_is_cut_or_changed_anywhere_is_refused_or_read_as_it_was(trial):
     content = trial.content
     for at in range(0, len(content), max(1, len(content) // 150)):
         for case in (content[:at], content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :]):
-            value = trial.read(case, at)
-            assert value is None or equal(value, trial.value), f"changed at {at}, and accepted"
+            if (value := trial.read(case, at)) is not None:
+                np.testing.assert_equal(value, trial.value, err_msg=f"changed at {at}, and accepted")
