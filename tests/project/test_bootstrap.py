@@ -27,16 +27,12 @@ def test_what_cannot_work_is_refused(monkeypatch):
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     monkeypatch.setattr(bootstrap, "run", lambda command, **variables: None)
-    bootstrap.refuse_what_cannot_work()
+    check, install = bootstrap.refuse_what_cannot_work, lambda: bootstrap.install(set())
+    check()
     for name, value, call, message in (
-        ("ROOT", Path("/my project"), bootstrap.refuse_what_cannot_work, "move the project elsewhere"),
-        (
-            "platform.machine",
-            lambda: "x86_64",
-            bootstrap.refuse_what_cannot_work,
-            "Darwin x86_64, which JAX has no pac",
-        ),
-        ("PYTHON", Path("/no/python"), lambda: bootstrap.install(set()), "take `target` and `prefix` out"),
+        ("ROOT", Path("/my project"), check, "move the project elsewhere"),
+        ("platform.machine", lambda: "x86_64", check, "Darwin x86_64, which JAX has no package for"),
+        ("PYTHON", Path("/no/python"), install, "take `target` and `prefix` out"),
     ):
         monkeypatch.setattr(f"bootstrap.{name}", value)
         with pytest.raises(SystemExit, match=message):

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -54,14 +53,6 @@ def test_a_room_imports_only_what_lies_below_it_and_the_library_jax_and_numpy_al
         assert rooms & ROOMS.keys() <= {room, *ROOMS[room]}, path
         if room in LIBRARY:
             assert {name.split(".")[0] for name in names} <= {"jax", "numpy", "ffc", *sys.stdlib_module_names}, path
-
-
-@pytest.mark.stress
-def test_importing_ffc_brings_nothing_that_importing_jax_does_not():
-    code = "import sys, jax, numpy\nbefore = set(sys.modules)\nimport ffc, ffc.models, ffc.recurrence\n"
-    code += "print(*{name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.split() == ["ffc"]
 
 
 def test_a_missing_package_is_one_line_that_names_an_extra_that_exists():
