@@ -49,13 +49,13 @@ def test_quick_is_every_experiment_figure_table_and_the_report(plan):
     notebooks = [f"notebooks/{name}" for name in ("rnn_backprop", "densenet", "made", "pixelcnnpp", "scaling")]
     figures = [f"figures/{task}{view}" for task, paper in PAPER.items() for view in paper.views]
     figures += ["figures/sampling_scaling", "figures/training"]
-    expected = {
+    expected = {  # one process for the solvers of a task
+        f"solve_quick_{task}": {f"records/{task}/{solver}.npz" for solver in section["solvers"]}
+        for task, section in QUICK["tasks"].items()
+    }
+    expected |= {
         "notebook": files(*notebooks, of=("ipynb", "html")) | {*notebooks},
         "figure": files(*figures, of=("png", "svg", "pdf")),
-    }
-    for task, section in QUICK["tasks"].items():  # one process for the solvers of a task
-        expected[f"solve_quick_{task}"] = {f"records/{task}/{solver}.npz" for solver in section["solvers"]}
-    expected |= {
         "find_released": {"checkpoints/released.json"},
         "data": {"data/rnn.npz", "data/densenet.npz"},  # what is trained: other weights are in the box
         "train": files("checkpoints/trained/densenet"),
