@@ -37,23 +37,15 @@ SUMMARY = f"""- Device: Abacus, 10 rows
 """
 
 
-@pytest.fixture
-def summary(tmp_path):
-    (tmp_path / "summary.md").write_text(SUMMARY)
-    return tmp_path / "summary.md"
-
-
-def test_the_verdict_is_the_section_of_that_name(summary):
+def test_the_first_page_shows_figure_and_table_of_the_verdict_which_is_the_section_of_that_name(tmp_path):
+    summary, figure = tmp_path / "summary.md", tmp_path / "made_mnist.png"
+    summary.write_text("- Device: Abacus\n")
+    assert (verdict(summary), first_page(summary, [])) == (([], []), "")
+    summary.write_text(SUMMARY)
     row = ["made_mnist", "GS-Jacobi (window 4, guess row_above)", "8×"]
     assert verdict(summary) == (LINES, [["task", "fastest", "× plain"], row])
-    summary.write_text("- Device: Abacus\n")
-    assert verdict(summary) == ([], [])
-    assert first_page(summary, []) == ""
-
-
-def test_the_first_page_shows_verdict_table_and_figure(summary, tmp_path):
-    (tmp_path / "made_mnist.png").write_bytes(pixels := bytes(range(256)) * 100)
-    text = first_page(summary, [tmp_path / "densenet_outputs.png", tmp_path / "made_mnist.png"])
+    figure.write_bytes(pixels := bytes(range(256)) * 100)
+    text = first_page(summary, [tmp_path / "densenet_outputs.png", figure])
     page = publish_string(text, writer="html5", settings_overrides={"halt_level": 2}).decode()
     image = f"data:image/png;base64,{base64.b64encode(pixels).decode()}"
     parts = ("best_ *sequential* evaluation", "<th", "row_above", image)
@@ -62,15 +54,14 @@ def test_the_first_page_shows_verdict_table_and_figure(summary, tmp_path):
 
 
 @pytest.mark.stress
-def test_a_notebook_that_is_run_by_hand_reads_and_writes_where_the_workflow_does(tmp_path, monkeypatch):
+def test_a_notebook_that_is_run_by_hand_reads_and_writes_where_the_workflow_does(tmp_path):
     (tmp_path / "Snakefile").touch()
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     results = tmp_path / "results" / "quick"
     synthetic.write(results / "records")
     notebook = nbformat.read(tmp_path / "notebooks" / "summary.ipynb", as_version=4)
     client = NotebookClient(notebook, resources={"metadata": {"path": tmp_path / "notebooks"}})
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu"})
+    client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)})
     assert (results / "summary.csv").exists()
     assert (results / "figures" / "training.png").exists()
 

@@ -52,15 +52,10 @@ def test_keeping_again_replaces_what_was_there_and_the_command_line_says_what(ma
     (path / "old.npz").touch()
     assert cli.main(["keep", str(made_up.parent), "--into", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{path}: 25 records\n"
-    again, before = ({file.relative_to(folder) for file in folder.rglob("*.npz")} for folder in (path, kept))
-    assert again == before
+    assert [len([*folder.rglob("*.npz")]) for folder in (path, kept)] == [25, 25]
 
 
 def test_one_device_makes_a_reference_beside_what_it_is_made_of(tmp_path):
-    assert [reference.slug(device) for device in ("NVIDIA H100 80GB HBM3", " A, 2×")] == [
-        "nvidia-h100-80gb-hbm3",
-        "a-2",
-    ]
     results = tmp_path / "abacus-10-rows" / "quick"
     with pytest.raises(FFCError, match="no records there; run the preset first: snakemake quick"):
         reference.keep(results, tmp_path)
