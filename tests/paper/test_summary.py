@@ -63,13 +63,13 @@ def with_arrays(record, **arrays):
 
 
 def test_a_solver_of_another_system_is_compared_with_the_sequential_solver_of_that_system(records):
-    runs = {}
+    runs = dict(records["pixelcnnpp_mnist"])
     for name, kind, iterations, seconds in (("cached_8bit", "cached", 16, 0.6), ("drafted", "gs_jacobi", 3, 0.04)):
         runs[name] = synthetic.sampling("pixelcnnpp_mnist", name, iterations, seconds, options={"solver": kind})
         runs[name].meta["system"] = {"quantize": "8bit"}
-    rows = {row["solver"]: row for row in summary.table({"pixelcnnpp_mnist": records["pixelcnnpp_mnist"] | runs})}
-    ratios = {name: rows[name]["over_best"] for name in ("GS-Jacobi (8-bit)", "Sequential, cached (8-bit)", "Jacobi")}
-    assert list(ratios.values()) == pytest.approx([15, 1, 4])  # the last as without them
+    rows = {row["solver"]: row for row in summary.table({"pixelcnnpp_mnist": runs})}
+    ratios = {"GS-Jacobi (8-bit)": 15, "Sequential, cached (8-bit)": 1, "Jacobi": 4}  # the last as without them
+    assert {name: rows[name]["over_best"] for name in ratios} == pytest.approx(ratios)
     assert rows["GS-Jacobi (8-bit)"]["over_plain"] is None  # plain sampling of 8-bit images was not run
     (essential,) = verdict.essentials(list(rows.values()))
     assert (essential["solver"], essential["best_seconds"]) == ("GS-Jacobi (8-bit)", pytest.approx(0.6))
