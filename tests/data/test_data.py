@@ -74,14 +74,18 @@ def test_patches_are_pieces_of_the_photographs_for_training_or_for_testing_never
     assert len(data.train) > 3 * len(load("patches", stride=8).train)
 
 
+def write_idx(root, part, images, labels):
+    """MNIST's files as torchvision keeps them."""
+    sizes, count = struct.pack(">4i", 2051, *images.shape), struct.pack(">2i", 2049, len(labels))
+    files = {"images-idx3": sizes + images.tobytes(), "labels-idx1": count + bytes(labels)}
+    write(root / "mnist" / "MNIST" / "raw", {f"{part}-{name}-ubyte": content for name, content in files.items()})
+
+
 def test_mnist_is_read_as_torchvision_lays_it_out(tmp_path, monkeypatch):
     """The four IDX files, image i filled with i and labelled i."""
-    raw = tmp_path / "mnist" / "MNIST" / "raw"
-    raw.mkdir(parents=True)
     for part, count in (("train", 5), ("t10k", 3)):
         images = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None], (count, 28, 28))
-        (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, count, 28, 28) + images.tobytes())
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, count) + bytes(range(count)))
+        write_idx(tmp_path, part, images, range(count))
     data = load("mnist", tmp_path)
     assert data.train.shape == (5, 28, 28, 1)
     np.testing.assert_array_equal(data.train[:, 3, 3, 0], data.train_labels)
@@ -89,6 +93,10 @@ def test_mnist_is_read_as_torchvision_lays_it_out(tmp_path, monkeypatch):
     assert load("mnist", tmp_path, size=10).shape == (10, 10, 1)
     monkeypatch.setenv("FFC_DATA", str(tmp_path))
     assert_same(load("mnist"), data)
+    for shape, labels in (((3, 14, 56), [0, 1, 2]), ((2, 28, 28), [0, 1, 2]), ((0, 28, 28), []), ((1, 28, 28), [10])):
+        write_idx(tmp_path, "train", np.zeros(shape, np.uint8), labels)
+        with pytest.raises(FFCError, match=r"mnist: data set 'mnist' (expects images of 28×28|could not be read)"):
+            load("mnist", tmp_path)
 
 
 def test_cifar10_jpeg_is_the_same_from_the_archive_and_unpacked(tmp_path):

@@ -7,7 +7,6 @@ from matplotlib.legend import Legend
 
 from ffc.core.errors import FFCError
 from ffc.paper import figures
-from ffc.paper.figures import style
 
 CLOCKS = ("paper's clock: oracle stop", "our clock: certified stop")
 THIN = "thin: forward difference"
@@ -204,10 +203,6 @@ def test_the_papers_clock_is_a_hollow_mark_and_ours_a_filled_one(drawn):
         stops = [line for line in drawn[name].axes[0].lines if line.get_label() == "_stop"]
         for oracle, certified in zip(stops[::2], stops[1::2], strict=True):
             assert oracle.get_markerfacecolor() == "white" != certified.get_markerfacecolor()
-    rings = [line for line in drawn["sampling_scaling"].axes[1].lines if line.get_markerfacecolor() == "none"]
-    assert [ring.get_color() for ring in rings if len(ring.get_xdata())] == [style.LOOKS["jacobi"].color]
-    crosses = [line.get_color() for line in drawn["rnn_scaling"].axes[0].lines if line.get_marker() == "x"]
-    assert crosses == [style.LOOKS["deer"].color]
 
 
 def test_a_figure_is_written_as_three_files_the_same_each_time(made_up, tmp_path):

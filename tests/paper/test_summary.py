@@ -53,7 +53,6 @@ def records():
 def test_the_table_and_the_essentials_are_these(records):
     rows = summary.table(records)
     assert summary.to_csv(rows) == TABLE
-    assert all(row.keys() == summary.COLUMNS.keys() | {"experiment", "spread"} for row in rows)
     assert verdict.essentials_table(rows).split("\n", 2)[2] + "\n" == ESSENTIALS
 
 
@@ -131,13 +130,12 @@ def test_a_ratio_has_three_digits_and_no_powers_of_ten():
 def test_the_files_say_the_same_under_true_names(made_up, tmp_path):
     text = summary.write(made_up, tmp_path)
     assert (tmp_path / "summary.md").read_text() == text
-    lines = sorted((tmp_path / "summary.csv").read_text().splitlines())
-    assert lines == sorted(TABLE.splitlines())
+    assert (tmp_path / "summary.csv").read_text() == TABLE
     head, _, table = text.partition(summary.TABLE)
     assert head.startswith("- Device: Abacus, 10 rows\n- rnn: Data: pebbles 4×4\n")
     assert "- made_mnist: Data: pebbles 4×4; Weights: trained here (7 steps, 1.25 bits/dim)\n" in head
-    assert sorted(head.splitlines()[-7:-1]) == sorted(ESSENTIALS.splitlines())
-    assert table.count("\n| ") == len(lines)
+    assert ESSENTIALS in head
+    assert table.count("\n| ") == TABLE.count("\n")
     line = "| made_cifar | Jacobi | 4 | 0.1 | 8× | 4× | 0.05 | 8× | 0 | 2e-07 | yes | 92 | 0.119 | 25.3× | 25.3× |"
     assert line in table.splitlines()
     with pytest.raises(FFCError, match="no records of any task"):

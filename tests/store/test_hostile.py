@@ -13,7 +13,6 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-import torchvision.datasets  # noqa: F401  (before memory is counted)
 from flax.serialization import msgpack_serialize
 from hostile import RunsCode, refused
 from msgpack import ExtType, packb
@@ -192,16 +191,3 @@ def test_a_sidecar_describes_its_weights_and_makes_nobody_import_a_module(tmp_pa
     path.with_suffix(".json").write_text(change)
     refused(path, lambda: checkpoints.load(path), expected)
     assert "evil" not in sys.modules
-
-
-@pytest.mark.parametrize(
-    ("sizes", "labels"),
-    [((3, 14, 56), b"\0\1\2"), ((2, 28, 28), b"\0\1\2"), ((0, 28, 28), b""), ((1, 28, 28), b"\x0a")],
-)
-def test_an_idx_file_of_other_sizes_or_labels_is_not_mnist(tmp_path, sizes, labels):
-    raw = tmp_path / "mnist" / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for part in ("train", "t10k"):
-        (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, *sizes) + bytes(int(np.prod(sizes))))
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, len(labels)) + labels)
-    refused(tmp_path / "mnist", lambda: data.load("mnist", tmp_path), "data set 'mnist' expects|could not be read")
