@@ -36,8 +36,11 @@ def create(packages: list[str], folder: Path) -> Path:
 
 def main(prefix: str, *words: str) -> None:
     """What Snakemake asks of conda."""
-    told = {"info": {"conda_prefix": prefix, "platform": "stand-in"}, "config": {"get": {"channel_priority": "strict"}}}
-    answers = {"--version": "conda 25.1.0"} | {question: json.dumps(answer) for question, answer in told.items()}
+    facts = {
+        "info": {"conda_prefix": prefix, "platform": "stand-in"},
+        "config": {"get": {"channel_priority": "strict"}},
+    }
+    answers = {"--version": "conda 25.1.0"} | {question: json.dumps(answer) for question, answer in facts.items()}
     if words[0] in answers:
         print(answers[words[0]])
     elif words[:2] == ("env", "create"):

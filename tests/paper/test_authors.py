@@ -51,21 +51,21 @@ def test_the_archive_is_searched_for_all_that_the_papers_figures_show(raw):
 
 
 def test_a_record_says_that_it_is_the_authors_and_how_they_ran_it(records):
-    titles = {"rnn": "MNIST resized to 10×10", "densenet": "ImageNet, 2 images", "mnist": "MNIST 4×4"}
-    options = {f"rnn/jacobi_{k}": {"solver": "jacobi", "iterations": k} for k in (10, 20, 30, 50, 80)}
-    for data, window in (("mnist", 15), ("cifar10", 2)):  # rows, as their configuration says
-        options[f"pixelcnnpp_{data}/gs_jacobi"] = {"window": window}
-        options[f"pixelcnnpp_{data}/jacobi_gs"] = {"block": plot_data.SIDE}
-    for name, record in records.items():
-        task, solver = name.replace("gradients_", "").split("/")
-        meta = record.meta
+    for name, options, title in (
+        ("rnn/jacobi_20", {"solver": "jacobi", "iterations": 20}, "MNIST resized to 10×10"),
+        ("densenet/jacobi", {}, "ImageNet, 2 images"),
+        ("made_cifar/jacobi", {}, "CIFAR-10 4×4"),
+        ("pixelcnnpp_mnist/gs_jacobi", {"window": 15}, "MNIST 4×4"),  # rows, as their configuration says
+        ("pixelcnnpp_cifar10/gs_jacobi", {"window": 2}, "CIFAR-10 4×4"),
+        ("pixelcnnpp_cifar10/jacobi_gs", {"block": plot_data.SIDE}, "CIFAR-10 4×4"),
+    ):
+        (task, solver), meta = name.split("/"), records[name].meta
         assert (meta["origin"], meta["task"], meta["solver"]) == ("authors", task, solver)
-        assert meta["settings"]["solvers"] == {solver: options.get(name, {})}
-        assert meta["kind"] == options.get(name, {}).get("solver", solver)
-        assert meta["device"]["name"] == "the authors' GPU (not recorded)"
-        assert meta["data"]["title"] == titles.get(task.rpartition("_")[2], "CIFAR-10 4×4")
+        assert (meta["kind"], meta["settings"]) == (options.get("solver", solver), {"solvers": {solver: options}})
+        assert meta["data"]["title"] == title
+    for name, record in records.items():
         assert not {"certified", "status", "max_difference"} & record.arrays.keys()
-        assert ("seconds" in record.arrays) == (task == "rnn" and "gradients" not in name)
+        assert ("seconds" in record.arrays) == (name.startswith("rnn/") and "gradients" not in name)
 
 
 def test_gradient_errors_are_distances_to_the_last_iteration_and_the_moving_average_of_losses_is_undone(records, raw):
@@ -203,9 +203,9 @@ def test_what_lacks_a_file_is_not_drawn_and_a_record_of_no_file_is_named(raw):
         **{f"densenet{view}": both for view in ("", "_iter", "_outputs", "_outputs_log")},
     }
     assert list(authors.drawable(["rnn_end", "a_figure_of_ours", "densenet"], EVERYTHING)) == ["rnn_end", "densenet"]
-    for solver, found, expected in (("jacobi", {}, "made_mnist_jacobi.npz"), ("cached", raw, "none")):
+    for solver, paths, expected in (("jacobi", {}, "made_mnist_jacobi.npz"), ("cached", raw, "none")):
         with pytest.raises(FFCError, match=f"made_mnist by {solver}: no file; expected {expected}"):
-            authors.read("made_mnist", solver, found)
+            authors.read("made_mnist", solver, paths)
 
 
 MADE, REPORT, LOGITS = plot_data.made("mnist", "jacobi"), plot_data.pixelcnnpp("mnist", "gs_jacobi"), plot_data.logits()

@@ -1,5 +1,6 @@
 """Figures show what the records hold: a table says each one's axes and lines, by arithmetic on made-up records."""
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import synthetic
@@ -205,13 +206,15 @@ def test_the_papers_clock_is_a_hollow_mark_and_ours_a_filled_one(drawn):
             assert oracle.get_markerfacecolor() == "white" != certified.get_markerfacecolor()
 
 
-def test_a_figure_is_written_as_three_files_the_same_each_time(made_up, tmp_path):
-    for attempt in ("one", "two"):  # the records may be of the authors, and few figures be wanted
-        image = figures.show("rnn_begin", made_up, tmp_path / attempt, ["rnn_begin"], made_up)
-    files, again = ({path.suffix: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
-    assert files == again
-    assert files[".png"] == image.data
-    assert {content[:4] for content in files.values()} == {b"\x89PNG", b"<?xm", b"%PDF"}
+def test_a_figure_is_written_as_three_files_the_same_each_time_whatever_a_users_style(made_up, tmp_path):
+    written = []
+    for style in ({}, {"text.usetex": True, "lines.marker": "o", "axes.facecolor": "red", "font.family": "serif"}):
+        with mpl.rc_context(style):  # the records may be of the authors, and few figures be wanted
+            image = figures.show("made_mnist_time_nolog", made_up, tmp_path, ["made_mnist_time_nolog"], made_up)
+        written.append({path.suffix: path.read_bytes() for path in tmp_path.iterdir()})
+        assert written[-1][".png"] == image.data
+    assert written[0] == written[1]
+    assert {content[:4] for content in written[0].values()} == {b"\x89PNG", b"<?xm", b"%PDF"}
 
 
 def test_what_cannot_be_drawn_is_named_and_left_out_of_a_notebook_if_it_was_not_asked_for(made_up, tmp_path):

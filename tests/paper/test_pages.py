@@ -1,10 +1,9 @@
-"""Pages: the report's first, a notebook that is run by hand, and figures that no user's style changes."""
+"""Pages: the report's first, and a notebook that is run by hand."""
 
 import base64
 import os
 import shutil
 
-import matplotlib as mpl
 import nbformat
 import pytest
 import synthetic
@@ -13,7 +12,6 @@ from nbclient import NotebookClient
 from places import ROOT
 
 from ffc.core.errors import FFCError
-from ffc.paper import figures
 from ffc.paper.first_page import first_page, verdict
 from ffc.paper.workflow import run_notebook
 
@@ -71,13 +69,3 @@ def test_a_notebook_refuses_parameters_that_it_does_not_have(tmp_path):
     with pytest.raises(FFCError, match=r"made\.ipynb: has no parameter recrods"):
         run_notebook(notebook, tmp_path / "log.ipynb", output, {"recrods": "x", "figures": "y"})
     assert not output.exists()
-
-
-def test_a_users_style_changes_no_byte_of_a_figure(tmp_path):
-    synthetic.write(tmp_path / "records")
-    styles = {"text.usetex": True, "lines.marker": "o", "axes.facecolor": "red", "font.family": "serif"}
-    for folder, style in (("plain", {}), ("styled", styles)):
-        with mpl.rc_context(style):
-            figures.save(figures.draw("made_mnist_time_nolog", tmp_path / "records"), tmp_path / folder, "figure")
-    for path in (tmp_path / "plain").iterdir():
-        assert (tmp_path / "styled" / path.name).read_bytes() == path.read_bytes()

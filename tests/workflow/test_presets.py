@@ -43,6 +43,7 @@ SENTENCES = [
 ]
 #: Further mistakes of these kinds, and the place that is named.
 PLACES = [
+    ("tasks", {}, "tasks: "),
     ("tasks.mine_scaling", OWN, "tasks.mine_scaling: names that end in _scaling"),
     (f"{PIXELS}.solvers.jacobi_gs.window", 3, f"{PIXELS}.solvers.jacobi_gs.window: unknown key; expected block, guess"),
     (f"{MADE}.paper", "rnn", f"{MADE}.paper: "),

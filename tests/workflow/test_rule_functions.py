@@ -1,4 +1,4 @@
-"""What rules ask of functions: what a job is told, where weights come from, and what is said of unknown targets."""
+"""What rules ask of functions: what a job is told, what a figure is called, and what is said of unknown targets."""
 
 import os
 import re
@@ -29,12 +29,10 @@ def test_a_solvers_job_is_told_no_setting_of_training_and_no_other_solver():
     assert job["references"] == {"jacobi": "feedforward"}
 
 
-def test_solvers_that_others_are_held_against_come_first_and_sizes_are_of_their_tasks_system():
-    section = {"data": {"name": "digits"}, "system": {"quantize": "8bit"}, "solvers": {"jacobi": {}, "cached": {}}}
-    assert jobs.in_order(section) == ["cached", "jacobi"]
-    for own, system in (({}, section["system"]), ({"system": {}}, {})):
-        preset = {"scaling": {"task": "mine", "sizes": [8]} | own, "tasks": {"mine": section}}
-        assert jobs.sizes(preset) == {"sizes": [8], "system": system}
+def test_times_by_size_are_of_the_system_that_their_section_names_or_else_their_task():
+    for own, system in (({}, {"quantize": "8bit"}), ({"system": {}}, {})):
+        scaling, tasks = {"task": "mine", "sizes": [8]} | own, {"mine": {"system": {"quantize": "8bit"}}}
+        assert jobs.sizes({"scaling": scaling, "tasks": tasks}) == {"sizes": [8], "system": system}
 
 
 def test_captions_name_the_data_behind_a_figure():
