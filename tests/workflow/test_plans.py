@@ -33,12 +33,6 @@ def plan(project):
     return planned(project, "quick", "paper", "tiny")
 
 
-@pytest.fixture(scope="module")
-def trained(project):
-    """The plan without released weights."""
-    return planned(project, "quick", "--config", "checkpoints={mode: trained}")
-
-
 def files(*names: str, of: tuple[str, ...] = ("flax", "json")) -> set[str]:
     return {f"{name}.{suffix}" for name in names for suffix in of}
 
@@ -68,12 +62,14 @@ def test_quick_is_every_experiment_figure_table_and_the_report(plan):
     assert of_preset("quick", plan) == expected
 
 
-def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_known_that_none_are(plan, trained):
+def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_known_that_none_are(project, plan):
+    trained = planned(project, "quick", "--config", "checkpoints={mode: trained}")
     paper = of_preset("paper", plan)
     assert paper["find_released"] == {"checkpoints/released.json"}
     assert "train" not in paper  # what is missing is known when the files have been looked for
-    everything = files(*(f"checkpoints/trained/{task}" for task in PAPER if task != "rnn"))
-    assert of_preset("quick", trained)["train"] == everything
+    assert of_preset("quick", trained)["train"] == files(
+        *(f"checkpoints/trained/{task}" for task in PAPER if task != "rnn")
+    )
     assert of_preset("quick", trained)["data"] == {f"data/{task}.npz" for task in PAPER}
     assert "find_released" not in trained
 
