@@ -54,6 +54,7 @@ ARCHIVES = {
     "packing by LZMA": (zipped({"mnist.flax": b"x"}, zipfile.ZIP_LZMA), "packed by LZMA"),
     "a damaged header": (changed(second(), 512, b"n"), "damaged header"),
     "a name of gigabytes": (second(type=tarfile.GNUTYPE_LONGNAME, size=2**32), "claims 4,294,967,296 bytes"),
+    "a global header of gigabytes": (second(type=tarfile.XGLTYPE, size=2**32), "claims 4,294,967,296 bytes"),
     "a negative size": (second(size=-512), "claims -512 bytes"),
     "a zip that unfolds without end": (zipped({"mnist.flax": bytes(2**26)}), "unfolds to more than 4,194,304"),
 }
