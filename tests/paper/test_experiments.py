@@ -100,24 +100,6 @@ def test_curves_and_pictures_lead_from_the_first_guess_to_the_answer_and_both_cl
     assert sampled["oracle_seconds"] == pytest.approx(np.median(sampled["seconds"]) * oracle / last)
 
 
-def test_after_k_sequential_steps_k_entries_stand(sequential):
-    samples = sequential["samples"].reshape(3, 16)
-    left = np.stack([np.where(np.arange(16) < k, 0, samples) for k in range(17)])
-    np.testing.assert_allclose(sequential["error_l2"], np.linalg.norm(left, axis=2), rtol=1e-5)
-    np.testing.assert_array_equal(sequential["error_max"], np.abs(left).max(axis=2))
-    np.testing.assert_allclose(sequential["change"][1:], np.abs(samples.T), rtol=1e-5)
-    assert sequential["iterations"].tolist() == [16] * 3
-    for k, snapshot in zip((0, 5, 10, 15), sequential["snapshots"].reshape(11, 3, 16), strict=False):
-        pictures = sequential["pictures"].reshape(3, 16)
-        np.testing.assert_array_equal(snapshot, np.where(np.arange(16) < k, pictures, 128))
-
-
-def test_the_oracle_stops_when_all_samples_are_near():
-    error = np.array([[5, 9], [1, 1], [0.2, 0.5], [0.01, 0.01], [0, 0]])
-    for threshold, expected in {0.0: 4, 0.01: 3, 0.5: 2, 9.0: 0, -1.0: 4}.items():
-        assert sampling.oracle_iterations(error, threshold) == expected
-
-
 def test_a_record_says_where_it_comes_from_and_what_a_race_chose(sampled, folder):
     meta, data = sampled.meta, {"name": "small", "title": "small noise"}
     about = {"data": data, "task": "made_mnist", "seed": 0, "repeats": 3, "size": 16}

@@ -67,11 +67,7 @@ def test_figures_of_ones_own_tasks_bear_their_names_and_the_papers_those_of_the_
     sampling, backprop = ("", "_iter", "_time"), ("_begin", "_end", "_backprop", "_backprop_iter", "_scaling")
     views = {"faces": sampling, "words": sampling, "deep": ("", "_iter", "_outputs", "_outputs_log")}
     views |= {"recurrent": backprop, "made_mnist": ("", "_time_nolog", "_time_nolog_iter")}
-    mine, papers = figures.figures_in(folder), figures.FIGURES | figures.EXTRAS
-    assert mine.keys() == {task + view for task, ends in views.items() for view in ends}
-    for name in (name for name in mine if not name.startswith(("faces", "words"))):
-        one, other = mine[name][1], papers[name.replace("deep", "densenet").replace("recurrent", "rnn")][1]
-        assert (one.func, one.keywords) == (other.func, other.keywords)
+    assert figures.figures_in(folder).keys() == {task + view for task, ends in views.items() for view in ends}
     for name in ("deep", "recurrent_begin", "recurrent_scaling", "made_mnist"):
         figures.draw(name, folder)
 

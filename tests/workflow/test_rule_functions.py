@@ -77,15 +77,6 @@ def test_what_no_rule_makes_is_said_with_its_neighbour(target, problem):
     assert problem in targets.problem_of(target, PRESETS, FAULTS)
 
 
-def test_what_rules_make_is_left_to_them():
-    """Else two rules would make one file. A misspelt solver of a job of its own is the job's to name."""
-    made = ["results/quick/summary.md", "results/reference/x/y/summary", "results/quick/records/made_mnist/jacobi.npz"]
-    made += ["results/laptop/records/made_mnist/jacoby.npz", "results/quick/records/rnn_scaling/scaling.npz"]
-    assert not [target for target in made if re.fullmatch(targets.pattern(PRESETS), target)]
-    assert "has no jacoby" in targets.problem_of_record(made[3], PRESETS)
-    assert targets.problem_of_record(made[2], PRESETS) is None
-
-
 def test_a_run_reports_presets_whose_pages_are_whole_where_it_wrote_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(hooks, "_report", lambda preset, *_: preset)
