@@ -66,8 +66,8 @@ def test_a_missing_package_is_one_line_that_names_an_extra_that_exists():
 
 
 def test_a_skipped_test_fails_a_strict_run_and_is_named(pytester):
-    pytester.makepyfile(test_mine="import pytest\n\ndef test_late():\n    pytest.skip('no such program')\n")
+    marks = "import pytest\n\n@pytest.mark.{}\ndef test_late():\n    assert False"
+    pytester.makepyfile(test_mine=marks.format("skip('no such program')"), test_known=marks.format("xfail"))
     ended = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", plugins=[skips.Strict()])
-    assert ended.ret == 1
-    line = "skipped, and not named in tests/helpers/skips.py: test_mine.py::test_late: Skipped: no such program"
-    assert line in ended.outlines
+    ended.assert_outcomes(errors=1, xfailed=1)
+    assert "skipped, and not named in tests/helpers/skips.py: Skipped: no such program" in ended.outlines
