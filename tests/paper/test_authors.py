@@ -20,14 +20,10 @@ EVERYTHING = authors.files_of(authors.FIGURES)
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    """Every raw file by its name, unpacked from an archive in the authors' layout."""
+    """Every raw file by its name, of a folder in the authors' layout."""
     folder = tmp_path_factory.mktemp("authors")
-    plot_data.write(folder / "unpacked" / "plot_data")
-    plot_data.save(folder / "unpacked" / "runs" / "pretarined" / "mnist_made.pth", {"net.0.weight": np.zeros(1)})
-    archive = plot_data.archive(folder / "archive.tar.gz", folder / "unpacked")
-    note = released.collect(["mnist_made.pth"], folder / "out", str(archive), extra=EVERYTHING)
-    assert list(note["files"]) == ["mnist_made.pth"]
-    return note["extra"]
+    plot_data.write(folder / "plot_data")
+    return released.collect([], folder / "out", str(folder), extra=EVERYTHING)["extra"]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +40,7 @@ def folders(records, made_up, tmp_path_factory):
     return made_up, theirs
 
 
-def test_the_archive_is_searched_for_all_that_the_papers_figures_show(raw):
+def test_all_files_are_looked_for_that_the_papers_figures_show(raw):
     assert authors.FIGURES.keys() == figures.FIGURES.keys()
     assert set(raw) == set(EVERYTHING) == {file for names in authors.RECORDS.values() for file in names}
     assert len(EVERYTHING) == 4 + 6 + 1 + 4 + 10
