@@ -16,16 +16,18 @@ from ffc.cli import main as cli
 from ffc.paper import summary, verdict
 
 DOCS = ROOT / "docs"
-README, REPRODUCE, SAMPLING = (
-    (ROOT / f"{name}.md").read_text() for name in ("README", "docs/reproduce", "docs/sampling")
-)
-PAGES = ("diffusion", "drafts", "own_task", "pytorch", "sampling")
+PAGES = {page: page.read_text() for page in sorted(DOCS.rglob("*.md"))}
+README, REPRODUCE = (ROOT / "README.md").read_text(), PAGES[DOCS / "reproduce.md"]
 #: Pages of large programs.
 LONG = ("flows", "gradients", "modes", "recurrences", "tokens")
-EXAMPLES = [pytest.param(page, id=page.stem) for page in sorted((DOCS / "examples").glob("*.md"))]
-EXAMPLES += [pytest.param(DOCS / f"{name}.md", id=name) for name in PAGES]
-EXAMPLES += [pytest.param(DOCS / f"{name}.md", id=name, marks=pytest.mark.stress) for name in LONG]
-COMMANDS = re.findall(r"\bffc ((?:inspect|compare|sample|bench|keep) [^`\n]+)", README + REPRODUCE + SAMPLING)
+EXAMPLES = [
+    pytest.param(page, id=page.stem, marks=[pytest.mark.stress] * (page.stem in LONG))
+    for page, text in PAGES.items()
+    if "\n```python\n" in text
+]
+COMMANDS = re.findall(
+    r"\bffc ((?:inspect|compare|sample|bench|keep) [^`\n]+)", README + REPRODUCE + PAGES[DOCS / "sampling.md"]
+)
 
 
 def fenced(heading: str, language: str) -> str:
@@ -37,7 +39,7 @@ def fenced(heading: str, language: str) -> str:
 def test_an_example_runs_and_prints_what_it_shows(page):
     """The blocks of a page are one program; a block of text is what the code before it printed."""
     program, printed = {"__name__": page.stem}, ""
-    for language, block in re.findall(r"^```(python|text)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+    for language, block in re.findall(r"^```(python|text)\n(.*?)^```", PAGES[page], re.MULTILINE | re.DOTALL):
         if language == "text":
             assert block == printed
             continue
@@ -73,8 +75,8 @@ def test_the_results_are_those_of_the_kept_records():
 def test_the_readme_is_read_in_two_minutes_every_page_is_in_the_menu_and_every_link_leads_to_a_file():
     assert len(README.splitlines()) <= 130
     listed = re.findall(r"\S+\.md$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
-    assert sorted(listed) == sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
-    for page in (*ROOT.glob("*.md"), *DOCS.rglob("*.md")):
+    assert sorted(listed) == sorted(path.relative_to(DOCS).as_posix() for path in PAGES)
+    for page in (*ROOT.glob("*.md"), *PAGES):
         links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
         assert [link for link in links if not (page.parent / link).exists()] == [], page
 
