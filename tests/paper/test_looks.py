@@ -111,10 +111,9 @@ def test_a_figure_is_fit_to_print(name):
         figure = figures.draw(name, KEPT)
     with mpl.rc_context(style.RC):
         figure.draw_without_rendering()
-    width = figure.get_figwidth()
-    assert (
-        width <= page.PAGE if len(figure.axes) > 1 else width * figure.axes[0].get_position().width > 0.6 * page.COLUMN
-    )
+    single = len(figure.axes) == 1
+    assert figure.get_figwidth() <= (page.COLUMN if single else page.PAGE)
+    assert not single or figure.axes[0].get_position().width > 0.6
     texts = {text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()}
     shown = {text: text.get_window_extent() for text in texts - undrawn(figure)}
     for text, box in shown.items():

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import synthetic
+from test_figures import assert_lines, lines_of
 
 from ffc.cli import main as cli
 from ffc.core.errors import FFCError
@@ -31,8 +32,7 @@ def test_figures_of_samplers_are_the_same(made_up, kept):
     for name in (name for name in figures.FIGURES if name.startswith(("made", "pixelcnnpp_mnist"))):
         before, after = (figures.draw(name, folder).axes for folder in (made_up, kept))
         for one, other in zip(before, after, strict=True):
-            for line, again in zip(one.lines, other.lines, strict=True):
-                np.testing.assert_allclose(line.get_data(), again.get_data(), rtol=1e-6)
+            assert_lines(one, lines_of(other))
             for picture, again in zip(one.images, other.images, strict=True):
                 np.testing.assert_array_equal(picture.get_array(), again.get_array())
 
