@@ -67,7 +67,7 @@ def run_notebook(notebook: Path, executed: Path, output: Path, parameters: dict[
 
 
 def _own_kernel() -> type:
-    """Return manages a kernel of the interpreter that runs this, whatever kernels of that name Jupyter finds."""
+    """Return what manages a kernel of the interpreter that runs this, whatever kernels of that name Jupyter finds."""
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from traitlets import default

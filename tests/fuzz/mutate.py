@@ -13,11 +13,12 @@ from sound import unzipped, zipped
 
 Damage = Callable[[random.Random, bytes], bytes]
 
-_EXTREMES = (0, 1, 127, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1)
+_EXTREMES = (0, 127, 255, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**64 - 1)
 _ODD = (
-    *(None, True, False, 0, -1, 3, 255, 2**31, 2**63, -(2**63), 1e308, 0.5, float("nan"), float("inf"), [], {}, [0]),
-    *("", "x", "../../x", "os:system", "object", "x" * 5000, "\0", "é", b"bytes", {"": 0}, [[1, 2], [3, 4]]),
+    *(None, True, 0, -1, 3, 255, 2**31, -(2**63), 1e308, 0.5, float("nan"), float("inf"), [], {}, [[1, 2], [3, 4]]),
+    *("", "x", "../../x", "os:system", "object", "x" * 5000, "\0", "é", b"bytes", {"": 0}),
 )
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
 def raw(draw: random.Random, content: bytes) -> bytes:
@@ -27,8 +28,7 @@ def raw(draw: random.Random, content: bytes) -> bytes:
     head, near, tail = content[:a], content[a:end], content[end:]
     number = (draw.choice(_EXTREMES) % 256**width).to_bytes(width, draw.choice(("little", "big")))
     flipped = bytes(byte ^ 1 << draw.randrange(8) for byte in near)
-    even = bytes([draw.choice(b"\0\xff\n ")]) * len(near)
-    pieces = (b"", flipped, even, draw.randbytes(len(near)), near * draw.choice((2, 3, 20)))
+    pieces = (b"", flipped, bytes(len(near)), draw.randbytes(len(near)), near * draw.choice((2, 20)))
     moved = (head, head + number + content[a + width :], content[b:] + content[:b], content + content[a:])
     return draw.choice((*moved, head[:20] + draw.randbytes(b), *(head + piece + tail for piece in pieces)))
 
@@ -37,16 +37,14 @@ def tree(draw: random.Random, root: Any) -> Any:
     """A tree of dictionaries and lists in which a node is lost, renamed, replaced or wrapped."""
     root = copy.deepcopy(root)
     places = list(_places(root))
-    (node, key), (other, where), kind = draw.choice(places), draw.choice(places), draw.randrange(6)
+    (node, key), (other, where), kind = draw.choice(places), draw.choice(places), draw.randrange(5)
     if kind == 0:
         del node[key]
     elif kind == 1 and isinstance(node, dict):
         node[draw.choice((where, 1, "sede", b"raw"))] = node.pop(key)
     elif kind == 2:
         node[key] = copy.deepcopy(other[where])
-    elif kind == 3 and isinstance(node[key], int | float):
-        node[key] *= draw.choice((-1, 2, 1e3, 10**9))
-    elif kind == 4:
+    elif kind == 3:
         for _ in range(draw.choice((1, 30, 300))):
             node[key] = {"x": node[key]} if draw.random() < 0.5 else [node[key]]
     else:
@@ -76,11 +74,10 @@ def in_zip(draw: random.Random, content: bytes) -> bytes:
     if kind == 0:
         del members[name]
     elif kind == 1:
-        members[draw.choice(("../" + name, "/" + name, "x", "\1", name + "/", "x/" + name))] = members.pop(name)
+        members[draw.choice(("../" + name, "/" + name, "\1", name + "/", "x/" + name))] = members.pop(name)
     elif kind > 2:
         members[name] = raw(draw, members[name])
-    packings = zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA
-    file = zipped(members, draw.choice(packings))
+    file = zipped(members, draw.choice(_PACKINGS))
     directory = file.find(b"PK\1\2")
     return file[:directory] + raw(draw, file[directory:]) if kind == 2 else file
 

@@ -41,6 +41,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3)).astype(np.uint8
 DATASET = Dataset("x", "X", IMAGES, (IMAGES[0], IMAGES[1, :2]), np.arange(5, dtype=np.int32), None, 5)
 CONTENTS = {"mnist.flax": b"a" * 1000, "mnist_made.pth": b"b", "mnist_jacobi/report.npz": bytes(range(256))}
 TAR = tar(*(member(f"runs/{name}", content) for name, content in CONTENTS.items()))
+REPORT = plot_data.pixelcnnpp("mnist", "gs_jacobi")
 
 
 def _of(content: bytes) -> Callable[[Path], object]:
@@ -56,7 +57,7 @@ def _weights(path: Path, *sizes: Any) -> Any:
     return checkpoint.params, repr(checkpoint.model)
 
 
-def _fresh() -> store.Progress:
+def _state() -> store.Progress:
     return store.Progress({"w": np.ones((3, 4), np.float32)}, {"w": np.zeros((3, 4), np.float32)})
 
 
@@ -65,15 +66,9 @@ def _extracted(path: Path) -> dict[str, bytes]:
     return {name: file.read_bytes() for name, file in extract(path, list(CONTENTS), path.parent / "out").items()}
 
 
-def _authors(record: str, arrays: dict[str, np.ndarray]) -> Reader:
-    name = authors.RECORDS[record][0]
-
-    def read(path: Path) -> Any:
-        found = authors.read(*record.split("/"), {name: path})
-        return found.arrays, repr(found.meta)
-
-    file, sealed = Path(name).name, name.endswith("npz")
-    return Reader(file, lambda path: plot_data.save(path, arrays), read, (in_zip,), sealed)
+def _report(path: Path) -> Any:
+    record = authors.read("pixelcnnpp_mnist", "gs_jacobi", {"mnist_gs_jacobi/report.npz": path})
+    return record.arrays, repr(record.meta)
 
 
 READERS: dict[str, Reader] = {
@@ -88,20 +83,18 @@ READERS: dict[str, Reader] = {
     "MADE (.pth)": Reader(
         "model.pth", _of(pth(state_dict(MADE))), lambda path: _weights(path, MADE.shape, 1e-6), (in_zip,)
     ),
-    "DenseNet (old .pth)": Reader(
-        "model.pth", _of(pth(state_dict(MODELS["densenet"]), _use_new_zipfile_serialization=False)), _weights
-    ),
     "data set, a record (.npz)": Reader(
         "x.npz", DATASET.to_record().save, lambda path: Dataset.load(path).sha256(), (in_zip,), True
     ),
     "state of training": Reader(
         store.STATE,
-        lambda path: store.save(path, "print", _fresh()),
-        lambda path: vars(store.restore(path, "print", _fresh(), lambda line: None)),
+        lambda path: store.save(path, "print", _state()),
+        lambda path: vars(store.restore(path, "print", _state(), lambda line: None)),
         sealed=True,
     ),
     "released archive (zip)": Reader("archive", _of(zipped(CONTENTS)), _extracted, (in_zip,), True),
     "released archive (tar.xz)": Reader("archive", _of(lzma.compress(TAR)), _extracted, (in_xz,), True),
-    "authors' PixelCNN++ (.npz)": _authors("pixelcnnpp_mnist/gs_jacobi", plot_data.pixelcnnpp("mnist", "gs_jacobi")),
-    "authors' gradients (.pth)": _authors("rnn/gradients_jacobi", plot_data.gradients(0.5)),
+    "authors' report (.npz)": Reader(
+        "report.npz", lambda path: plot_data.save(path, REPORT), _report, (in_zip,), sealed=True
+    ),
 }

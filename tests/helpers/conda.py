@@ -36,8 +36,8 @@ def create(packages: list[str], folder: Path) -> Path:
 
 def main(prefix: str, *words: str) -> None:
     """What Snakemake asks of conda."""
-    told = {"info": {"conda_prefix": prefix, "platform": "stand-in"}, "config": {"get": {"channel_priority": "strict"}}}
-    answers = {"--version": "conda 25.1.0"} | {question: json.dumps(answer) for question, answer in told.items()}
+    info, config = {"conda_prefix": prefix, "platform": "stand-in"}, {"get": {"channel_priority": "strict"}}
+    answers = {"--version": "conda 25.1.0", "info": json.dumps(info), "config": json.dumps(config)}
     if words[0] in answers:
         print(answers[words[0]])
     elif words[:2] == ("env", "create"):

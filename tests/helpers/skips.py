@@ -4,6 +4,7 @@ import os
 import platform
 import re
 
+import pytest
 from places import ROOT
 
 LINUX = platform.system() == "Linux"
@@ -17,20 +18,13 @@ ALLOWED = [
 
 
 class Strict:
-    """Fails the run where a test was skipped without leave."""
+    """Fails a test that was skipped without leave."""
 
-    def __init__(self):
-        self.unexpected: list[str] = []
-
-    def pytest_runtest_logreport(self, report):
-        named = any(when and re.match(pattern, report.nodeid) for pattern, when in ALLOWED)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item):
+        report = yield
+        named = any(when and re.match(pattern, item.nodeid) for pattern, when in ALLOWED)
         if report.skipped and not hasattr(report, "wasxfail") and not named:
-            self.unexpected.append(f"{report.nodeid}: {report.longrepr[2]}")
-
-    def pytest_sessionfinish(self, session):
-        if self.unexpected and session.exitstatus == 0:
-            session.exitstatus = 1
-
-    def pytest_terminal_summary(self, terminalreporter):
-        for line in self.unexpected:
-            terminalreporter.write_line(f"skipped, and not named in tests/helpers/skips.py: {line}")
+            report.outcome = "failed"
+            report.longrepr = f"skipped, and not named in tests/helpers/skips.py: {report.longrepr[2]}"
+        return report

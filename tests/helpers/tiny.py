@@ -81,7 +81,7 @@ def of_preset(preset: str, made: Mapping[str, set[str]]) -> dict[str, set[str]]:
 
 
 def copy_to(folder: Path, **presets: Mapping) -> Path:
-    """A copy of the project in `folder`, with the tiny preset, and those that are given, among its presets."""
+    """A copy of the project in `folder`, with the tiny preset and `presets` among its own."""
     for name in PARTS:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, folder / name)

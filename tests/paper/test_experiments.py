@@ -1,7 +1,5 @@
 """Experiments on networks of a few units: every solver answers one question, and the record tells how."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
@@ -95,58 +93,31 @@ def test_curves_and_pictures_lead_from_the_first_guess_to_the_answer_and_both_cl
     assert (sampled["snapshots"].shape, sampled["snapshots"].dtype) == ((11, 3, 4, 4, 1), np.uint8)
     for place in (-1, 9):  # 45 is beyond 16 blocks
         np.testing.assert_array_equal(sampled["snapshots"][place], sampled["pictures"])
-    if "guess" not in sampled.meta["settings"]["solvers"][sampled.meta["solver"]]:
+    if sampled.meta["solver"] != "raced":  # which has a guess
         assert (sampled["snapshots"][0] == 128).all()  # zero in logit space is a half
-    assert sampled["seconds"].shape == (3,)
-    assert (sampled["seconds"] > 0).all()
-    assert (sampled["error_max"][oracle] == 0).all()
-    assert (sampled["error_max"][oracle - 1] > 0).any()
+    assert (sampled["seconds"].shape, sampled["seconds"].min() > 0) == ((3,), True)
+    assert sampled["error_max"][oracle].max() == 0 < sampled["error_max"][oracle - 1].max()
     assert sampled["oracle_seconds"] == pytest.approx(np.median(sampled["seconds"]) * oracle / last)
 
 
-def test_after_k_sequential_steps_k_entries_stand(sequential):
-    samples = sequential["samples"].reshape(3, 16)
-    left = np.stack([np.where(np.arange(16) < k, 0, samples) for k in range(17)])
-    np.testing.assert_allclose(sequential["error_l2"], np.linalg.norm(left, axis=2), rtol=1e-5)
-    np.testing.assert_array_equal(sequential["error_max"], np.abs(left).max(axis=2))
-    np.testing.assert_allclose(sequential["change"][1:], np.abs(samples.T), rtol=1e-5)
-    assert sequential["iterations"].tolist() == [16] * 3
-    for k, snapshot in zip((0, 5, 10, 15), sequential["snapshots"].reshape(11, 3, 16), strict=False):
-        final = sequential["pictures"].reshape(3, 16)
-        np.testing.assert_array_equal(snapshot, np.where(np.arange(16) < k, final, 128))
-
-
-def test_the_oracle_stops_when_all_samples_are_near():
-    error = np.array([[5, 9], [1, 1], [0.2, 0.5], [0.01, 0.01], [0, 0]])
-    for threshold, expected in {0.0: 4, 0.01: 3, 0.5: 2, 9.0: 0, -1.0: 4}.items():
-        assert sampling.oracle_iterations(error, threshold) == expected
-
-
 def test_a_record_says_where_it_comes_from_and_what_a_race_chose(sampled, folder):
-    meta = sampled.meta
-    about = {
-        "data": {"name": "small", "title": "small noise"},
-        "task": "made_mnist",
-        "seed": 0,
-        "repeats": 3,
-        "size": 16,
-    }
+    meta, data = sampled.meta, {"name": "small", "title": "small noise"}
+    about = {"data": data, "task": "made_mnist", "seed": 0, "repeats": 3, "size": 16}
     assert about.items() <= meta.items()
-    file = {"origin": "trained", "sha256": checkpoints.load(folder / "made.flax").meta["sha256"]}
-    assert file.items() <= meta["checkpoint"].items()
+    assert meta["checkpoint"] == checkpoints.load(folder / "made.flax").meta
     assert (bool(meta["device"]["name"]), meta["versions"]["jax"]) == (True, jax.__version__)
     assert meta.get("chosen") == ({"solver": "gs_jacobi", "window": 2} if meta["solver"] == "raced" else None)
 
 
 def test_without_data_the_record_names_those_of_the_weights():
-    about = {"origin": "box", "name": "tiny", "data": {"name": "small", "title": "small noise", "licence": "free"}}
-    about["metrics"] = {"steps": 3, "test_loss": 1.25, "unit": "bits/dim"}
+    boxed = {"origin": "box", "name": "tiny", "data": {"name": "small", "title": "small noise", "licence": "free"}}
+    boxed["metrics"] = {"steps": 3, "test_loss": 1.25, "unit": "bits/dim"}
     job = experiments.Job("made_mnist", {"solvers": {"jacobi": {}}}, "jacobi", 0, 1)
-    record, own = (job.record({}, checkpoint=one) for one in (about, {"origin": "given", "file": "mine.pth"}))
-    assert record.meta["data"] == {"name": "small", "title": "small noise"}
-    told = [style.sources([one], ("Data", "Weights")) for one in (record, own)]
-    names = "Data: small noise", "Weights: tiny in the box (3 steps, 1.25 bits/dim)"
-    assert told == [[*names], ["Weights: mine.pth (given)"]]
+    for checkpoint, sources in (
+        (boxed, ["Data: small noise", "Weights: tiny in the box (3 steps, 1.25 bits/dim)"]),
+        ({"origin": "given", "file": "mine.pth"}, ["Weights: mine.pth (given)"]),
+    ):
+        assert style.sources([job.record({}, checkpoint=checkpoint)], ("Data", "Weights")) == sources
 
 
 def test_noise_depends_on_seed_and_task_alone(folder, sequential):
@@ -161,16 +132,15 @@ def test_a_solver_may_have_a_system_of_its_own_and_tokens_show_which_blocks_have
     solvers = {"cool": {"solver": "cached", **cool}, "drafted": drafted}
     cached, draft = (run(folder, "text", solvers, name) for name in solvers)
     assert draft.meta["system"] == cached.meta["system"] == TOKENS.default_options() | cool["system"]
-    assert draft["proven"].all()
-    np.testing.assert_array_equal(draft["samples"], cached["samples"])
-    job = experiments.Job("made_mnist", {"batch": 3, "solvers": solvers}, "cool", 0, 1, folder / "text.flax")
+    job = experiments.Job("made_mnist", {"batch": 3, "solvers": solvers}, "drafted", 0, 1, folder / "text.flax")
     system = sampling.system_of(job, job.load_checkpoint(), {"temperature": "0.5"})
+    assert sampling.solver_of(job, system).window == 4
     answer = TOKENS.samples(solve(system, Sequential(cached=True)).value)
-    np.testing.assert_array_equal(cached["samples"], answer)
-    assert sampling.solver_of(dataclasses.replace(job, solver="drafted"), system).window == 4
+    for record in (cached, draft):
+        np.testing.assert_array_equal(record["samples"], answer)
+    assert draft["proven"].all()
     assert cached["settled"].shape == (11, 3, 12)
-    assert cached["settled"][-1].all()
-    for k, settled in zip((0, 5, 10), cached["settled"], strict=False):
+    for k, settled in zip((0, 5, 10, *[12] * 8), cached["settled"], strict=True):
         assert settled[:, :k].all()
 
 
@@ -178,20 +148,15 @@ def test_densenet_ends_with_the_feedforward_logits_and_estimates_stand_beside_me
     solvers = {"feedforward": {}, "jacobi": {}}
     words = {"task": "densenet", "data": "large", "images": 2}
     feedforward, jacobi = (run(folder, "densenet", solvers, name, **words) for name in solvers)
-    outputs = jacobi["outputs"]
-    assert outputs.shape == (2, 4, 6)  # three layers, and before the first update
-    error = np.linalg.norm(outputs - feedforward["logits"][:, None], axis=2)
-    np.testing.assert_allclose(jacobi["error_l2"], error, atol=1e-6)
-    np.testing.assert_allclose(jacobi["change"][:, 1:], np.linalg.norm(np.diff(outputs, axis=1), axis=2), rtol=1e-5)
-    assert (error[:, 0] > 1e-3).all()
-    assert max(error[:, -1].max(), jacobi["max_difference"].max(), jacobi["residual"].max()) < 1e-5
-    assert jacobi["status"].tolist() == ["certified"] * 2
-    assert jacobi["certified"].tolist() == [3, 3]
-    assert feedforward["seconds"].shape == jacobi["seconds"].shape == (2, 3)
-    assert feedforward["layer_seconds"].shape == (2, 3)
+    assert jacobi["outputs"].shape == (2, 4, 6)  # three layers, and before the first update
+    assert jacobi["error_l2"][:, 0].min() > 1e-3
+    assert (
+        max(array.max() for array in (jacobi["error_l2"][:, -1], jacobi["max_difference"], jacobi["residual"])) < 1e-5
+    )
+    assert (jacobi["status"].tolist(), jacobi["certified"].tolist()) == (["certified"] * 2, [3, 3])
+    assert feedforward["seconds"].shape == jacobi["seconds"].shape == feedforward["layer_seconds"].shape == (2, 3)
     slowest = feedforward["layer_seconds"].max(axis=1)  # the authors' estimate stands beside the measured times
     np.testing.assert_allclose(jacobi["estimate_certified"], slowest * jacobi["iterations"])
-    np.testing.assert_allclose(jacobi["estimate_smallest5"], slowest * jacobi["iterations_smallest5"])
 
 
 def test_top5_is_not_what_the_authors_count_and_settled_means_for_good():

@@ -1,10 +1,9 @@
-"""Pages: the report's first, a notebook that is run by hand, and figures that no user's style changes."""
+"""Pages: the report's first, and a notebook that is run by hand."""
 
 import base64
 import os
 import shutil
 
-import matplotlib as mpl
 import nbformat
 import pytest
 import synthetic
@@ -13,7 +12,6 @@ from nbclient import NotebookClient
 from places import ROOT
 
 from ffc.core.errors import FFCError
-from ffc.paper import figures
 from ffc.paper.first_page import first_page, verdict
 from ffc.paper.workflow import run_notebook
 
@@ -37,23 +35,15 @@ SUMMARY = f"""- Device: Abacus, 10 rows
 """
 
 
-@pytest.fixture
-def summary(tmp_path):
-    (tmp_path / "summary.md").write_text(SUMMARY)
-    return tmp_path / "summary.md"
-
-
-def test_the_verdict_is_the_section_of_that_name(summary):
+def test_the_first_page_shows_figure_and_table_of_the_verdict_which_is_the_section_of_that_name(tmp_path):
+    summary, figure = tmp_path / "summary.md", tmp_path / "made_mnist.png"
+    summary.write_text("- Device: Abacus\n")
+    assert (verdict(summary), first_page(summary, [])) == (([], []), "")
+    summary.write_text(SUMMARY)
     row = ["made_mnist", "GS-Jacobi (window 4, guess row_above)", "8×"]
     assert verdict(summary) == (LINES, [["task", "fastest", "× plain"], row])
-    summary.write_text("- Device: Abacus\n")
-    assert verdict(summary) == ([], [])
-    assert first_page(summary, []) == ""
-
-
-def test_the_first_page_shows_verdict_table_and_figure(summary, tmp_path):
-    (tmp_path / "made_mnist.png").write_bytes(pixels := bytes(range(256)) * 100)
-    text = first_page(summary, [tmp_path / "densenet_outputs.png", tmp_path / "made_mnist.png"])
+    figure.write_bytes(pixels := bytes(range(256)) * 100)
+    text = first_page(summary, [tmp_path / "densenet_outputs.png", figure])
     page = publish_string(text, writer="html5", settings_overrides={"halt_level": 2}).decode()
     image = f"data:image/png;base64,{base64.b64encode(pixels).decode()}"
     parts = ("best_ *sequential* evaluation", "<th", "row_above", image)
@@ -62,15 +52,14 @@ def test_the_first_page_shows_verdict_table_and_figure(summary, tmp_path):
 
 
 @pytest.mark.stress
-def test_a_notebook_that_is_run_by_hand_reads_and_writes_where_the_workflow_does(tmp_path, monkeypatch):
+def test_a_notebook_that_is_run_by_hand_reads_and_writes_where_the_workflow_does(tmp_path):
     (tmp_path / "Snakefile").touch()
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     results = tmp_path / "results" / "quick"
     synthetic.write(results / "records")
     notebook = nbformat.read(tmp_path / "notebooks" / "summary.ipynb", as_version=4)
     client = NotebookClient(notebook, resources={"metadata": {"path": tmp_path / "notebooks"}})
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu"})
+    client.execute(env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)})
     assert (results / "summary.csv").exists()
     assert (results / "figures" / "training.png").exists()
 
@@ -80,13 +69,3 @@ def test_a_notebook_refuses_parameters_that_it_does_not_have(tmp_path):
     with pytest.raises(FFCError, match=r"made\.ipynb: has no parameter recrods"):
         run_notebook(notebook, tmp_path / "log.ipynb", output, {"recrods": "x", "figures": "y"})
     assert not output.exists()
-
-
-def test_a_users_style_changes_no_byte_of_a_figure(tmp_path):
-    synthetic.write(tmp_path / "records")
-    styles = {"text.usetex": True, "lines.marker": "o", "axes.facecolor": "red", "font.family": "serif"}
-    for folder, style in (("plain", {}), ("styled", styles)):
-        with mpl.rc_context(style):
-            figures.save(figures.draw("made_mnist_time_nolog", tmp_path / "records"), tmp_path / folder, "figure")
-    for path in (tmp_path / "plain").iterdir():
-        assert (tmp_path / "styled" / path.name).read_bytes() == path.read_bytes()

@@ -27,33 +27,27 @@ def test_what_cannot_work_is_refused(monkeypatch):
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     monkeypatch.setattr(bootstrap, "run", lambda command, **variables: None)
-    bootstrap.refuse_what_cannot_work()
+    check, install = bootstrap.refuse_what_cannot_work, lambda: bootstrap.install(set())
+    check()
     for name, value, call, message in (
-        ("ROOT", Path("/my project"), bootstrap.refuse_what_cannot_work, "move the project elsewhere"),
-        (
-            "platform.machine",
-            lambda: "x86_64",
-            bootstrap.refuse_what_cannot_work,
-            "Darwin x86_64, which JAX has no pac",
-        ),
-        ("PYTHON", Path("/no/python"), lambda: bootstrap.install(set()), "take `target` and `prefix` out"),
+        ("ROOT", Path("/my project"), check, "move the project elsewhere"),
+        ("platform.machine", lambda: "x86_64", check, "Darwin x86_64, which JAX has no package for"),
+        ("PYTHON", Path("/no/python"), install, "take `target` and `prefix` out"),
     ):
         monkeypatch.setattr(f"bootstrap.{name}", value)
         with pytest.raises(SystemExit, match=message):
             call()
 
 
-def test_an_old_python_and_an_option_that_does_not_exist_get_one_line():
-    """An old Python must understand the whole file before it runs the first line."""
-    ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
-    code = f"import sys; sys.version_info = (3, 6, 8); exec(compile(open({str(SCRIPT)!r}).read(), 'old', 'exec'))"
-    for arguments, status, line in (
-        (["-c", code], 1, "bootstrap: this is Python 3.6.8; the project needs 3.11 or newer: python3.11 ..."),
-        ([SCRIPT, "--tpu"], 2, "bootstrap.py: error: unrecognized arguments: --tpu"),
+def test_an_old_python_gets_one_line(monkeypatch):
+    """It must understand the whole file before it runs the first line."""
+    code = SCRIPT.read_text()
+    ast.parse(code, feature_version=(3, 7))
+    monkeypatch.setattr(sys, "version_info", (3, 6, 8))
+    with pytest.raises(
+        SystemExit, match=r"bootstrap: this is Python 3\.6\.8; the project needs 3\.11 or newer: python3"
     ):
-        run = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
-        assert (run.returncode, run.stderr.splitlines()[-1]) == (status, line)
-        assert "Traceback" not in run.stderr
+        exec(code, {})
 
 
 @pytest.mark.packages

@@ -1,9 +1,8 @@
 """Checkpoints: what is saved comes back, and weights of others are read however they are wrapped."""
 
-import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -25,49 +24,37 @@ def assert_same(tree, other):
     jax.tree.map(np.testing.assert_array_equal, tree, other)
 
 
-@pytest.fixture(params=MODELS.values(), ids=MODELS)
-def model(request):
-    return request.param
-
-
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "model.flax"
 
 
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_a_checkpoint_comes_back_as_it_was_and_always_has_the_same_bytes(model, path):
-    checkpoints.save(path, model, weights(model), {"origin": "trained", "data": "test"})
+    params = weights(model)
+    checkpoints.save(path, model, params, {"origin": "trained", "data": "test"})
     checkpoint, content = checkpoints.load(path), path.read_bytes()
     assert checkpoint.model == model
     digest = hashlib.sha256(content).hexdigest()
     assert checkpoint.meta == {"origin": "trained", "data": "test", "sha256": digest, "file": "model.flax"}
-    assert_same(checkpoint.params, weights(model))
+    assert_same(checkpoint.params, params)
     fixed = ("mask", "running_mean", "running_var")
-    leaves = jax.tree_util.tree_leaves_with_path(weights(model))
+    leaves = jax.tree_util.tree_leaves_with_path(params)
     assert checkpoint.parameters == sum(leaf.size for place, leaf in leaves if place[-1].key not in fixed)
-    checkpoints.save(path, model, weights(model), {})
-    assert path.read_bytes() == content
-
-
-def test_without_a_sidecar_sizes_are_read_from_the_weights(model, path):
-    checkpoints.save(path, model, weights(model), {"origin": "trained"})
+    # Without the sidecar, sizes are read from the weights.
     path.with_suffix(".json").unlink()
     checkpoint = checkpoints.load(path, getattr(model, "shape", None), trunc_lambda=1e-6)
     assert (checkpoint.model, checkpoint.meta["origin"]) == (model, "given")
-
-
-def test_compact_weights_are_the_rounded_ones_in_half_the_bytes_and_stay_themselves(model, path):
-    checkpoints.save(path, model, weights(model), {})
-    whole = path.stat().st_size
-    checkpoints.save(path, model, weights(model), {}, compact=True)
-    checkpoint, content = checkpoints.load(path), path.read_bytes()
-    rounded = jax.tree.map(lambda leaf: np.asarray(leaf, jnp.bfloat16).astype(np.float32), model.bare(weights(model)))
-    assert checkpoint.model == model
+    # Compact weights are the rounded ones, in half the bytes, and stay themselves.
+    checkpoints.save(path, model, params, {}, compact=True)
+    checkpoint, compact = checkpoints.load(path), path.read_bytes()
+    rounded = jax.tree.map(lambda leaf: np.asarray(leaf, jnp.bfloat16).astype(np.float32), model.bare(params))
     assert_same(checkpoint.params, model.complete(rounded))
-    numbers = [sum(leaf.size for leaf in jax.tree.leaves(tree)) for tree in (weights(model), rounded)]
-    assert whole - len(content) >= 4 * numbers[0] - 2 * numbers[1] - 2 * len(jax.tree.leaves(rounded))
-    checkpoints.save(path, model, checkpoint.params, {}, compact=True)
-    assert path.read_bytes() == content
+    numbers = [sum(leaf.size for leaf in jax.tree.leaves(tree)) for tree in (params, rounded)]
+    assert len(content) - len(compact) >= 4 * numbers[0] - 2 * numbers[1] - 2 * len(jax.tree.leaves(rounded))
+    for saved, settings, expected in ((checkpoint.params, {"compact": True}, compact), (params, {}, content)):
+        checkpoints.save(path, model, saved, {}, **settings)
+        assert path.read_bytes() == expected
 
 
 def test_what_load_would_refuse_is_not_written_and_no_weights_before_what_says_what_they_are(path, monkeypatch):
@@ -106,28 +93,28 @@ def test_foreign_flax_weights_in_bfloat16_are_read_however_they_are_wrapped(path
     for wrapped in (tree, {"params": tree}, trained):
         path.write_bytes(msgpack_serialize(wrapped))
         checkpoint = checkpoints.load(path, model.shape)
-        assert dataclasses.replace(checkpoint.model, dropout=model.dropout) == model
+        assert replace(checkpoint.model, dropout=model.dropout) == model
         assert_same(checkpoint.params, jax.tree.map(lambda leaf: leaf.astype(np.float32), tree))
 
 
 def test_foreign_pth_weights_are_read_however_they_are_wrapped(tmp_path):
-    path = tmp_path / "model.pth"
-    wrappers = {"module.": None, "_orig_mod.": "state_dict", "module._orig_mod.": "model_state_dict"}
-    for prefix, wrapper in wrappers.items():
+    path, net = tmp_path / "model.pth", MODELS["densenet"]
+    # Old names, those of wrapped modules, and counters, which are no weights.
+    old = {
+        name.replace("norm1", "norm.1").replace("conv2.", "conv._orig_mod.2."): t for name, t in state_dict(net).items()
+    }
+    assert old.keys() != state_dict(net).keys()
+    old["features.norm5.num_batches_tracked"] = torch.tensor(3)
+    cases = [(net, {"params": len(old), "state_dict": old}, ())]
+    for prefix, wrapper in {"module.": None, "_orig_mod.": "state_dict", "module._orig_mod.": "model"}.items():
         state = {prefix + name: value.double() for name, value in state_dict(MADES).items()}
-        torch.save({"epoch": 3, wrapper: state, "optimizer": {"lr": [0.1]}} if wrapper else state, path)
-        checkpoint = checkpoints.load(path, MADES.shape, MADES.trunc_lambda)
-        assert checkpoint.model == MADES
-        assert_same(checkpoint.params, weights(MADES))
-    # old names, those of wrapped modules, and counters, which are no weights
-    model = MODELS["densenet"]
-    state = state_dict(model)
-    old = {name.replace("norm1", "norm.1").replace("conv2.", "conv._orig_mod.2."): t for name, t in state.items()}
-    assert old.keys() != state.keys()
-    torch.save({"params": len(old), "state_dict": old | {"features.norm5.num_batches_tracked": torch.tensor(3)}}, path)
-    checkpoint = checkpoints.load(path)
-    assert checkpoint.model == model
-    assert_same(checkpoint.params, weights(model))
+        saved = {"epoch": 3, wrapper: state, "optimizer": {"lr": [0.1]}} if wrapper else state
+        cases.append((MADES, saved, (MADES.shape, MADES.trunc_lambda)))
+    for model, saved, sizes in cases:
+        torch.save(saved, path, _use_new_zipfile_serialization=model is MADES)  # torchvision's file is an old one
+        checkpoint = checkpoints.load(path, *sizes)
+        assert checkpoint.model == model
+        assert_same(checkpoint.params, weights(model))
 
 
 def test_tensors_of_a_pth_may_share_what_they_hold(path):

@@ -14,6 +14,15 @@ from ffc.store.paths import expanded
 from ffc.store.released import collect
 
 
+@pytest.fixture
+def settings(monkeypatch):
+    """What JAX is told in a process whose environment is empty."""
+    settings = {}
+    monkeypatch.setattr("os.environ", {})
+    monkeypatch.setattr(jax.config, "update", settings.__setitem__)
+    return settings
+
+
 def test_a_tilde_is_the_home_folder_of_data_and_of_released_files(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("FFC_DATA", "~/here")
@@ -26,26 +35,16 @@ def test_a_tilde_is_the_home_folder_of_data_and_of_released_files(tmp_path, monk
     assert collect(["mnist.flax"], tmp_path / "out", "~/")["files"] == {"mnist.flax": str(tmp_path / "mnist.flax")}
 
 
-def test_where_there_is_no_home_a_tilde_is_refused_and_programs_are_not_kept(monkeypatch):
+def test_where_there_is_no_home_a_tilde_is_refused_and_programs_are_not_kept(settings, monkeypatch):
     def unknown(*_):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "expanduser", unknown)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     with pytest.raises(FFCError, match="~/a: which folder ~ stands for is not known here; write it out"):
         expanded("~/a")
-    before = dict(os.environ)
     keep_compiled(cache_folder())
-    assert os.environ == before
-
-
-@pytest.fixture
-def settings(monkeypatch):
-    """What JAX is told in a process whose environment is empty."""
-    settings = {}
-    monkeypatch.setattr("os.environ", {})
-    monkeypatch.setattr(jax.config, "update", settings.__setitem__)
-    return settings
+    assert settings == {}
+    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
 
 
 def test_programs_are_kept_apart_for_each_processor_whether_jax_is_imported_or_not(settings, tmp_path, monkeypatch):
@@ -53,12 +52,11 @@ def test_programs_are_kept_apart_for_each_processor_whether_jax_is_imported_or_n
     os.environ["XDG_CACHE_HOME"] = str(tmp_path)
     assert cache_folder() == tmp_path / "ffc" / "compiled"
     keep_compiled(tmp_path)
-    assert settings["jax_compilation_cache_dir"] == str(tmp_path / processor())
-    assert (tmp_path / processor()).is_dir()
+    assert settings["jax_compilation_cache_dir"] == str(tmp_path / (name := processor()))
+    assert (tmp_path / name).is_dir()
     monkeypatch.delitem(sys.modules, "jax")
     keep_compiled(tmp_path)
     assert {name.upper(): str(value) for name, value in settings.items()}.items() <= os.environ.items()
-    name = processor()
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(99)), raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 99)
     assert processor() != name, "programs for one core are slow on two"

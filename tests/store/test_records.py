@@ -27,9 +27,8 @@ def test_a_record_comes_back_as_it_was_also_through_a_pipe(tmp_path):
     for written in (path.read_bytes(), content.result()):
         path.write_bytes(written)
         again = Record.load(path)
-        np.testing.assert_array_equal(again["x"], np.arange(3))
-        assert again["names"].tolist() == ["a", "bc"]
-        assert again.meta == load_meta(path) == record.meta
+        np.testing.assert_equal(vars(again), vars(record))
+        assert load_meta(path) == record.meta
 
 
 @pytest.mark.parametrize("read", [Record.load, load_meta])
@@ -62,27 +61,20 @@ def test_a_file_is_old_or_whole_and_on_the_disk_whatever_interrupts_its_writing(
     assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"old", [path])
 
 
-def test_a_new_file_has_the_permissions_of_the_umask_and_an_old_one_keeps_its_own(tmp_path):
-    old, before = tmp_path / "old", os.umask(0o002)
-    try:
-        old.touch()
-        old.chmod(0o640)
-        for path in (tmp_path / "new", old):
-            write_bytes(path, b"x")
-    finally:
-        os.umask(before)
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new", old)]
-    assert modes == [0o664, 0o640]
-
-
-def test_a_link_stays_one_and_its_file_is_written(tmp_path):
+def test_a_link_stays_one_and_its_file_is_written_with_permissions_of_the_umask_which_an_old_file_keeps(tmp_path):
     file, link, again = tmp_path / "far" / "file", tmp_path / "link", tmp_path / "again"
     link.symlink_to(file)
     again.symlink_to("link")
-    for content in (b"first", b"second"):
-        write_bytes(again, content)
-        assert (again.is_symlink(), link.is_symlink(), file.read_bytes()) == (True, True, content)
-    assert [path.name for path in file.parent.iterdir()] == ["file"]
+    umask = os.umask(0o002)
+    try:
+        for content, mode in ((b"new", 0o664), (b"old", 0o640)):
+            write_bytes(again, content)
+            assert (again.is_symlink(), link.is_symlink(), file.read_bytes()) == (True, True, content)
+            assert stat.S_IMODE(file.stat().st_mode) == mode
+            file.chmod(0o640)
+    finally:
+        os.umask(umask)
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_where_no_file_can_be_nothing_is_written_and_the_cure_is_named(tmp_path):
@@ -98,17 +90,15 @@ def test_where_no_file_can_be_nothing_is_written_and_the_cure_is_named(tmp_path)
         }.items():
             with pytest.raises(FFCError, match=f"{name}: {expected}"):
                 write_bytes(tmp_path / name, b"x")
-    write_bytes("/dev/null", b"x")
-    assert all(stat.S_ISCHR(os.stat(device).st_mode) for device in ("/dev/null", "/dev/full"))
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
     assert stat.S_ISSOCK((tmp_path / "socket").stat().st_mode)
     assert {path.name for path in tmp_path.rglob("*")} == {"folder", "file", "socket"}
 
 
 def test_provenance_names_the_device_and_the_versions():
     facts = provenance()
-    assert facts["device"]["name"]
-    assert facts["device"]["platform"] == jax.default_backend()
-    assert {"ffc", "python", "jax"} <= set(facts["versions"])
-    assert facts["matmul_precision"] == "highest"
-    with jax.default_matmul_precision("tensorfloat32"):
-        assert provenance()["matmul_precision"] == "tensorfloat32"
+    assert (bool(facts["device"]["name"]), facts["device"]["platform"]) == (True, jax.default_backend())
+    assert {"ffc", "python", "jax"} <= facts["versions"].keys()
+    for precision in ("highest", "tensorfloat32"):
+        with jax.default_matmul_precision(precision):
+            assert provenance()["matmul_precision"] == precision

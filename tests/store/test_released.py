@@ -95,16 +95,15 @@ def network(monkeypatch):
     return answers, requests
 
 
-RESPONSES = [
-    ([OSError("busy"), OSError("busy"), PACKED], None),
-    (3 * [OSError("HTTP Error 404")], r"could not be had from .* \(HTTP Error 404\)"),
-    ([b"<html>Too many users have viewed this file</html>"], "neither a zip nor a tar archive"),
-    ([PACKED[:60]], "not a whole archive"),
-]
-
-
-@pytest.mark.parametrize("source", [None, "https://mirror/archive"])
-@pytest.mark.parametrize(("responses", "reason"), RESPONSES)
+@pytest.mark.parametrize(
+    ("source", "responses", "reason"),
+    [
+        (None, [OSError("busy"), OSError("busy"), PACKED], None),
+        ("https://mirror/archive", [PACKED], None),
+        (None, 3 * [OSError("HTTP Error 404")], r"could not be had from .* \(HTTP Error 404\)"),
+        ("https://mirror/archive", [PACKED[:60]], "not a whole archive"),
+    ],
+)
 def test_a_network_may_fail_for_moments_and_what_it_gives_is_checked(tmp_path, network, source, responses, reason):
     answers, requests = network
     answers += responses

@@ -62,5 +62,5 @@ def statements(environment: str) -> set[str]:
         cells = [cell for path in NOTEBOOKS for cell in json.loads(path.read_text())["cells"]]
         programs += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     nodes = [node for text in programs for node in ast.walk(ast.parse(text))]
-    found = {ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)}
-    return {statement for statement in found if not statement.startswith("from _entry ")}
+    imports = {ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)}
+    return {statement for statement in imports if not statement.startswith("from _entry ")}

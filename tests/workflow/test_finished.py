@@ -26,21 +26,25 @@ def test_the_report_is_whole_and_pages_hold_all_they_show_and_ask_no_network(fin
     assert not re.search(r"<script|<link|https?://", page)
 
 
+def fresh_clone(folder, finished, *results):
+    """A clone, whose files are of now, that is given what is older: `results`."""
+    for name in results:
+        shutil.copytree(finished / name, folder / name)
+    for file in copy_to(folder).rglob("*"):
+        if not {*results} & set(file.relative_to(folder).parts):
+            file.touch()
+    return folder
+
+
 @pytest.fixture(scope="module")
 def clone(finished, tmp_path_factory):
-    """A fresh clone that is given results and Snakemake's checksums."""
-    folder = tmp_path_factory.mktemp("clone")
-    for name in ("results", ".snakemake"):
-        shutil.copytree(finished / name, folder / name)
-    return copy_to(folder)
+    """One that is given results and Snakemake's checksums."""
+    return fresh_clone(tmp_path_factory.mktemp("clone"), finished, "results", ".snakemake")
 
 
 def test_a_fresh_clone_that_is_given_results_has_nothing_to_do_even_where_other_models_differ(clone):
     with open(clone / "ffc/models/pixelcnnpp/network.py", "a") as network:
         network.write("\n")
-    for file in clone.rglob("*"):
-        if not {"results", ".snakemake"} & set(file.relative_to(clone).parts):
-            file.touch()
     assert "Nothing to be done" in forks.snakemake(clone, "tiny")
 
 
@@ -86,9 +90,4 @@ def test_records_of_solvers_that_share_a_process_differ_in_nothing_but_their_tim
 
 @pytest.mark.stress
 def test_a_clone_that_is_given_results_alone_has_nothing_to_do(finished, tmp_path):
-    clone = copy_to(tmp_path)
-    shutil.copytree(finished / "results", clone / "results")
-    for file in clone.rglob("*"):
-        if "results" not in file.relative_to(clone).parts:
-            file.touch()  # a clone's files are of now
-    assert planned(clone, "tiny") == {}
+    assert planned(fresh_clone(tmp_path, finished, "results"), "tiny") == {}

@@ -6,7 +6,7 @@ import forks
 import pytest
 import yaml
 from places import ROOT
-from tiny import FREE, MADE, TINY, copy_to, of_preset, planned
+from tiny import MADE, TINY, copy_to, of_preset, planned
 
 from ffc.paper.views import PAPER
 
@@ -24,21 +24,13 @@ use rule * from ffc as ffc_*
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project that nothing has run in; one of its presets is faulty."""
-    folder = copy_to(tmp_path_factory.mktemp("project"), broken=BROKEN, free=FREE, faulty={"titel": "A mistake"})
-    (folder / "blind.py").write_text("class Blind: ...\n")
-    return folder
+    return copy_to(tmp_path_factory.mktemp("project"), broken=BROKEN, faulty={"titel": "A mistake"})
 
 
 @pytest.fixture(scope="module")
 def plan(project):
     """Of sound presets, which a faulty one does not stop."""
-    return planned(project, "quick", "paper", "free", "tiny")
-
-
-@pytest.fixture(scope="module")
-def trained(project):
-    """The plan without released weights."""
-    return planned(project, "quick", "--config", "checkpoints={mode: trained}")
+    return planned(project, "quick", "paper", "tiny")
 
 
 def files(*names: str, of: tuple[str, ...] = ("flax", "json")) -> set[str]:
@@ -49,13 +41,13 @@ def test_quick_is_every_experiment_figure_table_and_the_report(plan):
     notebooks = [f"notebooks/{name}" for name in ("rnn_backprop", "densenet", "made", "pixelcnnpp", "scaling")]
     figures = [f"figures/{task}{view}" for task, paper in PAPER.items() for view in paper.views]
     figures += ["figures/sampling_scaling", "figures/training"]
-    expected = {
+    expected = {  # one process for the solvers of a task
+        f"solve_quick_{task}": {f"records/{task}/{solver}.npz" for solver in section["solvers"]}
+        for task, section in QUICK["tasks"].items()
+    }
+    expected |= {
         "notebook": files(*notebooks, of=("ipynb", "html")) | {*notebooks},
         "figure": files(*figures, of=("png", "svg", "pdf")),
-    }
-    for task, section in QUICK["tasks"].items():  # one process for the solvers of a task
-        expected[f"solve_quick_{task}"] = {f"records/{task}/{solver}.npz" for solver in section["solvers"]}
-    expected |= {
         "find_released": {"checkpoints/released.json"},
         "data": {"data/rnn.npz", "data/densenet.npz"},  # what is trained: other weights are in the box
         "train": files("checkpoints/trained/densenet"),
@@ -70,27 +62,16 @@ def test_quick_is_every_experiment_figure_table_and_the_report(plan):
     assert of_preset("quick", plan) == expected
 
 
-def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_known_that_none_are(plan, trained):
+def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_known_that_none_are(project, plan):
+    trained = planned(project, "quick", "--config", "checkpoints={mode: trained}")
     paper = of_preset("paper", plan)
     assert paper["find_released"] == {"checkpoints/released.json"}
     assert "train" not in paper  # what is missing is known when the files have been looked for
-    everything = files(*(f"checkpoints/trained/{task}" for task in PAPER if task != "rnn"))
-    assert of_preset("quick", trained)["train"] == everything
+    assert of_preset("quick", trained)["train"] == files(
+        *(f"checkpoints/trained/{task}" for task in PAPER if task != "rnn")
+    )
     assert of_preset("quick", trained)["data"] == {f"data/{task}.npz" for task in PAPER}
     assert "find_released" not in trained
-
-
-def test_a_preset_names_its_tasks_and_each_has_what_its_model_makes_it(plan):
-    """Solvers of a task are one job, as the preset wants."""
-    free = of_preset("free", plan)
-    named = {"made": "made_mnist", "words": "words", "memory": "memory_scaling"}
-    assert {f"notebooks/{notebook}.ipynb" for notebook in named} <= free["notebook"]
-    assert {f"figures/{figure}.svg" for figure in named.values()} <= free["figure"]
-    assert free["solve_free_words"] == {f"records/words/{solver}.npz" for solver in ("sequential", "jacobi")}
-    solved = {"solve_free_words": 2, "solve_free_Digits": 2, "solve_free_memory": 1}
-    made = {"data": 3, "train": 4, "weights": 4, "gradients": 2, "rnn_scaling": 1}
-    drawn = {"notebook": 9, "figure": 36, "summary": 5, "table": 2}
-    assert {rule: len(files) for rule, files in free.items()} == solved | made | drawn
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
-"""What rules ask of functions: what a job is told, where weights come from, and what is said of unknown targets."""
+"""What rules ask of functions: what a job is told, what a figure is called, and what is said of unknown targets."""
 
-import json
+import os
 import re
 import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import hooks
 import jobs
@@ -23,68 +22,50 @@ QUICK = PRESETS["quick"]
 FAULTS = {"bad": "config/presets/bad.yaml: titel: unknown key"}
 
 
-def functions(file: str, **names) -> dict:
-    """Return the functions of a rule file that has `names`; the file's head, which looks at Snakemake, is left out."""
-    text = (ROOT / "rules" / file).read_text()
-    scope = dict(names)
-    exec(compile(text[text.index("\ndef ") :], file, "exec"), scope)
-    return scope
-
-
 def test_a_solvers_job_is_told_no_setting_of_training_and_no_other_solver():
-    told = jobs.request(QUICK, "densenet", "jacobi")
-    assert not {"train", "data"} & told["settings"]["jacobi"].keys()
-    assert told["settings"]["jacobi"]["solvers"] == {"jacobi": {}}
-    assert told["references"] == {"jacobi": "feedforward"}
+    job = jobs.request(QUICK, "densenet", "jacobi")
+    common = {"model": QUICK["tasks"]["densenet"]["model"], "images": 16, "paper": "densenet"}
+    assert job["settings"] == {"jacobi": common | {"experiment": "classification", "solvers": {"jacobi": {}}}}
+    assert job["references"] == {"jacobi": "feedforward"}
+
+
+def test_times_by_size_are_of_the_system_that_their_section_names_or_else_their_task():
+    for own, system in (({}, {"quantize": "8bit"}), ({"system": {}}, {})):
+        scaling, tasks = {"task": "mine", "sizes": [8]} | own, {"mine": {"system": {"quantize": "8bit"}}}
+        assert jobs.sizes({"scaling": scaling, "tasks": tasks}) == {"sizes": [8], "system": system}
 
 
 def test_captions_name_the_data_behind_a_figure():
-    scaling, made, training = (
-        jobs.figure_of(QUICK, name)[2] for name in ("sampling_scaling", "made_mnist", "training")
-    )
-    assert "(weights for mnist)" in jobs.caption(QUICK, scaling, boxed=True)
-    assert "A sample of made_mnist" in jobs.caption(QUICK, made, boxed=True)
-    assert "trained on digits" in jobs.caption(QUICK, made, boxed=False)
-    assert "held-out images" in jobs.caption(QUICK, training, boxed=True)
+    for name, boxed, words in (
+        ("sampling_scaling", True, "(weights for mnist)"),
+        ("made_mnist", True, "A sample of made_mnist"),
+        ("made_mnist", False, "trained on digits"),
+        ("training", True, "held-out images"),
+    ):
+        assert words in jobs.caption(QUICK, jobs.figure_of(QUICK, name)[2], boxed)
     assert jobs.figure_of(QUICK, "made_mnits") is None
     shown = (*PAPER.values(), *OWN.values(), SCALING, TRAINING)
     assert {view.kind for part in shown for view in part.views.values()} == CAPTIONS.keys()
 
 
 def test_a_log_holds_what_its_last_run_said_alone_and_no_progress_bar(tmp_path):
-    program = f"""
-import sys
+    program = """
 from types import SimpleNamespace
-sys.path.insert(0, {str(ROOT / "workflow" / "scripts")!r})
 from _entry import job
 import tqdm
-with job(SimpleNamespace(log=[{str(tmp_path / "job.log")!r}], config={{"debug": False}}, rule="rule")):
+with job(SimpleNamespace(log=["job.log"], config={"debug": False}, rule="rule")):
     print("said once", sum(tqdm.tqdm(range(3))))
 """
+    path = os.environ | {"PYTHONPATH": str(ROOT / "workflow" / "scripts")}
     for _ in range(2):
-        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=path, check=True)
     assert Path(tmp_path, "job.log").read_text() == "said once 3\n"
-
-
-@pytest.mark.parametrize(
-    ("files", "box", "mode", "origin"),
-    [([], [], "auto", "trained"), ([], ["mnist"], "auto", "released"), (["mnist"], [], "trained", "trained")],
-)
-def test_weights_of_the_box_are_not_trained_where_they_could_be_had(tmp_path, files, box, mode, origin):
-    note = tmp_path / "released.json"
-    note.write_text(json.dumps({"files": files, "box": box}))
-    checkpoint = SimpleNamespace(get=lambda preset: SimpleNamespace(output=[note]))
-    names = {"json": json, "Path": Path, "PRESETS": {"quick": QUICK}, "config": {"checkpoints": {"mode": mode}}}
-    scope = functions("common.smk", **names, checkpoints=SimpleNamespace(find_released=checkpoint))
-    assert scope["origin_of"](SimpleNamespace(preset="quick", task="pixelcnnpp_mnist")) == origin
 
 
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
         ("quik", "quik: no target has this name (did you mean quick?); targets are quick, laptop, all, bench, refere"),
-        ("results/quik/summary.md", "results/quik/summary.md: no target has this name (did you mean quick?)"),
-        ("bad", FAULTS["bad"]),
         ("results/bad/summary.md", FAULTS["bad"]),
         (f"{ROOT}/summary.md", "name a file from the folder where the run takes place: "),
         ("results/quick/report.html", "again: snakemake quick --report results/quick/report.html"),
@@ -96,26 +77,18 @@ def test_what_no_rule_makes_is_said_with_its_neighbour(target, problem):
     assert problem in targets.problem_of(target, PRESETS, FAULTS)
 
 
-def test_what_rules_make_is_left_to_them():
-    """Else two rules would make one file. A misspelt solver of a job of its own is the job's to name."""
-    made = ["results/quick/summary.md", "results/reference/x/y/summary", "results/quick/records/made_mnist/jacobi.npz"]
-    made += ["results/laptop/records/made_mnist/jacoby.npz", "results/quick/records/rnn_scaling/scaling.npz"]
-    assert not [target for target in made if re.fullmatch(targets.pattern(PRESETS), target)]
-    assert "has no jacoby" in targets.problem_of_record(made[3], PRESETS)
-    assert targets.problem_of_record(made[2], PRESETS) is None
-
-
 def test_a_run_reports_presets_whose_pages_are_whole_where_it_wrote_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(hooks, "_report", lambda preset, *_: preset)
     folder = tmp_path / "results" / "quick"
     folder.mkdir(parents=True)
     (folder / "summary.md").write_text("## Verdict\n\n- fast\n")
-    whole, partial = ["results/quick/summary.md"], ["results/quick/summary.md", "results/quick/none.svg"]
-    began = time.time() - 60
-    said = hooks.after_success({"quick": whole, "other": partial}, began, ROOT / "Snakefile", {})
-    assert said == ["fast", "Open quick in a browser."]
-    assert hooks.after_success({"quick": whole}, time.time() + 60, ROOT / "Snakefile", {}) == []
+    (folder / "old.svg").touch()
+    os.utime(folder / "old.svg", (0, 0))
+    pages = ["results/quick/old.svg", "results/quick/summary.md"]
+    for began, said in ((time.time() - 60, ["fast", "Open quick in a browser."]), (time.time() + 60, [])):
+        presets = {"quick": pages, "other": [*pages, "results/quick/none.svg"]}
+        assert hooks.after_success(presets, began, ROOT / "Snakefile", {}) == said
 
 
 def test_a_job_that_was_killed_is_told_apart(tmp_path):
