@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import zoo
-from drafting import Picard
+from ffc.recurrence import Picard
 
 from ffc import Draft, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, check, solve
 from ffc.core import tune
