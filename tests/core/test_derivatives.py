@@ -147,12 +147,19 @@ def test_what_is_not_finite_has_no_derivative_and_leaves_other_samples_alone():
 # What has no derivative
 
 
+def sign(self, x):
+    return jnp.int32(zoo.Line.sweep(self, x.astype(self.u.dtype)) > 0)
+
+
+Signs = zoo.variant(zoo.Line, sweep=sign, initial=lambda self: jnp.zeros(self.u.shape, jnp.int32))
+
+
 def searching(u, before):
     return jax.lax.while_loop(lambda y: jnp.any(y > 0.1), lambda y: y / 2, u + before)
 
 
 def test_what_cannot_be_differentiated_is_named_and_nothing_is_asked_of_a_constant():
-    signs = zoo.Signs(zoo.line().u, zoo.add)
+    signs = Signs(zoo.line().u, zoo.add)
     for of, message in (
         (lambda u: replace(signs, u=u), "the values of Variant are rounded or whole numbers"),
         (lambda u: zoo.Weighted(jnp.eye(10, k=-1), u), "the values of Weighted are rounded or whole numbers"),

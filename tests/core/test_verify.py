@@ -14,10 +14,10 @@ N, SOUND = 12, 18
 ROWS = zoo.crowd(row_length=4)
 
 
-def windowed(function, fault=None) -> zoo.Windowed:
+def windowed(function, fault=None):
     """Of real numbers, or rounded to eighths."""
-    sound = zoo.tanh(0)
-    return zoo.Windowed(3 * sound.weights, sound.u, function=function, fault=fault)
+    smooth = zoo.tanh(0)
+    return zoo.flawed(replace(smooth, weights=3 * smooth.weights, has_windows=True, function=function), fault)
 
 
 def moved(system, x):

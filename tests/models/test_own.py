@@ -44,7 +44,7 @@ class Belief(Sampler):
         return x
 
 
-Pixels = zoo.variant(zoo.Windowed, discrete=False)  # of which plain sweeps do not refute an answer
+Pixels = zoo.variant(zoo.Weighted, discrete=False)  # of which plain sweeps do not refute an answer
 
 
 def positive(total):
