@@ -23,6 +23,10 @@ SOUND = {
     "several arrays": (zoo.Leaves(jnp.array([1.0, 2.0])), None),
     "not finite": (zoo.crowd().select_samples(jnp.arange(15, 20)), [(2, 1)]),
     "in step": (zoo.waiting(replace(SHORT, row_length=2), "half a window"), [(3, 1)]),
+    "a row after the other": (
+        zoo.waiting(zoo.whole_numbers(1, batch=24, size=40, density=1.0, row_length=20), "row"),
+        [(3, 1)],
+    ),
     "rows that are entered": (zoo.by_rows(replace(SHORT, row_length=2)), [(1, 1), (2, 1), (2, 2)]),
     "no samples": (zoo.unconnected(batch=0), None),
     "no blocks": (zoo.unconnected(size=0), None),
