@@ -23,7 +23,7 @@ WAYS = {
     "in order": (ROWS, Sequential()),
     "in order, cached": (ROWS, Sequential(cached=True)),
     "everything": (ROWS, Jacobi()),
-    "in a row": (zoo.crowd(row_length=6), GSJacobi(3)),
+    "in a row": (zoo.like(zoo.crowd(row_length=6), initial=lambda self: self.u[::-1]), GSJacobi(3)),
     "in a row, which is entered": (zoo.by_rows(zoo.crowd(row_length=6)), GSJacobi(3)),
     "a row, which is entered": (zoo.by_rows(ROWS), GSJacobi(4, together=True)),
     "a row after the other": (zoo.waiting(zoo.crowd(row_length=6, mirrored=True), "row"), GSJacobi(3)),

@@ -62,8 +62,8 @@ class _Loop:
         width, row, batch = self.schedule.window, system.row_length, len(system.u)
         self.above = isinstance(x0, RowAbove) and width < self.size and (width % row == 0 or 1 < width < row)
         self.by_windows = self.schedule.cached and system.has_windows
-        plain = x0 is None or isinstance(x0, RowAbove)
-        self.guess = np.zeros((batch, self.size), np.float32) if plain else np.array(x0, np.float32)
+        self.first = np.asarray(system.initial())
+        self.guess = self.first if x0 is None or isinstance(x0, RowAbove) else np.array(x0, np.float32)
         self.x, self.status, self.drafting = self.guess.copy(), [Status.RUNNING] * batch, np.ones(batch, bool)
         self.prefix, self.certified, self.met, self.iterations = np.zeros((4, batch), int)
 
@@ -130,7 +130,7 @@ class _Loop:
             values = (drafted, after[i], before[i]) if self.drafting[b] else (after[i], before[i])
             self.x[b, i] = next(value for value in values if np.isfinite(value))
         if self.drafting[b] and self.status[b] is Status.NOT_FINITE:
-            self.x[b, prefix:] = 0
+            self.x[b, prefix:] = self.first[b, prefix:]
             self.status[b], self.drafting[b] = Status.RUNNING, False
             return True
         return False
