@@ -110,8 +110,8 @@ def square(weights, x, inputs):
     return x * x + inputs
 
 
-#: States of one array, of several, of two axes, and of a step whose Jacobian is known.
-RECURRENCES = {"gated": gated, "memory": memory, "space": space, "tanh": known}
+#: Whole numbers; states of one array, of several, of two axes; and of a step whose Jacobian is known.
+RECURRENCES = {"whole": whole, "gated": gated, "memory": memory, "space": space, "tanh": known}
 
 
 def in_order(recurrence: Recurrence):
