@@ -23,7 +23,7 @@ def test_the_kernel_drafts_the_bits_of_the_loop(channels, count, monkeypatch):
     x = system.example(jax.random.key(2))
     y, outputs = system.sweep_outputs(x)
     before, after, outputs = jax.tree.map(lambda leaf: leaf[:, ROW : ROW + count], (x, y, outputs))
-    evaluated = Evaluated(x, jnp.full(2, ROW), before, after, outputs, first=jnp.array([0, 2]))
+    evaluated = Evaluated(x, jnp.full(2, ROW), before, after, outputs, first=jnp.array([count // 3 - 1, count // 2]))
     changes = 0.2 * jax.random.normal(jax.random.key(3), (2, channels, outputs[0].shape[-1]))
     monkeypatch.setattr(draft_kernel, "drafted_rows", partial(draft_kernel.drafted_rows, interpret=True))
     loop, kernel = (

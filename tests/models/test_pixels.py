@@ -139,22 +139,23 @@ def test_the_constants_are_the_mean_changes_by_offset(draft):
 
 def test_names_and_races_know_drafts(draft, monkeypatch):
     """On a GPU of longer windows, too: it takes about as long for several rows as for one."""
-    system = small()
-    solver = solver_by_name("gs_jacobi", system, draft=True)
-    assert entry_of(solver, system) == {"solver": "gs_jacobi", "window": 1, "draft": True}  # a row
-    solver = solver_by_name("gs_jacobi", system, "2 blocks", draft=draft, together=True)
-    assert entry_of(solver, system) == {"solver": "gs_jacobi", "window": "2 blocks", "draft": True, "together": True}
-    assert entry_of(solver_by_name("jacobi", system, draft=draft), system) == {"solver": "jacobi", "draft": True}
+    system, long = small(), zoo.unconnected(size=64, row_length=4)
+    for name, options in (
+        ("gs_jacobi", {"window": 1, "draft": True}),  # a row
+        ("gs_jacobi", {"window": "2 blocks", "draft": True, "together": True}),
+        ("jacobi", {"draft": True}),
+    ):
+        solver = solver_by_name(name, system, **options | {"draft": draft})
+        assert entry_of(solver, system) == {"solver": name, **options}
+    assert solver_by_name("gs_jacobi", system, draft=True).window == 4
     drafted = [s for s in tune.candidates(system) if getattr(s, "draft", None)]
     assert [(s.window, s.together) for s in drafted] == [(4, False), (4, True), (2, False), (8, False), (8, True)]
     assert not any(s.together for s in tune.drafted(small(batch=1), draft))
-    long = zoo.unconnected(size=64, row_length=4)
     assert tune.drafted_lengths(long) == [4, 2, 8]
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert tune.drafted_lengths(long) == [4, 2, 8, 16, 32]
     *_, last = tune.candidates(system)
-    assert last == Jacobi(draft=last.draft)
-    assert last.draft is not None
+    assert last == Jacobi(draft=last.draft) != Jacobi()
 
 
 def test_what_has_no_draft_or_no_derivative_is_named(draft):
