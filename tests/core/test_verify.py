@@ -64,15 +64,17 @@ def test_a_fault_of_windows_is_corrected_and_told_or_shows_in_the_residual(funct
     np.testing.assert_array_equal(solution.value, plain)
     changed = np.sum(faulty.value != plain, axis=1)
     np.testing.assert_array_equal(solution.verification.corrected, changed)
-    told = f"3 of 3 samples measured: a plain sweep moves them by {np.max(solution.residual):.2g} at most"
+    message = f"3 of 3 samples measured: a plain sweep moves them by {np.max(solution.residual):.2g} at most"
     if discrete:
-        told = f"3 of 3 samples proven to be the plain sequential answer; {np.sum(changed > 0)} of them corrected, as "
-        told += f"plain sweeps disagreed with the solver in {changed.sum()} "
+        message = (
+            f"3 of 3 samples proven to be the plain sequential answer; {np.sum(changed > 0)} of them corrected, as "
+        )
+        message += f"plain sweeps disagreed with the solver in {changed.sum()} "
         assert changed.sum() > 3
     else:
         np.testing.assert_allclose(solution.residual, moved(system, faulty.value), atol=1e-6)
         assert np.all(solution.residual > 0.1)
-    assert told in solution.message
+    assert message in solution.message
 
 
 @pytest.mark.parametrize("stop", [{"max_iterations": 2}, {"atol": 0.5}], ids=str)

@@ -155,9 +155,9 @@ def in_order(system: System) -> np.ndarray:
     return x.astype(np.float32)
 
 
-def assert_close(found, expected, share: float = 1e-5) -> None:
+def assert_close(values, expected, share: float = 1e-5) -> None:
     """To a share of the largest entry of each array."""
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    for one, other in zip(jax.tree.leaves(values), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=share * np.abs(other).max())
 
 

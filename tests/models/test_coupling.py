@@ -24,8 +24,8 @@ def shares(probabilities):
 
 def levels_drawn(cls, outputs, uniforms):
     choice = np.full((ROWS, len(outputs) // {1: 3, 3: 10}[uniforms.shape[1]]), 0.5, np.float32)
-    found = pixels(cls.of(choice, np.float32(uniforms), eight_bit=True), np.tile(outputs, (ROWS, 1)))
-    return np.round((np.asarray(found) + 1) * 127.5).astype(int)
+    drawn = pixels(cls.of(choice, np.float32(uniforms), eight_bit=True), np.tile(outputs, (ROWS, 1)))
+    return np.round((np.asarray(drawn) + 1) * 127.5).astype(int)
 
 
 def assert_drawn_by(cls, outputs, probabilities, *uniforms, margin):
@@ -73,13 +73,13 @@ def test_a_pixel_is_drawn_from_its_likelihood():
 def test_a_continuous_inverse_cdf_solves_its_equation():
     """Against the mixture's cumulative in double precision, with weights by Bayes' rule channel after channel."""
     outputs, uniform = np.float32(DRAW.normal(size=(ROWS, 20))), np.float32(DRAW.uniform(size=(ROWS, 3)))
-    found = np.asarray(pixels(InverseCDF.of(None, uniform, eight_bit=False), outputs), np.float64)
+    drawn = np.asarray(pixels(InverseCDF.of(None, uniform, eight_bit=False), outputs), np.float64)
     parameters = mixture.Mixture(*(np.asarray(p, np.float64) for p in mixture.read(outputs, 3)))
     weights = np.exp(parameters.logits)
     for channel in range(3):
-        x = found[:, channel, None]
+        x = drawn[:, channel, None]
         scale = np.exp(parameters.log_scales[channel])
-        mean = parameters.mean(channel, [found[:, before, None] for before in range(channel)])
+        mean = parameters.mean(channel, [drawn[:, before, None] for before in range(channel)])
         below = 1 / (1 + np.exp(-(x - mean) / scale))
         weights /= weights.sum(axis=1, keepdims=True)
         error = np.sum(weights * below, axis=1) - uniform[:, channel]
@@ -87,7 +87,7 @@ def test_a_continuous_inverse_cdf_solves_its_equation():
         assert np.all(error[x[:, 0] == -1] >= -1e-5)
         assert np.all(error[x[:, 0] == 1] <= 1e-5)
         weights *= np.where(x == -1, below, np.where(x == 1, 1 - below, below * (1 - below) / scale))
-    assert 0.05 < np.mean(found == 1) < np.mean(np.abs(found) < 1)
+    assert 0.05 < np.mean(drawn == 1) < np.mean(np.abs(drawn) < 1)
 
 
 def test_a_tie_is_a_pixel_that_rounding_errors_could_move():
@@ -157,5 +157,5 @@ def test_pixels_move_with_outputs_and_noise_as_differences_say(cls):
 def test_a_mass_that_float32_cannot_tell_from_zero_has_a_logarithm_all_the_same():
     x, mean, log_scale, half = 0.0, 0.9, -3.0, 1 / 255
     upper, lower = (1 / (1 + np.exp(-np.exp(-log_scale) * (x - mean + shift))) for shift in (half, -half))
-    found = mixture.log_mass(jnp.float32(x), jnp.float32(mean), jnp.float32(log_scale), 255)
-    assert float(found) == pytest.approx(np.log(upper - lower), abs=0.01)
+    mass = mixture.log_mass(jnp.float32(x), jnp.float32(mean), jnp.float32(log_scale), 255)
+    assert float(mass) == pytest.approx(np.log(upper - lower), abs=0.01)

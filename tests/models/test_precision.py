@@ -14,14 +14,14 @@ FULL = (jax.lax.Precision.HIGHEST, jax.lax.Precision.HIGHEST)
 
 def products(jaxpr) -> list:
     """Return the precision of each product and convolution of a program, those of its loops and branches included."""
-    found = []
+    precisions = []
     for equation in jaxpr.eqns:
         if equation.primitive.name in ("dot_general", "conv_general_dilated"):
-            found.append(equation.params["precision"])
+            precisions.append(equation.params["precision"])
         for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda leaf: hasattr(leaf, "eqns")):
             if hasattr(inner := getattr(inner, "jaxpr", inner), "eqns"):
-                found += products(inner)
-    return found
+                precisions += products(inner)
+    return precisions
 
 
 def solved(system):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sound
 from samplers import IMAGE, SAMPLERS, TEXT, weights
 
 from ffc import FFCError, GSJacobi, Jacobi, Status, solve
@@ -33,8 +34,8 @@ def test_a_network_that_predicts_the_next_token_is_refused_without_bos_and_exact
     for noise, row in zip(np.asarray(NOISE), answer.value, strict=True):
         tokens = [2]
         for i in range(20):
-            known = np.asarray(tokens + [0] * (20 - len(tokens)))
-            tokens.append(int(np.argmax(logits(known)[i] + 0.7 * noise[i])))
+            filled = np.asarray(tokens + [0] * (20 - len(tokens)))
+            tokens.append(int(np.argmax(logits(filled)[i] + 0.7 * noise[i])))
         assert row.tolist() == tokens[1:]
 
 
@@ -101,15 +102,13 @@ def test_a_tie_is_where_rounding_could_choose_another_token():
     assert ties(near, logits, noise.at[2].set(jnp.array([0.0, 5, 0])))[2]
 
 
-def test_images_and_texts_come_out_as_such():
+def test_images_and_texts_are_tokens_and_a_prompt_begins_a_text():
     levels = IMAGE.samples(SAMPLERS["tokens of an image"].system().example(key_of(0)))
-    assert levels.shape == (3, 3, 4, 1)
     assert float(IMAGE.pictures(levels).max()) == 1
     np.testing.assert_array_equal(IMAGE.tokens(jnp.uint8(levels * 64 + 5)), IMAGE.state(levels))
     ascii = replace(TEXT, levels=128)
     assert ascii.text(np.frombuffer(b"twelve bytes", np.uint8)) == ["twelve bytes"]
-    nothing = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), ascii.shapes())
-    prompted = ascii.system(nothing, np.zeros((1, 12, 128), np.float32), prompt="To")
+    prompted = ascii.system(sound.weights(ascii), np.zeros((1, 12, 128), np.float32), prompt="To")
     assert ascii.text(prompted.given)[0].startswith("To")
 
 
