@@ -8,7 +8,9 @@ import argparse
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -228,7 +230,7 @@ def _parser() -> options.Parser:
     return parser
 
 
-def _command(commands, run, text: str) -> argparse.ArgumentParser:
+def _command(commands: Any, run: Callable, text: str) -> argparse.ArgumentParser:
     command = commands.add_parser(run.__name__, help=text, description=text, allow_abbrev=False)
     command.set_defaults(run=run)
     command.add_argument(
