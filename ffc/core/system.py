@@ -8,7 +8,6 @@ leaf for each resolution.
 """
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -292,7 +291,7 @@ def _difference(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.abs(a.astype(wide) - b.astype(wide))
 
 
-def _per_block(entry: Callable, reduce: Callable, *states: State) -> jax.Array:
+def _per_block(entry: Any, reduce: Any, *states: State) -> jax.Array:
     def leaf(*arrays):
         values = entry(*arrays)
         flat = values.reshape(*values.shape[:2], math.prod(values.shape[2:]))
