@@ -26,7 +26,7 @@ def weights(model: Sampler):
     params, draw = jax.jit(model.init)(key_of(0)), np.random.default_rng(0)
     if isinstance(model, Flow):
         return jax.tree.map(lambda leaf: leaf + np.float32(0.2 * draw.normal(size=leaf.shape)), params)
-    scale = {"made": 1, "pixelcnnpp": 2, "transformer": 3}[model.kind]
+    scale = {"made": 1, "pixelcnnpp": 1 + (model.shape[2] == 3), "transformer": 3}[model.kind]  # gray would be black
     return jax.tree.map(lambda leaf: scale * np.asarray(leaf), params)
 
 
