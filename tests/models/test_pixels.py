@@ -1,6 +1,7 @@
 """Images of 8 bits by PixelCNN++: solvers and drafts agree in every bit, but from a tie on, which sweeps settle."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,12 @@ from samplers import PIXELS, in_order, select, sweep, ties, weights
 
 from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, solve
 from ffc.core import tune
+from ffc.core.drafts import Evaluated
 from ffc.core.named import entry_of, solver_by_name
 from ffc.core.verify import verified
-from ffc.models.pixelcnnpp import mixture
+from ffc.models.pixelcnnpp import draft_kernel, mixture
 from ffc.models.pixelcnnpp.coupling import COUPLINGS
+from ffc.models.pixelcnnpp.drafts import LinearOutputs
 from ffc.store import checkpoints
 
 CACHED = Sequential(cached=True)
@@ -172,3 +175,24 @@ def test_what_has_no_draft_or_no_derivative_is_named(draft):
             solver_by_name(name, zoo.chain(), draft=True)
     with pytest.raises(FFCError, match=r"draft: LinearOutputs is one for PixelCNN\+\+, not for Weighted"):
         solve(zoo.chain(), GSJacobi(4, draft=draft))
+
+
+ROW = 8
+
+
+@pytest.mark.parametrize(("channels", "count"), [(1, ROW // 2), (3, 2 * ROW)], ids=["half a row", "two rows"])
+def test_the_kernel_of_a_gpu_drafts_the_bits_of_the_loop(channels, count, monkeypatch):
+    """Interpreted on a CPU."""
+    model = replace(PIXELS, shape=(4, ROW, channels))
+    system = model.system(weights(model), model.noise(jax.random.key(1), 2), "8bit")
+    x = system.example(jax.random.key(2))
+    y, outputs = system.sweep_outputs(x)
+    before, after, outputs = jax.tree.map(lambda leaf: leaf[:, ROW : ROW + count], (x, y, outputs))
+    evaluated = Evaluated(x, jnp.full(2, ROW), before, after, outputs, first=jnp.array([count // 3 - 1, count // 2]))
+    changes = 0.2 * jax.random.normal(jax.random.key(3), (2, channels, outputs[0].shape[-1]))
+    monkeypatch.setattr(draft_kernel, "drafted_rows", partial(draft_kernel.drafted_rows, interpret=True))
+    loop, kernel = (
+        jax.jit(replace(LinearOutputs(changes), kernel=kernel).redraft)(system, evaluated) for kernel in (False, True)
+    )
+    np.testing.assert_array_equal(loop, kernel)
+    assert (loop != after).any(), "the changes are felt"
