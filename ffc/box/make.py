@@ -140,7 +140,8 @@ def levels(
     words = {name: value for name, value in sampling.items() if name not in (*options, "solver", "guess")}
     system = model.system_with(options, checkpoint.params, model.noise(key_of(seed), 1))
     guess = guess_by_name(sampling["guess"], model, system)
-    solution = solve(system, solver_by_name(sampling["solver"], system, x0=guess, **words), x0=guess)
+    solver = solver_by_name(sampling["solver"], system, x0=guess, **words)
+    solution = solve(system, solver, guess, max_iterations=blocks)  # each of which settles a block at least
     ties = np.flatnonzero(system.ties(solution.value)[0])
     blocks = blocks or int(min(ties, default=system.size))
     state = select_blocks(indices(system.size)[None] < blocks, solution.value, jax.tree.map(_unknown, solution.value))

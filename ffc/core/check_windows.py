@@ -126,7 +126,15 @@ def _follow(
         prefix = np.where(running & ~waits, np.minimum((run + 1) * stride, solved), prefix)
 
 
-def _compare(system, x, values, swept, off: np.ndarray, window: tuple[int, int], start: np.ndarray) -> None:
+def _compare(
+    system: System,
+    x: jax.Array,
+    values: jax.Array,
+    swept: jax.Array,
+    off: np.ndarray,
+    window: tuple[int, int],
+    start: np.ndarray,
+) -> None:
     if not off.any():
         return
     off &= ~np.asarray(system.ties(x))

@@ -107,7 +107,7 @@ def _no_outputs(system: System, x: State) -> Any:
 def advance(how: How, system: System, c: Carry, limits: Limits, draft: Draft | None = None) -> Carry:
     """Return iterations until no sample runs any more, or as many were done as `limits` allow."""
 
-    def running(c: Carry):
+    def running(c: Carry) -> jax.Array:
         runs = c.status == Status.RUNNING
         return jnp.any(runs) & (jnp.max(c.iterations, initial=0, where=runs) < limits.iterations)
 

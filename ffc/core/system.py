@@ -291,7 +291,7 @@ def _difference(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.abs(a.astype(wide) - b.astype(wide))
 
 
-def _per_block(entry, reduce, *states: State) -> jax.Array:
+def _per_block(entry: Any, reduce: Any, *states: State) -> jax.Array:
     def leaf(*arrays):
         values = entry(*arrays)
         flat = values.reshape(*values.shape[:2], math.prod(values.shape[2:]))

@@ -183,11 +183,11 @@ def _is_empty(system: System) -> bool:
     return system.size == 0 or batch_size(arguments.state_of(system)) == 0
 
 
-def _run(system: System, solver: Solver, x0, iterations: int) -> Solution:
+def _run(system: System, solver: Solver, x0: State | RowAbove | None, iterations: int) -> Solution:
     return solve(system, solver, x0, max_iterations=iterations)
 
 
-def _seconds_of_one(system: System, solver: Solver, x0) -> float:
+def _seconds_of_one(system: System, solver: Solver, x0: State | RowAbove | None) -> float:
     """Seconds of an iteration, warm."""
     iterations = min(_PROBE, system.size)
     return float(seconds(partial(_run, system, solver, x0, iterations), repeats=2).min()) / iterations

@@ -208,7 +208,7 @@ def _solving(label: str, system: System, job: Job, model: Sampler) -> Entry:
     guess = sampling.guess_of(job, model, system)
     solver = sampling.solver_of(job, system, guess)
 
-    def run(system: System, guess) -> Result:
+    def run(system: System, guess: Any) -> Result:
         solution = solve(system, solver, x0=guess)
         return Result(solution.value, solution.iterations.max(), solution.certified.min() == system.size)
 
@@ -225,10 +225,10 @@ def _densenet(jobs: list[tuple[str, Job]]) -> list[Entry]:
     model = cast(DenseNet, checkpoint.model)
     system = model.system(checkpoint.params, x)
 
-    def in_order(layers, x) -> Result:
+    def in_order(layers: Any, x: jax.Array) -> Result:
         return Result(model.feedforward(layers, x), np.int32(system.size), np.bool_(True))
 
-    def by_jacobi(system) -> Result:
+    def by_jacobi(system: Any) -> Result:
         solution = solve(system, Jacobi())
         whole = solution.certified.min() == system.size
         return Result(system.logits(solution.value), solution.iterations.max(), whole)
@@ -248,12 +248,12 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
     run, steps = jax.jit(network.forward)(params, x), x.shape[1]
 
     def entry(label: str, adjoint: Callable, iterations: int, passes: float, exact: bool, baseline: str = "") -> Entry:
-        def backward(params, x, run) -> Result:
+        def backward(params: Any, x: jax.Array, run: Any) -> Result:
             return Result(network.gradients(x, run, adjoint(params, run)), np.int32(iterations), np.bool_(exact))
 
         return Entry.of(label, backward, params, x, run, passes=passes, baseline=baseline)
 
-    def by_jacobi(iterations: int):
+    def by_jacobi(iterations: int) -> Callable:
         return lambda params, run: network.adjoint_by_solver(params, run, Jacobi(), iterations).value[:, ::-1]
 
     def contestant(label: str, job: Job) -> Entry:
@@ -262,7 +262,7 @@ def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
         count = min(job.options["iterations"], steps)
         return entry(label, by_jacobi(count), count, 1, exact=count == steps)
 
-    def by_chunks(params, x, run) -> Result:
+    def by_chunks(params: Any, x: jax.Array, run: Any) -> Result:
         adjoint, solution = network.adjoint_by_chunks(params, run)
         certified = jnp.all(solution.status_codes == Status.CERTIFIED)
         return Result(network.gradients(x, run, adjoint), solution.iterations.max(), certified)

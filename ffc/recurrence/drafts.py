@@ -150,7 +150,7 @@ class QuasiNewton(_Newton):
         if self.elementwise:
             return _flat(along(jnp.ones_like(before)))
 
-        def entry(diagonal: jax.Array, unit: jax.Array):
+        def entry(diagonal: jax.Array, unit: jax.Array) -> tuple[jax.Array, None]:
             return jnp.where(unit > 0, along(jnp.broadcast_to(unit, before.shape)), diagonal), None
 
         return _flat(jax.lax.scan(entry, jnp.zeros_like(before), _units(before))[0])

@@ -66,7 +66,7 @@ class Recurrence(System):
     def in_order(self) -> jax.Array:
         """Return x_1 … x_T, one step after the other by a scan: the recurrence as it is written."""
 
-        def one(state: jax.Array, inputs: Any):
+        def one(state: jax.Array, inputs: Any) -> tuple[jax.Array, jax.Array]:
             state = self.stepped(state, inputs)
             return state, state
 

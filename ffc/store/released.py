@@ -67,7 +67,9 @@ def collect(
     return {"files": files, "missing": missing, "extra": taken, "archive": archive}
 
 
-def _from_source(wanted: list[str], along: list[str], folder: Path, source: str | None, sha256: str | None):
+def _from_source(
+    wanted: list[str], along: list[str], folder: Path, source: str | None, sha256: str | None
+) -> tuple[dict[str, Path], dict[str, str] | None, str]:
     """(files found, the archive that was opened, why others were not found)."""
     if not set(wanted) - {DENSENET} and source is None:
         return {}, None, "not in the authors' archive"
@@ -85,7 +87,9 @@ def _from_source(wanted: list[str], along: list[str], folder: Path, source: str 
         return {}, None, f"could not be had from {place} ({_line(error)})"
 
 
-def _local(wanted: list[str], source: Path, folder: Path, sha256: str | None):
+def _local(
+    wanted: list[str], source: Path, folder: Path, sha256: str | None
+) -> tuple[dict[str, Path], dict[str, str] | None]:
     if source.is_dir():
         paths = [path for path in sorted(source.rglob("*"), reverse=True) if path.is_file()]
         return {name: path for path in paths if (name := _asked(path, wanted))}, None

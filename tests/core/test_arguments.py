@@ -1,6 +1,5 @@
 """Each mistake in what the library is given is one sentence: it names the argument, the place, and the cure."""
 
-import re
 from dataclasses import dataclass, replace
 
 import jax
@@ -9,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 import zoo
-from drafting import Picard
 
-from ffc import Draft, FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, check, solve
+from ffc import Draft, FFCError, GSJacobi, Jacobi, JacobiGS, check, solve
 from ffc.core import tune
 from ffc.core.named import solver_by_name
+from ffc.recurrence import Picard
 
 U = jnp.ones((2, 4))
 LINE, ROWS = zoo.Line(U, zoo.add), zoo.whole_numbers(0, row_length=3)
@@ -21,14 +20,9 @@ SHORT = zoo.variant(Draft, redraft=lambda self, system, seen: seen.after[:, 1:])
 SEVERAL = zoo.variant(zoo.Leaves, supports_window=lambda *_: True)(U[:, 0])
 
 
-@dataclass(frozen=True)
-class UnknownLine(zoo.Line):
-    pass
-
-
-@dataclass(frozen=True)
-class UnknownDraft(Draft):
-    pass
+def unknown(base):
+    """A class that nobody has told JAX of."""
+    return dataclass(frozen=True)(type("Unknown", (base,), {}))
 
 
 def odd(**members):
@@ -55,29 +49,24 @@ def examples(example):
 MISTAKES = [
     # what is solved
     (solved(system=U), "system: .* is no System; give an object of a subclass of ffc.System"),
-    (solved(system=UnknownLine(U, zoo.add)), "system: JAX does not know the class UnknownLine; write @jax"),
+    (solved(system=unknown(zoo.Line)(U, zoo.add)), "system: JAX does not know the class Unknown; write @jax"),
     (odd(size=60), "system: the size of Variant is 60, but initial returns 4 blocks"),
     (odd(initial=lambda self: jnp.zeros(4)), r"system: initial of Variant has the shape \(4,\)"),
     (odd(sweep=lambda self, x: jnp.float16(x)), r"system: sweep of Variant returns float16\[2, 4\]; in.* float32"),
     (odd(sweep=lambda self, x: x if x.sum() > 0 else -x), r"system: sweep of Variant fails \(Attempted boolean conv"),
     (windowed(lambda cache, x: (x[:, :1], cache)), r"system: window of Variant returns float32\[2, 1\] for 2"),
-    (windowed(lambda cache, x: x), r"system: window of Variant returns \w+; let it return \(values, cache\)"),
     (windowed(lambda cache, x: (x, jnp.int32(0))), r"system: window of Variant makes int32\[\] of the cache \(\)"),
     (solved(GSJacobi(2), SEVERAL), "system: Variant supports windows, and its state is {'a': .*; let it be one array"),
-    (
-        solved(system=zoo.Line(torch.ones(2, 4), zoo.add)),
-        r"system: Line holds tensor\(.*is no array of JAX; make it one",
-    ),
+    (solved(system=zoo.Line(torch.ones(2, 4), zoo.add)), r"system: Line holds tensor\(.*is no array of JAX; make it"),
     # how
     (solved(Jacobi), r"solver: .* is no solver; give Jacobi\(\)"),
     (solved(adjoint="jacobi"), "solver: 'jacobi' is no solver"),
     *((solved(GSJacobi(width)), f"GSJacobi: window is {width} blocks; .* 1 … 4") for width in (0, 5, 2.5)),
     *((solved(JacobiGS(block)), f"JacobiGS: block is {block}; .*divisor of 4") for block in (0, 3, 2.0)),
     (lambda: JacobiGS(draft=Picard()), "JacobiGS: draft is no option of it; it takes block and cached; give the dr"),
-    (lambda: Sequential(draft=Picard()), "Sequential: draft is no option of it; it takes cached; give the draft to"),
     (lambda: GSJacobi(rows=4), "GSJacobi: rows is no option of it; it takes window, cached, draft and together"),
     (solved(Jacobi(draft=SHORT())), r"draft: redraft of Variant returns float32\[2, 3\]; the window is float32\[2, 4"),
-    (solved(Jacobi(draft=UnknownDraft())), "draft: JAX does not know the class UnknownDraft"),
+    (solved(Jacobi(draft=unknown(Draft)())), "draft: JAX does not know the class Unknown"),
     (solved(Jacobi(draft=Picard)), "draft: <class .*Picard'> is no Draft; give an object"),
     # until when, and from where
     *((solved(max_iterations=n), f"max_iterations: it is {n!r}; give a whole number") for n in ("all", 2.5, -1)),
@@ -106,12 +95,10 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("number", range(len(MISTAKES)))
-def test_a_mistake_is_one_sentence_that_names_it(number):
-    call, message = MISTAKES[number]
-    with pytest.raises(FFCError) as caught:
+@pytest.mark.parametrize(("call", "message"), MISTAKES)
+def test_a_mistake_is_one_sentence_that_names_it(call, message):
+    with pytest.raises(FFCError, match=f"^{message}") as caught:
         call()
-    assert re.match(message, str(caught.value)), str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sound
 import zoo
-from samplers import LONG, SAMPLERS
+from samplers import SAMPLERS
 
 from ffc import FFCError, check
 from ffc.core.check_windows import MOST, pairs_of, pairs_to_try
@@ -21,11 +21,12 @@ SOUND = {
     "whole numbers": (SHORT, None),
     "smooth": (zoo.tanh(1, size=6), None),
     "several arrays": (zoo.Leaves(jnp.array([1.0, 2.0])), None),
-    "not finite": (
-        zoo.Fragile(SHORT.weights, SHORT.u, breaks=jnp.array([2, -1, 3]), bad=jnp.array([jnp.nan] * 3)),
-        [(2, 1)],
-    ),
+    "not finite": (zoo.crowd().select_samples(jnp.arange(15, 20)), [(2, 1)]),
     "in step": (zoo.waiting(replace(SHORT, row_length=2), "half a window"), [(3, 1)]),
+    "a row after the other": (
+        zoo.waiting(zoo.whole_numbers(1, batch=24, size=40, density=1.0, row_length=20), "row"),
+        [(3, 1)],
+    ),
     "rows that are entered": (zoo.by_rows(replace(SHORT, row_length=2)), [(1, 1), (2, 1), (2, 2)]),
     "no samples": (zoo.unconnected(batch=0), None),
     "no blocks": (zoo.unconnected(size=0), None),
@@ -127,21 +128,21 @@ def test_a_system_that_says_which_values_blocks_take_is_not_accused(seeds):
 @each_seed
 @pytest.mark.parametrize("fault", ["a shifted cache", "a stale cache", "one block off", "half a percent off"])
 def test_a_window_that_is_no_part_of_the_sweep_is_found(fault, seeds):
-    """By a single window, and its message names block and both values."""
+    """By a single window, and its message names block and both values; in numbers that are whole, or rounded."""
     for seed in seeds:
-        whole = fault in ("a shifted cache", "one block off")
-        sound = zoo.whole_numbers(seed, size=5, density=1) if whole else zoo.tanh(seed, size=5)
-        function, dtype = (zoo.modulo, jnp.int32) if whole else (jnp.tanh, jnp.float32)
-        arrays = sound.weights.astype(dtype), sound.u.astype(dtype)
+        whole = jax.tree.map(jnp.int32, zoo.whole_numbers(seed, size=5, density=1))
+        smooth = replace(zoo.tanh(seed, size=5), has_windows=True)
+        system = zoo.flawed(whole if fault in ("a shifted cache", "one block off") else smooth, fault)
         with pytest.raises(FFCError, match=r"block \d of sample \d: a window of 2 .*mend the system's window"):
-            check(zoo.Windowed(*arrays, function=function, fault=fault), blocks=(), windows=[(2, 1)], seed=seed)
+            check(system, blocks=(), windows=[(2, 1)], seed=seed)
 
 
 def test_a_row_that_is_entered_too_late_is_found():
+    late = zoo.by_rows(replace(SHORT, row_length=2), late=True)
     with pytest.raises(
         FFCError, match=r"a window of \d blocks, 1 apart, from block [23] on gives .*mend the system's w"
     ):
-        check(zoo.by_rows(replace(SHORT, row_length=2), late=True), blocks=(), windows=[(2, 1)])
+        check(late, blocks=(), windows=[(2, 1)])
 
 
 def test_of_many_windows_some_are_tried_and_the_seed_decides_which():
@@ -154,19 +155,17 @@ def test_of_many_windows_some_are_tried_and_the_seed_decides_which():
     assert {(1, 1), (6, 1), (60, 1)} <= {*one} & {*two} <= {*pairs_of(many)}
 
 
-def others():
+def others(name):
     key, model = jax.random.key(1), sound.MODELS["densenet"]
+    if name == "densenet":
+        return model.system(sound.weights(model), jax.random.normal(key, (2, 16, 16, 3)))
     params, x = rnn.init(jax.random.key(0), 5, 0.3), jax.random.normal(key, (2, 12))
-    return {
-        "densenet": model.system(sound.weights(model), jax.random.normal(key, (2, 16, 16, 3))),
-        "states of an rnn": rnn.hidden_states(params, x),
-        "adjoints of an rnn": rnn.adjoint_system(params, rnn.forward(params, x)),
-    }
+    return rnn.hidden_states(params, x) if "states" in name else rnn.adjoint_system(params, rnn.forward(params, x))
 
 
 @pytest.mark.stress
 @pytest.mark.parametrize("name", [*SAMPLERS, "densenet", "states of an rnn", "adjoints of an rnn"])
 def test_every_model_passes_with_all_its_windows(name):
-    """Gray pixels have the windows of colours, and few of their own."""
-    windows = SAMPLERS[name].windows if name == LONG else None
-    check(SAMPLERS[name].system() if name in SAMPLERS else others()[name], windows=windows)
+    """Pixels, which take long to compile, with those that the short tests of samplers leave out: one pixel and rows."""
+    windows = [(1, 1), (8, 1)] if name == "pixels" else None
+    check(SAMPLERS[name].system() if name in SAMPLERS else others(name), windows=windows)

@@ -12,17 +12,13 @@ from ffc.core.keys import key_of
 
 
 def test_every_seed_has_a_key_of_its_own_and_small_ones_that_of_jax():
-    small = (0, 1, 7, 2**31, 2**32 - 1)
-    seeds = (*small, 2**32, 2**32 + 1, 7 * 2**32, 2**64 - 1)
-    keys = [jax.random.key_data(key_of(seed)).tolist() for seed in seeds]
-    assert len({tuple(key) for key in keys}) == len(seeds)
+    small = (0, 7, 2**31, 2**32 - 1)
+    keys = [jax.random.key_data(key_of(seed)).tolist() for seed in (*small, 2**32, 7 * 2**32, 2**64 - 1)]
+    assert len({tuple(key) for key in keys}) == len(keys)
     assert keys[: len(small)] == [jax.random.key_data(jax.random.key(seed)).tolist() for seed in small]
-
-
-@pytest.mark.parametrize("seed", [-1, 2**64, 0.5])
-def test_other_seeds_are_refused(seed):
-    with pytest.raises(FFCError, match=r"expected a whole number from 0 to 2\*\*64 − 1"):
-        key_of(seed)
+    for seed in (-1, 2**64, 0.5):
+        with pytest.raises(FFCError, match=r"expected a whole number from 0 to 2\*\*64 − 1"):
+            key_of(seed)
 
 
 #: Noise, fresh weights and steps of training, as one digest.
@@ -34,7 +30,7 @@ from ffc.models.made import MADE
 from ffc.models.rnn import network
 from ffc.training import TrainSettings, train
 model = MADE((4, 4, 1), hidden=(8, 8))
-drawn = [network.init(key_of(2), 3, 0.1), model.init(key_of(0)), model.noise(key_of(2**32 + 5), 3)]
+drawn = [network.init(key_of(2), 3, 0.1), model.noise(key_of(2**32 + 5), 3)]
 images = (np.arange(8 * 16) % 256).astype(np.uint8).reshape(8, 4, 4, 1)
 with tempfile.TemporaryDirectory() as folder:
     data = Dataset("test", "test", images, images)

@@ -10,7 +10,7 @@ import zoo
 from drafting import Mixture
 from jax.sharding import PartitionSpec
 
-from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, Status, history_of, solve
+from ffc import GSJacobi, Jacobi, JacobiGS, RowAbove, Sequential, history_of, solve
 from ffc.core.keys import key_of
 from ffc.core.named import solver_by_name
 from ffc.core.names import AUTO
@@ -19,6 +19,7 @@ from ffc.core.system import block_agreement
 from ffc.core.verify import verified
 from ffc.models.made import MADE
 from ffc.models.pixelcnnpp import PixelCNNPP
+from ffc.recurrence import Picard
 
 N = 12
 
@@ -40,6 +41,7 @@ STATES = {
 
 @pytest.mark.parametrize("dtype", STATES)
 def test_states_of_any_dtype_are_certified_traced_and_verified(dtype):
+    """A sweep leads a last block that is wrong to the answer where values are discrete, and measures it elsewhere."""
     u, step = STATES[dtype]
     system, blocks, discrete = zoo.Line(u, step), [jnp.zeros_like(u[:, 0])], not jnp.issubdtype(u.dtype, jnp.inexact)
     for i in range(4):
@@ -48,23 +50,29 @@ def test_states_of_any_dtype_are_certified_traced_and_verified(dtype):
     guess = jnp.full_like(u, jnp.iinfo(u.dtype).min if discrete and u.dtype != bool else -3)
     solution = solve(system, Jacobi(), x0=guess, verify=True)
     assert solution.exact
-    np.testing.assert_array_equal(solution.value, answer)
     assert solution.verification.proven.all()
+    np.testing.assert_array_equal(solution.value, answer)
+    history = history_of(system, Jacobi(), solution, x0=guess)
     wide = [np.asarray(x).astype(complex if u.dtype == jnp.complex64 else float) for x in (guess, answer)]
     apart = np.abs(wide[0] - wide[1])  # without an overflow
-    history = history_of(system, Jacobi(), solution, x0=guess)
-    np.testing.assert_allclose(
-        [history.largest[0, 0], history.l2[0, 0]], [apart.max(), np.linalg.norm(apart)], rtol=1e-2
-    )
+    np.testing.assert_allclose(history.largest[0], apart.max(), rtol=1e-2)
+    np.testing.assert_allclose(history.l2[0], np.linalg.norm(apart), rtol=1e-2)
     assert history.l2[-1] == solution.residual == 0
-    found = verified(system, replace(solution, value=answer.at[0, 3].set(jnp.zeros((), u.dtype))))
-    assert found.residual.dtype == jnp.float32
-    assert found.verification.corrected.tolist() == [int(discrete)]
-    assert jnp.all(found.value == answer) == discrete
-    np.testing.assert_allclose(found.residual[0], 0 if discrete else np.abs(wide[1][0, 3]), rtol=0.01)
-    if u.dtype == jnp.complex64:
-        assert block_agreement(u, u).all()
-        assert not block_agreement(0 * u, -(0 * u)).any(), "the bits of −0 are others"
+    wrong = verified(system, replace(solution, value=answer.at[0, 3].set(jnp.zeros((), u.dtype))))
+    assert wrong.residual.dtype == jnp.float32
+    assert wrong.verification.corrected == jnp.all(wrong.value == answer) == discrete
+    np.testing.assert_allclose(wrong.residual, 0 if discrete else np.abs(wide[1][0, 3]), rtol=0.01)
+    assert discrete or not block_agreement(0 * u, -(0 * u)).any(), "the bits of −0 are others"
+
+
+@pytest.mark.parametrize("solver", [JacobiGS(2), Jacobi(draft=Picard())], ids=str)
+def test_a_state_may_be_several_arrays(solver):
+    system = zoo.Leaves(jnp.array([1.0, 3.0]))
+    answer, solution = system.initial(), solve(system, solver, verify=True)
+    for _ in range(system.size):
+        answer = system.sweep(answer)
+    jax.tree.map(np.testing.assert_array_equal, solution.value, answer)
+    assert solution.exact
 
 
 @pytest.mark.stress  # programs that are not optimised differ in the last bits
@@ -97,22 +105,6 @@ def test_zeros_of_another_sign_and_numbers_next_to_zero_do_not_pass_for_settled(
         solution = solve(system, Jacobi(), x0=jnp.full((2, N), guess))
         assert solution.exact
         np.testing.assert_array_equal(bits(solution.value), answer)
-
-
-def test_a_guess_that_is_divided_by_ends_a_solve_and_another_mends_it():
-    """In order, nothing is divided by a guess."""
-    system = zoo.Line(jnp.arange(2.0, 26.0).reshape(2, N), jnp.divide, first=1)
-    assert set(solve(system, Jacobi()).status) == {Status.NOT_FINITE}
-    mended, answer = solve(system, Jacobi(), x0=jnp.ones((2, N))), solve(system, Sequential())
-    np.testing.assert_array_equal(bits(mended.value), bits(answer.value))
-
-
-def test_whole_numbers_that_are_missing_end_their_sample():
-    """The smallest whole number is for what NaN is for in real numbers."""
-    missing = {"sweep": lambda self, x: zoo.Line.sweep(self, x).at[1, 5].set(jnp.iinfo(jnp.int32).min)}
-    solution = solve(zoo.variant(zoo.Line, **missing)(jnp.ones((2, N), jnp.int32), zoo.add), Sequential(), verify=True)
-    assert solution.status == [Status.CERTIFIED, Status.NOT_FINITE]
-    assert solution.certified.tolist() == [N, 5]
 
 
 # Modes of JAX
@@ -163,25 +155,26 @@ def test_nothing_to_solve_is_solved_by_any_solver_of_any_name(shape):
     for name in (*CLASSES, AUTO) if size == 0 else ("cached", "jacobi_gs", AUTO):
         solution = solve(system, solver_by_name(name, system), verify=True)
         assert solution.exact
-        assert solution.value.shape == shape
-        assert solution.residual.shape == shape[:1]
-        assert solution.evaluations == 0
+        assert (solution.value.shape, solution.residual.shape, solution.evaluations) == (shape, shape[:1], 0)
+
+
+SMALL = MADE((3, 4, 1), hidden=(8, 8)), PixelCNNPP((4, 4, 1), filters=2, resnets=0, mixtures=1)
+SOLVERS = [(None, Jacobi()), (None, JacobiGS(4)), *((model, GSJacobi(4)) for model in SMALL), (SMALL[1], JacobiGS(4))]
 
 
 @pytest.mark.stress
-@pytest.mark.parametrize("model", [None, MADE((3, 4, 1), hidden=(8, 8)), PixelCNNPP((4, 4, 1), filters=2, resnets=1)])
-def test_where_64_bits_are_enabled_float32_has_the_same_bits_and_float64_works(model):
-    """Weights and noise, too."""
+@pytest.mark.parametrize(("model", "solver"), SOLVERS)
+def test_where_64_bits_are_enabled_float32_has_the_same_bits_and_float64_works(model, solver):
+    """Weights and noise, too; of whole sweeps, windows, and columns."""
 
-    def run(solver, dtype):
+    def run(dtype):
         arrays = (jax.jit(model.init)(key_of(0)), model.noise(key_of(1), 2)) if model else zoo.tanh(0)
         arrays = jax.tree.map(lambda leaf: leaf.astype(dtype) if dtype else leaf, arrays)
         solution = solve(model.system(*arrays) if model else arrays, solver)
         assert solution.exact
         return solution.value
 
-    for solver in (Jacobi(), GSJacobi(4), JacobiGS(4)):  # whole sweeps, windows, and columns
-        answer = run(solver, None)
-        with jax.enable_x64(True):
-            np.testing.assert_array_equal(bits(run(solver, None)), bits(answer))
-            assert run(solver, "float64").dtype == np.float64
+    answer = run(None)
+    with jax.enable_x64(True):
+        np.testing.assert_array_equal(bits(run(None)), bits(answer))
+        assert run("float64").dtype == np.float64

@@ -1,4 +1,4 @@
-"""Drafts that read all they are given, that know, and that are wrong on purpose; with their twins in plain NumPy."""
+"""Drafts that read all that they are handed, that know, and that are wrong on purpose; with their twins in NumPy."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from ffc import Draft
 
 
 def mixture(x, start, index, before, after, outputs, first):
-    """A number from 0 to 9 of all that a draft is given, and sometimes 10, which stands for NaN."""
+    """A number from 0 to 9 of all that a draft sees, and sometimes 10, which stands for NaN."""
     return (x + 3 * start + index * index + before + 2 * after + outputs + 5 * first + 1100) % 11
 
 
@@ -24,29 +24,15 @@ class Mixture(Draft):
         numbers = mixture(total, start, jnp.arange(seen.after.shape[1]), seen.before, seen.after, seen.outputs, first)
         return jnp.where(numbers == 10, jnp.nan, numbers).astype(seen.after.dtype)
 
-
-def plain_mixture(b, x, begin, j, before, after, outputs, first):
-    number = mixture(np.sum(x), begin, j, before, after, outputs, first)
-    return np.nan if number == 10 else number
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Picard(Draft):
-    """Each block moves by what the one before it moved by."""
-
-    def redraft(self, system, seen):
-        def leaf(before, after):
-            moved = jnp.cumsum(after - before, axis=1)
-            return after + jnp.pad(moved[:, :-1], ((0, 0), (1, 0)) + ((0, 0),) * (after.ndim - 2))
-
-        return jax.tree.map(leaf, seen.before, seen.after)
+    def plain(self, b, x, begin, j, before, after, outputs, first):
+        number = mixture(np.sum(x), begin, j, before, after, outputs, first)
+        return np.nan if number == 10 else number
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Told(Draft):
-    """What it is told of each block, right or wrong."""
+    """The same values of each block in every iteration, right or wrong."""
 
     values: jax.Array  # [batch, N]
 
@@ -54,6 +40,5 @@ class Told(Draft):
         index = jnp.minimum(seen.start[:, None] + jnp.arange(seen.after.shape[1]), self.values.shape[1] - 1)
         return jnp.take_along_axis(self.values, index, axis=1)
 
-
-def plain_told(values):
-    return lambda b, x, begin, j, *_: values[b, begin + j]
+    def plain(self, b, x, begin, j, *_):
+        return np.asarray(self.values)[b, begin + j]

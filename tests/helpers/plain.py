@@ -18,14 +18,14 @@ class Run(NamedTuple):
     undrafted: np.ndarray  # [batch]
 
 
-def run(system, solver, x0=None, tolerance=None, draft=None) -> list[Run]:
-    """The solves with the limits 0 … N, the last of which needs none.
+def run(system, solver, x0=None, tolerance=(0, 0)) -> list[Run]:
+    """The solves with the limits 0 … N, the last of which needs none; `tolerance` is (absolute, relative).
 
-    `tolerance` is (absolute, relative). `draft(b, x, begin, j, before, after, outputs, first)` is the next value of
-    block `begin` + j of sample b.
+    Of a solver's draft, `plain(b, x, begin, j, before, after, outputs, first)` is the next value of block `begin` + j
+    of sample b.
     """
     with np.errstate(all="ignore"):
-        loop = _Loop(system, solver, x0, tolerance, draft)
+        loop = _Loop(system, solver, x0, tolerance)
         runs: list[Run] = []
         while going := [b for b, status in enumerate(loop.status) if status is Status.RUNNING]:
             runs += [loop.stopped()] * (max(loop.iterations[going]) + 1 - len(runs))
@@ -54,15 +54,16 @@ def first_block(system, width, prefix):
 
 
 class _Loop:
-    def __init__(self, system, solver, x0, tolerance, draft):
+    def __init__(self, system, solver, x0, tolerance):
         arrays = {name: np.asarray(leaf) if hasattr(leaf, "shape") else leaf for name, leaf in vars(system).items()}
-        self.system, self.size, self.tolerance, self.draft = type(system)(**arrays), system.size, tolerance, draft
+        self.system, self.size, self.tolerance = type(system)(**arrays), system.size, tolerance
+        self.draft = getattr(solver, "draft", None)
         self.schedule = solver.schedule(self.size)
         width, row, batch = self.schedule.window, system.row_length, len(system.u)
         self.above = isinstance(x0, RowAbove) and width < self.size and (width % row == 0 or 1 < width < row)
         self.by_windows = self.schedule.cached and system.has_windows
-        plain = x0 is None or isinstance(x0, RowAbove)
-        self.guess = np.zeros((batch, self.size), np.float32) if plain else np.array(x0, np.float32)
+        self.first = np.asarray(system.initial())
+        self.guess = self.first if x0 is None or isinstance(x0, RowAbove) else np.array(x0, np.float32)
         self.x, self.status, self.drafting = self.guess.copy(), [Status.RUNNING] * batch, np.ones(batch, bool)
         self.prefix, self.certified, self.met, self.iterations = np.zeros((4, batch), int)
 
@@ -112,8 +113,7 @@ class _Loop:
         return self.draft is not None and self.redraft(b, before, start, end)
 
     def accepts(self, before, after):
-        absolute, relative = self.tolerance or (0, 0)
-        return before == after or abs(after - before) <= absolute + relative * abs(after)
+        return before == after or abs(after - before) <= self.tolerance[0] + self.tolerance[1] * abs(after)
 
     def settled(self, blocks, agrees):
         """The end of what stands: up to the first block that changed, and all of its run."""
@@ -126,11 +126,11 @@ class _Loop:
         prefix, after, begin = self.prefix[b], self.x[b].copy(), start if self.by_windows else 0
         for i in range(prefix, end):
             total = evaluate(self.system, before, b, i)[1]
-            told = self.draft(b, before, begin, i - begin, before[i], after[i], total, prefix - 1 - begin)
-            values = (told, after[i], before[i]) if self.drafting[b] else (after[i], before[i])
+            drafted = self.draft.plain(b, before, begin, i - begin, before[i], after[i], total, prefix - 1 - begin)
+            values = (drafted, after[i], before[i]) if self.drafting[b] else (after[i], before[i])
             self.x[b, i] = next(value for value in values if np.isfinite(value))
         if self.drafting[b] and self.status[b] is Status.NOT_FINITE:
-            self.x[b, prefix:] = 0
+            self.x[b, prefix:] = self.first[b, prefix:]
             self.status[b], self.drafting[b] = Status.RUNNING, False
             return True
         return False

@@ -77,32 +77,27 @@ def large_gain(length: int = 400, width: int = 8) -> Recurrence:
     return Recurrence(tanh, weights.T, jax.random.normal(keys[1], (1, length, width)), jnp.zeros((1, width)))
 
 
-def lstm(weights, state, inputs):
-    """A long short-term memory, of hidden states and cells."""
+def pair(weights, state, inputs):
+    """A state of two arrays, hidden numbers and their cells."""
     h, c = state
-    gates = h @ weights + inputs
-    i, f, o, g = jnp.split(gates, 4, axis=-1)
-    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-    return jax.nn.sigmoid(o) * jnp.tanh(c), c
+    c = c / 2 + jnp.tanh(h @ weights + inputs)
+    return jnp.tanh(c), c
 
 
 def memory() -> Recurrence:
     keys = jax.random.split(jax.random.key(2), 2)
-    weights, inputs = 0.5 * jax.random.normal(keys[0], (2, 8)), jax.random.normal(keys[1], (BATCH, LENGTH, 8))
-    return Recurrence(lstm, weights, inputs, (jnp.zeros((BATCH, 2)), jnp.ones((BATCH, 2))))
+    weights, inputs = jax.random.normal(keys[0], (2, 2)), jax.random.normal(keys[1], (BATCH, LENGTH, 2))
+    return Recurrence(pair, weights, inputs, (jnp.zeros((BATCH, 2)), jnp.ones((BATCH, 2))))
 
 
-def selective(weights, state, inputs):
-    """A selective state-space model: each of D channels keeps N numbers."""
-    x, (decay, write) = inputs, weights
-    step = jax.nn.softplus(x)[..., None]
-    return jnp.exp(-step * decay) * state + step * write * jnp.tanh(x + state.sum(-1))[..., None]
+def selective(decay, state, inputs):
+    """A state-space model: each of D channels keeps N numbers."""
+    return decay * state + jnp.tanh(inputs + state.sum(-1))[..., None] / 5
 
 
 def space() -> Recurrence:
-    decay = jnp.arange(1.0, 3.0) * jnp.ones((3, 1))
     inputs = jax.random.normal(jax.random.key(3), (BATCH, LENGTH, 3))
-    return Recurrence(selective, (decay, 0.3 * decay), inputs, jnp.zeros((BATCH, 3, 2)))
+    return Recurrence(selective, jnp.array([0.3, 0.6]), inputs, jnp.zeros((BATCH, 3, 2)))
 
 
 def square(weights, x, inputs):
@@ -110,8 +105,8 @@ def square(weights, x, inputs):
     return x * x + inputs
 
 
-#: States of one array, of several, of two axes, and of a step whose Jacobian is known.
-RECURRENCES = {"gated": gated, "memory": memory, "space": space, "tanh": known}
+#: Whole numbers; states of one array, of several, of two axes; and of a step whose Jacobian is known.
+RECURRENCES = {"whole": whole, "gated": gated, "memory": memory, "space": space, "tanh": known}
 
 
 def in_order(recurrence: Recurrence):

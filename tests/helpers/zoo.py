@@ -155,9 +155,9 @@ def in_order(system: System) -> np.ndarray:
     return x.astype(np.float32)
 
 
-def assert_close(found, expected, share: float = 1e-5) -> None:
+def assert_close(values, expected, share: float = 1e-5) -> None:
     """To a share of the largest entry of each array."""
-    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+    for one, other in zip(jax.tree.leaves(values), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=share * np.abs(other).max())
 
 
@@ -208,30 +208,23 @@ def tanh(seed: int, batch: int = 3, size: int = 12) -> Weighted:
     return Weighted(jnp.asarray(weights, jnp.float32), jnp.asarray(u, jnp.float32), False, function=jnp.tanh)
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Windowed(Weighted):
-    """`Weighted`, with windows that may have a fault."""
-
-    fault: str | None = field(metadata=STATIC, default=None)
-
-    def sweep(self, x):
-        y = super().sweep(x)
-        return y.at[:, 4].set(jnp.inf) if self.fault == "an infinite sweep" else y
-
-    def supports_window(self, count, stride):
-        return stride == 1
+def flawed(system, fault):
+    """`system` with a fault of its windows, of what they keep, or of its sweep."""
+    base = type(system)
 
     def window(self, cache, x, start, count, stride):
-        if self.fault == "one block off":
-            return super().window(cache, x, jnp.minimum(start + 1, self.size - count), count, stride)
-        values, cache = super().window(cache, x, start, count, stride)
-        wrong = {"a wrong value": values + 0.125, "half a percent off": 1.005 * values}
-        return wrong.get(self.fault, values), cache
+        start = jnp.minimum(start + (fault == "one block off"), self.size - count)
+        values, cache = base.window(self, cache, x, start, count, stride)
+        return {"a wrong value": values + 0.125, "half a percent off": 1.005 * values}.get(fault, values), cache
 
     def keep(self, kept, x, start, count):
-        after = super().keep(kept, jnp.roll(x, 1, axis=1) if self.fault == "a shifted cache" else x, start, count)
-        return jnp.where(kept == -1, after, kept) if self.fault == "a stale cache" else after
+        after = base.keep(self, kept, jnp.roll(x, fault == "a shifted cache", axis=1), start, count)
+        return jnp.where(kept == -1, after, kept) if fault == "a stale cache" else after
+
+    def sweep(self, x):
+        return base.sweep(self, x).at[:, 4].set(jnp.inf) if fault == "an infinite sweep" else base.sweep(self, x)
+
+    return like(system, window=window, keep=keep, sweep=sweep)
 
 
 @jax.tree_util.register_dataclass
@@ -284,11 +277,3 @@ class Leaves(System):
         third = a[:, 0, 1] * a[:, 1, 2]
         fourth = b[:, 0] * a[:, 0, 0] + a[:, 1, 1]
         return {"a": jnp.stack([first, 2 * a[:, 0] + u * u], axis=1), "b": (jnp.stack([third, fourth], axis=1),)}
-
-
-def sign(self, x):
-    return jnp.int32(Line.sweep(self, x.astype(self.u.dtype)) > 0)
-
-
-#: `x_i = 1` where the step of real numbers is more than 0, else 0.
-Signs = variant(Line, sweep=sign, initial=lambda self: jnp.zeros(self.u.shape, jnp.int32))

@@ -22,10 +22,10 @@ def shares(probabilities):
     return np.concatenate([[0.0], ends[:-1]]) / ends[-1], ends / ends[-1]
 
 
-def _numbers(cls, outputs, uniforms):
+def levels_drawn(cls, outputs, uniforms):
     choice = np.full((ROWS, len(outputs) // {1: 3, 3: 10}[uniforms.shape[1]]), 0.5, np.float32)
-    found = pixels(cls.of(choice, np.float32(uniforms), eight_bit=True), np.tile(outputs, (ROWS, 1)))
-    return np.round((np.asarray(found) + 1) * 127.5).astype(int)
+    drawn = pixels(cls.of(choice, np.float32(uniforms), eight_bit=True), np.tile(outputs, (ROWS, 1)))
+    return np.round((np.asarray(drawn) + 1) * 127.5).astype(int)
 
 
 def assert_drawn_by(cls, outputs, probabilities, *uniforms, margin):
@@ -35,7 +35,7 @@ def assert_drawn_by(cls, outputs, probabilities, *uniforms, margin):
     ends = np.where(wide, np.concatenate([begin + margin, end - margin]), 0.5)
     channel, wanted = uniforms.index(None), np.tile(np.arange(256), 2)
     columns = [np.broadcast_to(ends if u is None else np.float64(u), ROWS) for u in uniforms]
-    numbers = _numbers(cls, outputs, np.stack(columns, axis=1))
+    numbers = levels_drawn(cls, outputs, np.stack(columns, axis=1))
     assert wide.sum() > (250 if channel == 0 else 40)
     np.testing.assert_array_equal(numbers[wide, channel], wanted[wide])
     return numbers[0]
@@ -49,7 +49,7 @@ def test_the_uniforms_that_give_a_level_have_its_probability(cls, mixtures):
     assert float(probabilities.sum()) == pytest.approx(1, abs=1e-4)
     assert_drawn_by(cls, gray, probabilities, None, margin=1e-5)
     for red_uniform in (0.03, 0.5):
-        red = int(_numbers(cls, outputs, np.tile([red_uniform, 0.5, 0.5], (ROWS, 1)))[0, 0])
+        red = int(levels_drawn(cls, outputs, np.tile([red_uniform, 0.5, 0.5], (ROWS, 1)))[0, 0])
         every = np.stack(np.broadcast_arrays(LEVELS[red], LEVELS[:, None], LEVELS), axis=-1)
         joint = np.asarray(likelihood(outputs, every))  # [green, blue]
         alone = likelihood(outputs[: 3 * mixtures], LEVELS[:, None])[red]  # logits, means and scales of red
@@ -65,22 +65,21 @@ def test_a_pixel_is_drawn_from_its_likelihood():
     """The share of samples by Gumbel's choice in the lower half of the levels is the likelihood's."""
     outputs = jax.random.normal(jax.random.key(2), (9,))
     choice, draw = jax.random.split(jax.random.key(3))
-    gumbel, logistic = jax.random.gumbel(choice, (40_000, 3)), jax.random.logistic(draw, (40_000, 1))
-    x = pixels(Gumbel(gumbel, logistic), np.tile(outputs, (40_000, 1)))
-    expected = likelihood(outputs, LEVELS[:, None])[:128].sum()
-    assert np.mean(np.asarray(x) < 0) == pytest.approx(float(expected), abs=0.01)
+    noise = Gumbel(jax.random.gumbel(choice, (40_000, 3)), jax.random.logistic(draw, (40_000, 1)))
+    share = np.mean(pixels(noise, np.tile(outputs, (40_000, 1))) < 0)
+    assert share == pytest.approx(float(likelihood(outputs, LEVELS[:, None])[:128].sum()), abs=0.01)
 
 
 def test_a_continuous_inverse_cdf_solves_its_equation():
     """Against the mixture's cumulative in double precision, with weights by Bayes' rule channel after channel."""
     outputs, uniform = np.float32(DRAW.normal(size=(ROWS, 20))), np.float32(DRAW.uniform(size=(ROWS, 3)))
-    found = np.asarray(pixels(InverseCDF.of(None, uniform, eight_bit=False), outputs), np.float64)
+    drawn = np.asarray(pixels(InverseCDF.of(None, uniform, eight_bit=False), outputs), np.float64)
     parameters = mixture.Mixture(*(np.asarray(p, np.float64) for p in mixture.read(outputs, 3)))
     weights = np.exp(parameters.logits)
     for channel in range(3):
-        x = found[:, channel, None]
+        x = drawn[:, channel, None]
         scale = np.exp(parameters.log_scales[channel])
-        mean = parameters.mean(channel, [found[:, before, None] for before in range(channel)])
+        mean = parameters.mean(channel, [drawn[:, before, None] for before in range(channel)])
         below = 1 / (1 + np.exp(-(x - mean) / scale))
         weights /= weights.sum(axis=1, keepdims=True)
         error = np.sum(weights * below, axis=1) - uniform[:, channel]
@@ -88,14 +87,14 @@ def test_a_continuous_inverse_cdf_solves_its_equation():
         assert np.all(error[x[:, 0] == -1] >= -1e-5)
         assert np.all(error[x[:, 0] == 1] <= 1e-5)
         weights *= np.where(x == -1, below, np.where(x == 1, 1 - below, below * (1 - below) / scale))
-    assert 0.05 < np.mean(found == 1) < np.mean(np.abs(found) < 1)
+    assert 0.05 < np.mean(drawn == 1) < np.mean(np.abs(drawn) < 1)
 
 
 def test_a_tie_is_a_pixel_that_rounding_errors_could_move():
     """Near the edge between two levels of a logistic around 0.1; or by a component that is nearly chosen."""
     outputs = np.float32([0, 0, 0.1, 0.1, -1, -1])
     _, end = shares(likelihood(outputs, LEVELS[:, None]))
-    uniforms = np.float32([end[100] - 1e-4, end[100] - 1e-7, end[100] + 1e-7, end[100] + 1e-4])[:, None]
+    uniforms = np.float32([end[100] + by for by in (-1e-4, -5e-6, 1e-7, 1e-4)])[:, None]
     for cls in (Gumbel, InverseCDF):
         coupling = cls.of(np.tile(np.float32([0.5, 0.1]), (4, 1)), uniforms, eight_bit=True)
         assert ties(coupling, np.tile(outputs, (4, 1))).tolist() == [False, True, True, False]
@@ -152,11 +151,11 @@ def test_pixels_move_with_outputs_and_noise_as_differences_say(cls):
     assert not changes[np.abs(middle) == 1].any()
     rounded = cls.of(*noise, eight_bit=True), at[1]
     tangent = jax.tree.unflatten(jax.tree.structure(rounded), jax.tree.leaves(along))
-    assert not np.asarray(derivative(rounded, tangent)).any()
+    assert not np.any(derivative(rounded, tangent))
 
 
 def test_a_mass_that_float32_cannot_tell_from_zero_has_a_logarithm_all_the_same():
     x, mean, log_scale, half = 0.0, 0.9, -3.0, 1 / 255
     upper, lower = (1 / (1 + np.exp(-np.exp(-log_scale) * (x - mean + shift))) for shift in (half, -half))
-    found = mixture.log_mass(jnp.float32(x), jnp.float32(mean), jnp.float32(log_scale), 255)
-    assert float(found) == pytest.approx(np.log(upper - lower), abs=0.01)
+    mass = mixture.log_mass(jnp.float32(x), jnp.float32(mean), jnp.float32(log_scale), 255)
+    assert float(mass) == pytest.approx(np.log(upper - lower), abs=0.01)

@@ -1,6 +1,5 @@
 """Laws of all samplers: triangular systems, one answer by every solver, samples of their own, and what is refused."""
 
-import functools
 import re
 from dataclasses import replace
 
@@ -8,40 +7,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from samplers import FLOW, GRAY, IMAGE, LONG, SAMPLERS, TEXT, in_order, select, sweep, weights
+from samplers import FLOW, GRAY, IMAGE, SAMPLERS, TEXT, in_order, select, sweep, weights
 
-from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, solve
-from ffc.core.check_windows import check_windows
-from ffc.core.examples import Examples
+from ffc import FFCError, GSJacobi, Jacobi, JacobiGS, Sequential, check, solve
 from ffc.core.keys import key_of
 from ffc.core.verify import count_ties
+from ffc.models.guess import NAMES, guess_by_name
 
 CACHED = Sequential(cached=True)
 MADE_GRAY = SAMPLERS["made gray"].model
 
 
-EACH = [pytest.param(name, marks=[pytest.mark.stress] if name == LONG else []) for name in SAMPLERS]
-
-
-@pytest.fixture(scope="module", params=EACH)
+@pytest.fixture(scope="module", params=SAMPLERS)
 def small(request):
     return SAMPLERS[request.param]
 
 
-def test_no_block_depends_on_itself_or_a_later_one(small):
-    system = small.system()
-    x, other = (np.asarray(system.example(key_of(seed))) for seed in (0, 1))
-    place, before = np.arange(system.size).reshape(-1, *[1] * (x.ndim - 2)), np.asarray(sweep(system, x))
-    for i in range(system.size):
-        after = np.asarray(sweep(system, np.where(place < i, x, other)))
-        np.testing.assert_array_equal(after[:, : i + 1], before[:, : i + 1])
-
-
-def test_a_window_is_a_part_of_a_sweep(small):
-    """Also one that meets a cache of blocks which have changed since, where each sample stands at its own block."""
-    system = small.system()
-    swept = functools.partial(sweep, system)
-    check_windows(system, swept, Examples(system, 0, swept), system.initial(), small.windows, seed=0)
+def test_a_sampler_is_a_triangular_system_and_its_windows_are_parts_of_its_sweep(small):
+    """Also windows that meet a cache of blocks which have changed since, where each sample stands at its own block."""
+    check(small.system(), windows=small.windows)
 
 
 #: How each sampler is solved here, drafted where it offers a draft, and other options of its system.
@@ -82,6 +66,20 @@ def test_every_solver_gives_the_answer_in_order(name, solvers, options):
     assert prompt is None or (np.asarray(answer)[:, : np.shape(prompt)[-1]] == prompt).all()
 
 
+def test_every_named_guess_leads_to_the_same_bits_and_mean_is_what_the_model_expects():
+    system = SAMPLERS["made gray"].system()
+    guesses, answer = [guess_by_name(name, MADE_GRAY, system) for name in NAMES], solve(system, GSJacobi(8))
+    for guess in (*guesses, MADE_GRAY.state(MADE_GRAY.samples(answer.value))):
+        solution = solve(system, GSJacobi(8), x0=guess)
+        assert solution.exact
+        np.testing.assert_array_equal(solution.value, answer.value)
+    zeros = jnp.zeros_like(answer.value)
+    expected = MADE_GRAY.mean_and_log_scale(weights(MADE_GRAY), zeros)[:, : system.size]
+    np.testing.assert_allclose(guesses[NAMES.index("mean")], expected, atol=1e-6)
+    with pytest.raises(FFCError, match="guess 'white': expected one of zeros, black, mean, row_above"):
+        guess_by_name("white", MADE_GRAY, system)
+
+
 def test_a_sample_is_its_own_and_the_median_noise_is_everybodys(small):
     system, other = small.system(), small.system(seed=2)
     x, order = system.example(key_of(3)), jnp.array([2, 0, 1])
@@ -102,8 +100,9 @@ def test_types_stay_where_64_bits_are_enabled(small):
             assert (solution.value.dtype, solution.iterations.dtype) == (dtype, np.int32)
 
 
-def test_samples_have_a_state_and_pictures_of_which_black_is_zero(small):
-    model, x = small.model, small.system().example(key_of(0))
+def test_samples_have_a_state_and_pictures_which_the_guess_black_makes_black(small):
+    model, system = small.model, small.system()
+    x = system.example(key_of(0))
     samples = model.samples(x)
     state = model.state(samples)
     assert (state.shape, state.dtype) == (x.shape, x.dtype)
@@ -111,8 +110,8 @@ def test_samples_have_a_state_and_pictures_of_which_black_is_zero(small):
     assert model.has_pictures == (model != TEXT)
     if model.has_pictures:
         assert model.pictures(samples).shape == (3, *model.shape)
-        black = model.pictures(model.samples(jnp.full_like(x, model.black)))
-        np.testing.assert_allclose(black, 0, atol=1e-6)
+        black = guess_by_name("black", model, system)
+        np.testing.assert_allclose(model.pictures(model.samples(black)), 0, atol=1e-6)
 
 
 def test_noise_that_does_not_fit_is_refused(small):
@@ -138,14 +137,6 @@ SIZES = [
     (MADE_GRAY, {"trunc_lambda": 0.5}, "trunc_lambda is 0.5"),
     (GRAY, {"shape": (8, 6, 1)}, "(8, 6, 1)"),
 ]
-
-
-@pytest.mark.parametrize(("model", "sizes", "named"), SIZES, ids=repr)
-def test_sizes_that_do_not_fit_are_refused(model, sizes, named):
-    with pytest.raises(FFCError, match=re.escape(named)):
-        replace(model, **sizes)
-
-
 #: Options that a sampler does not take, and what the error says of them.
 OPTIONS = [
     (GRAY, {"quantize": "4bit"}, "quantize: '4bit' is unknown; pixelcnnpp takes none, 8bit"),
@@ -156,11 +147,21 @@ OPTIONS = [
 ]
 
 
-def test_options_of_the_command_line_are_those_of_the_system_and_the_papers_are_the_default():
+def system_with(model, options):
+    return model.system_with(options, weights(model), model.noise(key_of(1), 1))
+
+
+def test_sizes_and_options_that_do_not_fit_are_refused():
+    for model, sizes, message in SIZES:
+        with pytest.raises(FFCError, match=re.escape(message)):
+            replace(model, **sizes)
     for model, options, message in OPTIONS:
         with pytest.raises(FFCError, match=f"^system option {message}"):
-            model.system_with(options, weights(model), model.noise(key_of(0), 1))
-    system = TEXT.system_with({"temperature": "0.5", "top_k": 4, "top_p": 1}, weights(TEXT), TEXT.noise(key_of(1), 1))
-    assert (float(system.choice.temperature), int(system.choice.top_k), system.choice.top_p) == (0.5, 4, None)
-    papers = GRAY.system_with({}, weights(GRAY), GRAY.noise(key_of(1), 1)).coupling
+            system_with(model, options)
+
+
+def test_options_of_the_command_line_are_those_of_the_system_and_the_papers_are_the_default():
+    choice = system_with(TEXT, {"temperature": "0.5", "top_k": 4, "top_p": 1}).choice
+    assert (float(choice.temperature), int(choice.top_k), choice.top_p) == (0.5, 4, None)
+    papers = system_with(GRAY, {}).coupling
     assert (type(papers).__name__, papers.steps) == ("Gumbel", None)

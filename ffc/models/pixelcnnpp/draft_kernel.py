@@ -5,6 +5,7 @@ As a loop, each column is a dozen small kernels. Here a warp takes a row. The pa
 """
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,7 +60,7 @@ def drafted_rows(
     return drafted[..., :channels]
 
 
-def _row(parameters, tiles, pixels, drafted, *, channels: int) -> None:
+def _row(parameters: Any, tiles: Any, pixels: Any, drafted: Any, *, channels: int) -> None:
     """Draft a row, a pixel after the other; `pixels` [columns, …] hold x, y, the logistic noise and `settled`."""
     near = [tiles[j] for j in range(len(tiles))]
     part = jax.lax.broadcasted_iota(jnp.int32, near[0].shape, 0)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -123,7 +124,9 @@ class PixelSampling(System):
         """Return the network's outputs [batch, columns, outputs] in a row, with `features` for all above it."""
         return self._outputs(self._over(features, image, row, 1, 0, self.row_length), always=False)[:, 0]
 
-    def _window(self, cache: Cache, x: State, start: jax.Array, count: int, stride: int):
+    def _window(
+        self, cache: Cache, x: State, start: jax.Array, count: int, stride: int
+    ) -> tuple[jax.Array, Coupling, Cache]:
         """Return the network's outputs in a window, the noise there, and the next cache."""
         ops = self._over(cache, x, *self._place(x, start, count, stride))
         outputs = self._outputs(ops, always=stride == 1 and count > self.row_length)
@@ -158,6 +161,6 @@ class PixelSampling(System):
         return network.horizontal(ops, self.layers, "x", above)
 
 
-def _by_block(tree, count: int):
+def _by_block(tree: Any, count: int) -> Any:
     """Leaves [batch, rows, columns, ...] as [batch, rows · columns, ...]."""
     return jax.tree.map(lambda leaf: leaf.reshape(len(leaf), count, *leaf.shape[3:]), tree)

@@ -82,7 +82,7 @@ def start(job: Job, repeat: int = 0) -> rnn.Params:
     return rnn.init(job.key(repeat, 0), job.settings["hidden"], job.settings["scale"])
 
 
-def _train(job: Job, x: jax.Array, repeat: int, iterations: int | None):
+def _train(job: Job, x: jax.Array, repeat: int, iterations: int | None) -> tuple[np.ndarray, np.ndarray, rnn.Params]:
     """Losses, seconds since the start, and the parameters at the end."""
     params = start(job, repeat)
     order = jax.random.randint(job.key(repeat, 1), (job.settings["steps"],), 0, len(x), jnp.int32)
@@ -97,7 +97,7 @@ def _train(job: Job, x: jax.Array, repeat: int, iterations: int | None):
 
 
 @partial(jax.jit, static_argnames="iterations")
-def _step(params: rnn.Params, x: jax.Array, rate: float, iterations: int | None):
+def _step(params: rnn.Params, x: jax.Array, rate: float, iterations: int | None) -> tuple[rnn.Params, jax.Array]:
     loss, gradient = rnn.loss_and_gradients(params, x, iterations)
     return jax.tree.map(lambda value, slope: value - rate * slope, params, gradient), loss
 
@@ -126,7 +126,7 @@ def _feedforward_errors(params: rnn.Params, x: jax.Array) -> jax.Array:
     return jax.lax.map(lambda k: distance(jnp.where(left < k, adjoint, 0)), jnp.arange(x.shape[1] + 1))
 
 
-def _distance_to_exact(params: rnn.Params, x: jax.Array, run: rnn.Forward):
+def _distance_to_exact(params: rnn.Params, x: jax.Array, run: rnn.Forward) -> Callable[[jax.Array], jax.Array]:
     """Return a function of the adjoints [1, T, H]: the Euclidean distance of their gradient to the exact one."""
     exact = rnn.gradients(x, run, rnn.adjoint_in_order(params, run))
 

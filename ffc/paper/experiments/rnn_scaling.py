@@ -87,7 +87,7 @@ def _in_order(params: rnn.Params, x: jax.Array) -> _Outcome:
     return _Outcome(rnn.forward(params, x).hidden, jnp.int32(x.shape[1]), jnp.bool_(False))
 
 
-def _in_parallel(way: Callable[..., rnn.Parallel], **options):
+def _in_parallel(way: Callable[..., rnn.Parallel], **options: Any) -> Callable[..., _Outcome]:
     def one(params: rnn.Params, x: jax.Array) -> _Outcome:
         outcome = way(params, x, **options)
         return _Outcome(outcome.run.hidden, outcome.iterations, ~outcome.in_order)
@@ -99,7 +99,7 @@ def _backpropagation(params: rnn.Params, run: rnn.Forward) -> _Outcome:
     return _Outcome(rnn.adjoint_in_order(params, run), jnp.int32(run.slope.shape[1]), jnp.bool_(False))
 
 
-def _by_jacobi(sweeps: int):
+def _by_jacobi(sweeps: int) -> Callable[..., _Outcome]:
     def one(params: rnn.Params, run: rnn.Forward) -> _Outcome:
         adjoint = rnn.adjoint_by_solver(params, run, Jacobi(), sweeps).value[:, ::-1]
         return _Outcome(adjoint, jnp.int32(sweeps), jnp.bool_(True))

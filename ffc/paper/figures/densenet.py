@@ -94,7 +94,7 @@ def _top5(ax: Axes, unit: float, jacobi: Record) -> None:
     ax.plot(x, smallest5, label=label, **style.thin | _SECOND)
 
 
-def _band(ax: Axes, curves: np.ndarray, log: bool, shade: float, **line) -> None:
+def _band(ax: Axes, curves: np.ndarray, log: bool, shade: float, **line: Any) -> None:
     """Mean over images with a band of one standard deviation; on a logarithmic axis only what is above zero."""
     mean, std = curves.mean(axis=0), curves.std(axis=0)
     k = np.arange(len(mean))
