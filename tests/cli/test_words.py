@@ -99,6 +99,11 @@ def test_closed_output_takes_nothing_and_full_output_is_one_line(monkeypatch, ca
         patch.setattr(sys, "stdout", full)
         assert run("models") == ERROR
     assert "No space left on device" in capsys.readouterr().err
+    reader, writer = os.pipe()
+    os.close(reader)  # as `ffc models | head` does
+    with monkeypatch.context() as patch, open(writer, "w") as broken:
+        patch.setattr(sys, "stdout", broken)
+        assert run("models") == DONE
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
     assert (run("models"), run("no-such-command")) == (DONE, ERROR)

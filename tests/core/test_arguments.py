@@ -83,6 +83,7 @@ MISTAKES = [
     (named("gs_jacobi", window="2 rows"), "window: 2 rows; .*'N blocks', or auto"),
     (named("jacobi_gs", block=5), "block: 5 does not divide the system's 12 blocks"),
     (named("jacobi", together=True), "together: jacobi takes none"),
+    (named("auto", draft=True), "draft: auto takes none; it belongs to jacobi and gs_jacobi"),
     (lambda: tune.race(ROWS, []), "race: no candidates"),
     (lambda: tune.race(zoo.unconnected(batch=0), [Jacobi()]), "race: the system has no blocks or no"),
     # check
