@@ -55,7 +55,7 @@ SAMPLERS = {
 }
 
 #: Fields of a system that have an entry for each sample.
-_NOISE = ("u", "coupling", "noise", "given")
+_NOISE = ("u", "coupling", "noise", "prompt")
 
 
 def select(system, index):
