@@ -44,7 +44,10 @@ SETTINGS, SUMMARY, BATCH = "settings.json", "summary.json", "batch_{:06}.npz"
 #: Words of a command that decide how a batch is drawn.
 WORDS = ("solver", *OF_SOLVERS, "guess", "seed", "verify")
 #: Variables of the environment that may change the last bits of numbers, and flags among them that change none.
-ARITHMETIC = ("JAX_ENABLE_X64", "JAX_DISABLE_JIT", "NVIDIA_TF32_OVERRIDE", "XLA_FLAGS")
+ARITHMETIC = (
+    *("JAX_ALLOW_F16_REDUCTIONS", "JAX_DISABLE_JIT", "JAX_DISABLE_MOST_OPTIMIZATIONS", "JAX_ENABLE_X64"),
+    *("JAX_OPTIMIZATION_LEVEL", "NVIDIA_TF32_OVERRIDE", "XLA_FLAGS"),
+)
 HARMLESS = ("--xla_force_host_platform_device_count", "--xla_dump")
 
 
