@@ -65,7 +65,7 @@ CONFIG = section(
 
 
 def of_preset(content: Any) -> Schema:
-    """Return the schema of a preset that says what is `given`."""
+    """Return the schema of a preset of this `content`."""
     content, tasks = _keys(content), _keys(_keys(content).get("tasks"))
     return section(
         "title seed repeats tasks",

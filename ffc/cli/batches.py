@@ -15,7 +15,6 @@ import os
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +24,13 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from ffc.cli.options import OF_SOLVERS
 from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
 from ffc.core.named import entry_of, own_draft, solver_by_name
 from ffc.core.solution import NOT_VERIFIED, Solution, Status, describe, describe_verification
 from ffc.core.solve import solve
+from ffc.core.solvers import WORDS
 from ffc.core.system import System
 from ffc.core.verify import facts
 from ffc.models import Sampler
@@ -42,7 +41,7 @@ from ffc.store.records import Record, provenance, write_bytes
 
 SETTINGS, SUMMARY, BATCH = "settings.json", "summary.json", "batch_{:06}.npz"
 #: Words of a command that decide how a batch is drawn.
-WORDS = ("solver", *OF_SOLVERS, "guess", "seed", "verify")
+DECISIVE = ("solver", *WORDS, "guess", "seed", "verify")
 #: Variables of the environment that may change the last bits of numbers, and flags among them that change none.
 ARITHMETIC = (
     *("JAX_ALLOW_F16_REDUCTIONS", "JAX_DISABLE_JIT", "JAX_DISABLE_MOST_OPTIMIZATIONS", "JAX_ENABLE_X64"),
@@ -53,7 +52,7 @@ HARMLESS = ("--xla_force_host_platform_device_count", "--xla_dump")
 
 @dataclass(frozen=True)
 class Source:
-    """What batches are drawn from, and how: `WORDS`, the options of the `system`, and samples of a `batch`."""
+    """A model's weights, and how batches are drawn: `DECISIVE` words, options of the `system`, samples of a `batch`."""
 
     checkpoint: Checkpoint
     words: dict[str, Any]
@@ -78,7 +77,7 @@ class Source:
     def choose(self, batches: int) -> dict[str, Any]:
         """Return the solver of so many batches and its options; a race on batch 0 decides those that are `auto`."""
         system, guess = self.system_of(0, self.checkpoint.params)
-        sizes = {name: self.words[name] for name in OF_SOLVERS}
+        sizes = {name: self.words[name] for name in WORDS}
         return entry_of(solver_by_name(self.words["solver"], system, x0=guess, uses=batches, **sizes), system)
 
     def draft(self, params: Any, chosen: dict[str, Any]) -> Draft | None:
@@ -123,7 +122,7 @@ def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> tup
         began = time.perf_counter()
         samples = {"total": batches * batch, "initial": there * batch, "unit": " samples"}
         with tqdm(**samples, disable=quiet or None, file=sys.stderr) as bar:
-            _deal(source, settings, folder, missing, lambda: bar.update(batch))
+            _deal(source, settings, folder, missing, bar)
         seconds, new = time.perf_counter() - began, len(missing) * batch
         pace = f"{new} drawn in {seconds:.3g} s, {new / seconds:.3g} samples/s" if new else "none had to be drawn"
         exact, ends = _summarise(folder, batches)
@@ -164,10 +163,10 @@ def _begin(folder: Path, source: Source, batches: int) -> dict[str, Any]:
     return settings
 
 
-def _deal(source: Source, settings: dict[str, Any], folder: Path, missing: list[int], tick: Callable) -> None:
+def _deal(source: Source, settings: dict[str, Any], folder: Path, missing: list[int], bar: tqdm) -> None:
     """Have every device draw batches as long as some are missing; a slow one takes fewer.
 
-    A thread each, because a loop that ends by its own values keeps the thread that starts it waiting.
+    A thread waits for each.
     """
     common = {name: value for name, value in settings.items() if name != "checkpoint"}
     devices, indices = jax.local_devices()[: len(missing)], iter(missing)
@@ -179,7 +178,8 @@ def _deal(source: Source, settings: dict[str, Any], folder: Path, missing: list[
             for index in indices:
                 arrays = source.draw(index, params, settings["chosen"], draft)
                 Record(arrays, common | {"index": index}).save(folder / BATCH.format(index))
-                tick()
+                with bar.get_lock():
+                    bar.update(source.words["batch"])
 
     with ThreadPoolExecutor(max(1, len(devices))) as pool:
         try:

@@ -24,6 +24,7 @@ def add(commands: Any) -> None:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Print a row for each solver, all on the same noise, and which of them was the fastest."""
+    from ffc.cli.batches import outcome
     from ffc.core.measure import timed_repeats
     from ffc.core.named import sizes_of
     from ffc.core.solve import solve
@@ -41,7 +42,7 @@ def compare(arguments: argparse.Namespace) -> int:
     for label, solver in solvers.items():
         solution, (spent[label],) = timed_repeats(partial(solve, system, solver, x0=guess), repeats=1)
         solution = verified(system, solution) if arguments.verify else solution
-        answers[label] = one = _answer(model, system, solution)
+        answers[label] = one = outcome(model, system, solution)
         difference = largest_difference(one["samples"], answers["sequential"]["samples"]).max()
         cells = (
             solution.evaluations,
@@ -81,17 +82,6 @@ def _solvers(arguments: argparse.Namespace, system: "System", guess: Any) -> "di
     if window is None and (chosen := solver_by_name(AUTO, system, x0=guess)) not in solvers.values():
         solvers[AUTO] = chosen
     return solvers
-
-
-def _answer(model: Any, system: "System", solution: Any) -> dict[str, np.ndarray]:
-    """Return what is compared of a solution, and shown."""
-    from ffc.core.verify import facts
-
-    return {name: np.asarray(array) for name, array in facts(system, solution).items()} | {
-        "samples": np.asarray(model.samples(solution.value)),
-        "certified": np.asarray(solution.certified),
-        "status": np.array([status.name.lower() for status in solution.status]),
-    }
 
 
 def _print_disagreements(answers: dict[str, dict[str, np.ndarray]]) -> None:

@@ -113,11 +113,13 @@ def load(arguments: argparse.Namespace) -> "tuple[Any, System]":
     weights, words = sampler(arguments), options.system_options(arguments)
     model = weights.model
     check_own(model, weights.params, words)
-    try:
-        batch = arguments.batch or options.BATCH
-        u = model.noise(key_of(arguments.seed), batch) if file is None else model.check_noise(file)
-    except FFCError as error:
-        raise FFCError(f"{arguments.noise}: {error}") from None
+    if file is None:
+        u = model.noise(key_of(arguments.seed), arguments.batch or options.BATCH)
+    else:
+        try:
+            u = model.check_noise(file)
+        except FFCError as error:
+            raise FFCError(f"{arguments.noise}: {error}") from None
     system = model.system_with(words, weights.params, u)
     if getattr(arguments, "animate", None):
         animate.check_model(model, system)

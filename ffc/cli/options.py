@@ -6,13 +6,11 @@ from typing import Any, NoReturn
 
 from ffc.core.errors import FFCError
 from ffc.core.names import AUTO, BLOCKS, SEEDS, nearest
-from ffc.core.solvers import SOLVERS
+from ffc.core.solvers import SOLVERS, WORDS, owners
 from ffc.store.paths import expanded
 
 #: Samples that are drawn by default, and where iterations begin.
 BATCH, GUESS = 4, "zeros"
-#: Options that belong to some solvers.
-OF_SOLVERS = ("window", "block", "draft", "together")
 #: Options of a sampling system, by their names (`Sampler.options`).
 SYSTEM = {
     "quantize": "PixelCNN++: none (default), or 8bit (default in the box): round to 256 levels inside the system; "
@@ -125,10 +123,9 @@ def image_size(text: str) -> tuple[int, ...]:
 def check_solver(arguments: argparse.Namespace) -> None:
     """`FFCError` on an option of another solver than the one that was named, or else raced for."""
     named = arguments.solver or AUTO
-    for option in OF_SOLVERS:
+    for option in WORDS:
         if getattr(arguments, option) and option not in SOLVERS[named]:
-            owners = " and ".join(name for name, words in SOLVERS.items() if option in words)
-            raise FFCError(f"--{option} belongs to --solver {owners}, not {named}; leave it out")
+            raise FFCError(f"--{option} belongs to --solver {owners(option)}, not {named}; leave it out")
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ffc.cli import DONE, NOT_EXACT, animate, inputs, options
 from ffc.core.errors import FFCError
-from ffc.core.solvers import SOLVERS
+from ffc.core.solvers import SOLVERS, WORDS
 from ffc.store.paths import expanded
 
 
@@ -57,7 +57,7 @@ def _draw_one(arguments: argparse.Namespace) -> int:
     if not outputs and model.has_pictures:
         raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif")
     guess, began = inputs.guess(arguments, model, system), time.perf_counter()
-    sizes = {name: getattr(arguments, name) for name in options.OF_SOLVERS}
+    sizes = {name: getattr(arguments, name) for name in WORDS}
     solver = solver_by_name(arguments.solver, system, x0=guess, uses=1, **sizes)
     name = label_of(solver, system)
     if not arguments.quiet:
@@ -100,7 +100,7 @@ def _draw_many(arguments: argparse.Namespace) -> int:
         raise FFCError(f"{out or 'sample'}: {count} batches are a file each; name a folder for them, --out FOLDER")
     check_outputs({"out": out / batches.SUMMARY, "image": arguments.image}, inputs.files(arguments))
     checkpoint = inputs.sampler(arguments)
-    words = {name: getattr(arguments, name) for name in batches.WORDS} | {"batch": arguments.batch or options.BATCH}
+    words = {name: getattr(arguments, name) for name in batches.DECISIVE} | {"batch": arguments.batch or options.BATCH}
     source = batches.Source(checkpoint, words | {"system": options.system_options(arguments)})
     exact, message = batches.draw(source, out, count, arguments.quiet)
     if arguments.image:

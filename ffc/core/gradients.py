@@ -45,7 +45,7 @@ def differentiable(adjoint: Solver, system: System, end: loop.Carry) -> State:
 
 @jax.custom_jvp
 def outputs(system: System, x: State, value: Any) -> Any:
-    """Return `found`, what a solve's last sweep found beside its values `x`, differentiable by `system` and `x`."""
+    """Return `value`, what a solve's last sweep found beside its values `x`, differentiable by `system` and `x`."""
     return value
 
 

@@ -8,7 +8,7 @@ from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.names import AUTO
 from ffc.core.solve import RowAbove
-from ffc.core.solvers import CLASSES, SOLVERS, Solver
+from ffc.core.solvers import CLASSES, SOLVERS, Solver, owners
 from ffc.core.system import State, System
 
 
@@ -35,8 +35,7 @@ def solver_by_name(
         raise FFCError(f"solver {name!r}: expected one of {', '.join(SOLVERS)}")
     for word, value in {"draft": draft, "together": together}.items():
         if value and word not in SOLVERS[name]:
-            owners = " and ".join(owner for owner, words in SOLVERS.items() if word in words)
-            raise FFCError(f"{word}: {name} takes none; it belongs to {owners}; leave it out")
+            raise FFCError(f"{word}: {name} takes none; it belongs to {owners(word)}; leave it out")
     own = own_draft(system) if draft is True else draft or None
     if name == AUTO:
         return tune.fastest(system, tune.candidates(system), x0, uses)

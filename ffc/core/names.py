@@ -15,6 +15,6 @@ SEEDS = 2**64
 
 
 def nearest(word: object, words: Iterable[object]) -> str:
-    """Return what to add to a complaint about `word`: the one of those `known` that it may stand for, if any."""
+    """Return what to add to a complaint about `word`: the one of `words` that it may stand for, if any."""
     near = difflib.get_close_matches(str(word), list(map(str, words)), n=1)
     return f" (did you mean {near[0]}?)" if near else ""

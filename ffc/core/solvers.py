@@ -187,3 +187,10 @@ Solver = Sequential | Jacobi | GSJacobi | JacobiGS
 CLASSES: dict[str, type[Solver]] = {name: kind for kind in get_args(Solver) for name in kind.names}
 #: Every solver of a sampling system, and the words that belong to it; `auto` is what a race chooses.
 SOLVERS: dict[str, tuple[str, ...]] = {name: kind.words for name, kind in CLASSES.items()} | {AUTO: ("guess",)}
+#: The words of all solvers, but for the guess, which is no option of one.
+WORDS = tuple(dict.fromkeys(word for words in SOLVERS.values() for word in words if word != "guess"))
+
+
+def owners(word: str) -> str:
+    """Return the names of the solvers that `word` belongs to: "jacobi and gs_jacobi"."""
+    return " and ".join(name for name, words in SOLVERS.items() if word in words)

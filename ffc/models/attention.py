@@ -56,7 +56,7 @@ def whole(layer: Params, x: jax.Array, heads: int) -> jax.Array:
 
 
 def window(layer: Params, cache: KeyValues, x: jax.Array, start: jax.Array, heads: int) -> tuple[jax.Array, KeyValues]:
-    """`x` [batch, count, width]: the tokens from `start` [batch] on, beside those before them, which are `kept`."""
+    """`x` [batch, count, width]: the tokens from `start` [batch] on, beside those in the `cache`."""
     queries, keys, values = split(affine(layer["qkv"], x), heads)
     cache = put(cache, keys, values, start)
     return affine(layer["out"], mixed(queries, cache, causal_mask(start, x.shape[1], cache))), cache
@@ -75,7 +75,7 @@ def causal_mask(start: jax.Array, count: int, cache: KeyValues) -> jax.Array:
 
 
 def mixed(queries: jax.Array, cache: KeyValues, mask: jax.Array) -> jax.Array:
-    """[batch, tokens, width]: values by softmax, of those that are `seen` [..., tokens, keys]."""
+    """[batch, tokens, width]: values by softmax, of those that the `mask` [..., tokens, keys] has."""
     scores = jnp.einsum("bhid,bhjd->bhij", queries, cache.keys) / math.sqrt(queries.shape[-1])
     weights = jax.nn.softmax(jnp.where(mask, scores.astype(jnp.float32), _NEVER), axis=-1).astype(queries.dtype)
     mixture = jnp.einsum("bhij,bhjd->bihd", weights, cache.values)
@@ -83,7 +83,7 @@ def mixed(queries: jax.Array, cache: KeyValues, mask: jax.Array) -> jax.Array:
 
 
 def put(cache: KeyValues, keys: jax.Array, values: jax.Array, start: jax.Array) -> KeyValues:
-    """`kept` with `keys` and `values` [batch, heads, count, width / heads] from each sample's `start` [batch] on."""
+    """`cache` with `keys` and `values` [batch, heads, count, width / heads] from each sample's `start` [batch] on."""
     return KeyValues(_put_rows(cache.keys, keys, start), _put_rows(cache.values, values, start))
 
 

@@ -83,11 +83,11 @@ def load(path: str | Path, shape: tuple[int, ...] | None = None, trunc_lambda: f
     check_checkpoint(path)
     try:
         content = path.read_bytes()
-        content_tree = _READERS[path.suffix](content)
+        raw = _READERS[path.suffix](content)
         digest = hashlib.sha256(content).hexdigest()
         sidecar = _sidecar(path, digest)
         described = sidecar.pop("model", None)
-        tree = _arrays(content_tree if described else unwrapped(content_tree))  # ours are wrapped in nothing
+        tree = _arrays(raw if described else unwrapped(raw))  # ours are wrapped in nothing
         _check_numbers(tree)
         if described:
             model, tree = _described(described, tree)

@@ -46,12 +46,12 @@ def collect(
     with `insist`, if one of `files` could not be had.
     """
     wanted, along = sorted(set(files)), sorted(set(extra))
-    files_by_name, archive, reason = _from_source(wanted, along, folder, source, sha256)
-    taken = {name: str(files_by_name.pop(name)) for name in along if name in files_by_name}
-    missing = {name: reason for name in wanted if name not in files_by_name}
+    paths, archive, reason = _from_source(wanted, along, folder, source, sha256)
+    taken = {name: str(paths.pop(name)) for name in along if name in paths}
+    missing = {name: reason for name in wanted if name not in paths}
     if DENSENET in missing:
         try:
-            files_by_name |= _densenet(folder)
+            paths |= _densenet(folder)
             del missing[DENSENET]
         except Exception as error:  # a network fails in many ways; all of them mean: not to be had
             missing[DENSENET] = f"{missing[DENSENET]}, and could not be downloaded ({_line(error)})"
@@ -63,7 +63,7 @@ def collect(
             f"checkpoints.mode is `released`, but {reasons}: put the files into a folder and name it as "
             "checkpoints.source in config/config.yaml, or set the mode to auto or trained"
         )
-    files = {name: str(path) for name, path in files_by_name.items()}
+    files = {name: str(path) for name, path in paths.items()}
     return {"files": files, "missing": missing, "extra": taken, "archive": archive}
 
 

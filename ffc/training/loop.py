@@ -108,12 +108,12 @@ class _Run:
         settings: TrainSettings,
         seed: int,
         compiled: bool,
-        fresh: Params | None = None,
+        initial: Params | None = None,
     ):
         _check_images(dataset)
         for images in (dataset.train, dataset.test):
             model.check_images(cast(np.ndarray, images))
-        self.first = fresh
+        self.initial = initial
         self.model, self.settings, self.seed, self.compiled = model, settings, seed, compiled
         due = settings.validate_every, settings.save_every, settings.steps
         self.interval = min(_COMPILED, *due) if compiled else _DISPATCHED
@@ -122,13 +122,13 @@ class _Run:
         self.train, self.test = jax.tree.map(jnp.asarray, train), whole(dataset, "test")
         chosen = dataclasses.replace(settings, save_every=1, max_minutes=None)  # neither changes the weights
         facts = [type(model).__module__, repr(model), repr(chosen), repr(seed), dataset.sha256()]
-        if fresh is not None:
-            model.check(fresh)
-            facts += [np.asarray(leaf).tobytes().hex() for leaf in jax.tree.leaves(fresh)]
+        if initial is not None:
+            model.check(initial)
+            facts += [np.asarray(leaf).tobytes().hex() for leaf in jax.tree.leaves(initial)]
         self.fingerprint = hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def start(self) -> Progress:
-        state = steps.start(self.model, self.settings, self.init_key, self.first)
+        state = steps.start(self.model, self.settings, self.init_key, self.initial)
         return Progress(state, best=steps.copy(state["params"]))
 
     def advance(self, progress: Progress) -> int:

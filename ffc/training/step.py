@@ -14,9 +14,9 @@ from ffc.training.settings import TrainSettings
 State = dict[str, Any]  # params, optimizer, ema
 
 
-def start(model: Model, settings: TrainSettings, key: jax.Array, first: Params | None = None) -> State:
-    """Return the state before the first step: fresh weights, or `first`."""
-    params = jax.jit(model.init)(key) if first is None else jax.tree.map(jnp.array, first)
+def start(model: Model, settings: TrainSettings, key: jax.Array, initial: Params | None = None) -> State:
+    """Return the state before the first step: fresh weights, or `initial`."""
+    params = jax.jit(model.init)(key) if initial is None else jax.tree.map(jnp.array, initial)
     return {"params": params, "optimizer": _optimizer(settings).init(params), "ema": copy(params)}
 
 

@@ -1,4 +1,4 @@
-"""What the words of a command stand for, and how any terminal is answered."""
+"""Words of a command become its arguments, and any terminal is answered."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""How programs are compiled for a moment's run: hardly optimised, and by XLA's older code generator.
+"""Programs are compiled for a moment's run: hardly optimised, and by XLA's older code generator.
 
 Plain tests compile so, and runs of the workflow in all tests: their programs are small, and run once.
 """

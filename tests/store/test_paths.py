@@ -16,7 +16,7 @@ from ffc.store.released import collect
 
 @pytest.fixture
 def settings(monkeypatch):
-    """What JAX is told in a process whose environment is empty."""
+    """Return the settings of JAX in a process whose environment is empty."""
     settings = {}
     monkeypatch.setattr("os.environ", {})
     monkeypatch.setattr(jax.config, "update", settings.__setitem__)

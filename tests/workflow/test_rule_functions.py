@@ -1,4 +1,4 @@
-"""What rules ask of functions: what a job is told, what a figure is called, and what is said of unknown targets."""
+"""Functions that rules ask: the request of a job, the name of a figure, and the reason why a target is unknown."""
 
 import os
 import re

@@ -130,7 +130,7 @@ class MADESampling(System):
         return Sums(jnp.full_like(sums.entries, entries), first, second, complete, mean, log_scale)
 
     def _add(self, sums: jax.Array, layer: int, values: jax.Array, unit: jax.Array, entries: jax.Array) -> jax.Array:
-        """`known` [batch, hidden] of a layer, and what units from `unit` on, of these `values`, add to it."""
+        """Return `sums` [batch, hidden] of a layer, with what units from `unit` on, of these `values`, add to it."""
         weight = self.layers[layer][0]
 
         def case(part: int) -> jax.Array:

@@ -61,7 +61,7 @@ class Cheap:
 
 
 def chain(cheap: Cheap, choice: Choice, noise: jax.Array, prompt: jax.Array) -> jax.Array:
-    """[batch, N] int32: what the cheap model alone makes of the noise, after tokens that are `given` (≥ 0)."""
+    """[batch, N] int32: what the cheap model alone makes of the noise, after those of the `prompt` (≥ 0)."""
 
     def step(i: jax.Array, x: jax.Array) -> jax.Array:
         token = choice.tokens(cheap.at(x, jnp.full(len(x), i, jnp.int32)), noise[:, i])

@@ -16,7 +16,7 @@ from ffc.core.history import each
 from ffc.core.measure import in_turn, repeated
 from ffc.core.named import entry_of, is_chosen, solver_by_name
 from ffc.core.solve import RowAbove, history_of, solve
-from ffc.core.solvers import Solver
+from ffc.core.solvers import WORDS, Solver
 from ffc.core.system import State, System, block_agreement
 from ffc.core.verify import CONTRADICTION, contradictions, facts, largest_difference, verified
 from ffc.models import Sampler
@@ -59,7 +59,7 @@ def prepare(job: Job) -> Callable[[], Record]:
         history = history_of(system, solver, solution, SHOWN, guess)
         checked = verified(system, solution)
         samples = np.asarray(model.samples(checked.value))
-        about_ties = {name: np.asarray(array) for name, array in facts(system, checked).items()}
+        verification = {name: np.asarray(array) for name, array in facts(system, checked).items()}
     iterations = np.asarray(solution.iterations)
     length = int(iterations.max())
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
@@ -76,7 +76,7 @@ def prepare(job: Job) -> Callable[[], Record]:
         "error_l2": np.asarray(history.l2),
         "error_max": np.asarray(history.largest),
         "change": np.asarray(history.change),
-        **about_ties,
+        **verification,
     }
     chosen = {"chosen": entry_of(solver, system)} if is_chosen(job.kind, job.options.get("window")) else {}
     about = {"size": solution.size, "system": model.default_options() | job.system, "checkpoint": checkpoint.meta}
@@ -102,8 +102,7 @@ def system_of(job: Job, checkpoint: Checkpoint, options: dict[str, str]) -> Syst
 
 
 def solver_of(job: Job, system: System, guess: State | RowAbove | None = None) -> Solver:
-    names = ("window", "block", "draft", "together")
-    options = {name: job.options[name] for name in names if name in job.options}
+    options = {name: job.options[name] for name in WORDS if name in job.options}
     return solver_by_name(job.kind, system, x0=guess, **options)
 
 
