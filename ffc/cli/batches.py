@@ -7,7 +7,7 @@
 The noise of a batch comes from the seed and the batch's index, and whole batches go to one device each. So a batch
 is the same file, byte for byte, wherever and in whichever sitting it was drawn. Files appear under their names when
 they are whole: what a killed run left is what the next one goes on from. In memory are the batches that devices
-are at, however many there are.
+are at and those being written, however many there are.
 """
 
 import json
@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections import Counter, defaultdict
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -171,15 +171,21 @@ def _deal(source: Source, settings: dict[str, Any], folder: Path, missing: list[
     common = {name: value for name, value in settings.items() if name != "checkpoint"}
     devices, indices = jax.local_devices()[: len(missing)], iter(missing)
 
+    def save(index: int, arrays: dict[str, np.ndarray]) -> None:
+        Record(arrays, common | {"index": index}).save(folder / BATCH.format(index))
+        with bar.get_lock():
+            bar.update(source.words["batch"])
+
     def work(device: jax.Device) -> None:
-        with jax.default_device(device):
+        with jax.default_device(device), ThreadPoolExecutor(1) as writer:
             params = jax.device_put(source.checkpoint.params, device)
             draft = source.draft(params, settings["chosen"])
+            saved: Future = writer.submit(bool)
             for index in indices:
                 arrays = source.draw(index, params, settings["chosen"], draft)
-                Record(arrays, common | {"index": index}).save(folder / BATCH.format(index))
-                with bar.get_lock():
-                    bar.update(source.words["batch"])
+                saved.result()
+                saved = writer.submit(save, index, arrays)  # while the device is at the next
+            saved.result()
 
     with ThreadPoolExecutor(max(1, len(devices))) as pool:
         try:

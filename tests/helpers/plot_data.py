@@ -53,7 +53,7 @@ def made(data: str, solver: str, side: int = SIDE) -> dict[str, np.ndarray]:
 
 
 def halving(k: np.ndarray) -> np.ndarray:
-    """Return the share of the answer that stands after k iterations: of a half, the rest is within a hundredth, of a whole not."""
+    """Return the share that stands after k iterations: of a half, the rest is within a hundredth, of a whole not."""
     return np.array([0, 0.5, 0.75, 63 / 64, 1])[np.minimum(k, 4)]
 
 
