@@ -20,12 +20,20 @@ _FEW = 64
 
 
 class Region(NamedTuple):
-    """Rows `row … row + rows` and columns `column … column + columns` of one resolution."""
+    """Rows `row … row + rows` and columns `column … column + columns` of one resolution, from a corner on."""
 
     row: Index
     rows: int
     column: Index
     columns: int
+
+
+class Beside(NamedTuple):
+    """A 1×1 convolution to be added to another: of values already read."""
+
+    values: jax.Array
+    layer: Layer
+    joined: Layer  # kernel [in, out]: the rows of the convolution's, then those of the 1×1 one's
 
 
 def concat_elu(x: jax.Array) -> jax.Array:
@@ -44,12 +52,15 @@ class Layers:
         """Return what is to be evaluated at a level."""
         raise NotImplementedError
 
-    def read(self, feature: Any, region: Region) -> jax.Array:
-        """Return a region of a feature [batch, rows, columns, channels]; zeros outside the image."""
+    def read(self, feature: Any, level: int, region: Region | None = None) -> jax.Array:
+        """Return a region of a feature [batch, rows, columns, channels]: zeros outside the image.
+
+        Its corner is counted from that of `region(level)`, which is read by default.
+        """
         raise NotImplementedError
 
-    def write(self, name: str, level: int, values: jax.Array) -> Any:
-        """Keep `values` of `region(level)` as the feature `name`."""
+    def write(self, stack: str, level: int, values: jax.Array) -> Any:
+        """Keep `values` of `region(level)` as the next feature of a stack."""
         raise NotImplementedError
 
     def drop(self, x: jax.Array) -> jax.Array:
@@ -65,22 +76,22 @@ class Layers:
         stride: int = 1,
         down: int = 0,
         dropout: bool = False,
-        beside: tuple[jax.Array, Layer] | None = None,
+        beside: Beside | None = None,
     ) -> jax.Array:
         """Return a causal convolution: a kernel reaches up, left, and right only where it is three wide.
 
-        `down` moves the output by rows, and zeros move in. `beside` are values already read and the layer of their 1×1
-        convolution, which is added.
+        `down` moves the output by rows, and zeros move in. `stride` 2 reads the next finer level.
         """
-        out = self.region(level)
+        out, finer = self.region(level), level - (stride > 1)
         height, width = layer.kernel.shape[:2]
+        row, column = (0, 0) if stride == 1 else _apart(self.region(finer), out)
         inputs = Region(
-            stride * out.row - (height - 1) - down,
+            row - (height - 1) - down,
             stride * (out.rows - 1) + height,
-            stride * out.column - (width > 1),
+            column - (width > 1),
             stride * (out.columns - 1) + width,
         )
-        y = activation(self.read(x, inputs))
+        y = activation(self.read(x, finer, inputs))
         return _conv(self.drop(y) if dropout else y, layer, stride, beside)
 
     def enlarge(self, level: int, x: Any, layer: Layer) -> jax.Array:
@@ -88,12 +99,12 @@ class Layers:
         out, coarse = self.region(level), self.region(level + 1)
         row, rows = _owners(out.row, out.rows, coarse.row, coarse.rows)
         column, columns = _owners(out.column, out.columns, coarse.column, coarse.columns)
-        source = Region(row, rows, column, columns + layer.kernel.shape[1] - 1)
-        y = _conv(self.read(x, source), layer, 1)
+        y = _conv(self.read(x, level + 1, Region(row, rows, column, columns + layer.kernel.shape[1] - 1)), layer, 1)
         batch, channels = y.shape[0], y.shape[3] // 4
         y = y.reshape(batch, rows, columns, 2, 2, channels).transpose(0, 1, 3, 2, 4, 5)
         y = y.reshape(batch, 2 * rows, 2 * columns, channels)
-        return cut(y, Region(out.row - 2 * row, out.rows, out.column - 2 * column, out.columns))
+        top, left = out.row - 2 * (coarse.row + row), out.column - 2 * (coarse.column + column)
+        return cut(y, Region(top, out.rows, left, out.columns))
 
     def dense(self, x: jax.Array, layer: Layer) -> jax.Array:
         """Return a 1×1 convolution of values already read."""
@@ -109,7 +120,9 @@ class Whole(Layers):
     def region(self, level: int) -> Region:
         return Region(0, self.height >> level, 0, self.width >> level)
 
-    def read(self, feature: Any, region: Region) -> jax.Array:
+    def read(self, feature: Any, level: int, region: Region | None = None) -> jax.Array:
+        if region is None:
+            return feature
         width = feature.shape[2]
         top, left = max(0, -region.row), max(0, -region.column)
         right = max(0, region.column + region.columns - width)
@@ -118,7 +131,7 @@ class Whole(Layers):
         row, column = region.row + top, region.column + left
         return feature[:, row : row + region.rows, column : column + region.columns]
 
-    def write(self, name: str, level: int, values: jax.Array) -> Any:
+    def write(self, stack: str, level: int, values: jax.Array) -> Any:
         return values
 
 
@@ -135,34 +148,41 @@ class Training(Whole):
         return jnp.where(keep, x / (1 - self._rate), 0)
 
 
+def _apart(fine: Region, coarse: Region) -> tuple[Index, Index]:
+    """Return how many rows and columns a coarse region begins behind a fine one, in fine ones."""
+    return 2 * coarse.row - fine.row, 2 * coarse.column - fine.column
+
+
 def _owners(fine: Index, count: int, coarse: Index, held: int) -> tuple[Index, int]:
-    """Of `held` rows (or columns) from `coarse` on, those that own the `count` finer ones from `fine` on."""
+    """Return which rows (or columns) of `held` from `coarse` on own `count` finer ones: the first, and how many."""
     if count == 1 or count == 2 * held:
-        return coarse, held
+        return 0, held
     needed = min(held, count // 2 + 1)
-    return jnp.minimum(fine // 2, coarse + held - needed), needed
+    return jnp.minimum(fine // 2 - coarse, held - needed), needed
 
 
-def corner(row: Index, column: Index) -> tuple[jax.Array, ...]:
-    """Where a slice of [batch, rows, columns, channels] begins, as indices of one dtype in every mode of JAX."""
-    return tuple(jnp.asarray(index, jnp.int32) for index in (0, row, column, 0))
+def corner(*starts: Index) -> tuple[jax.Array, ...]:
+    """Return where a slice begins, as indices of one dtype in every mode of JAX."""
+    return tuple(jnp.asarray(start, jnp.int32) for start in starts)
 
 
-def cut(x: jax.Array, region: Region) -> jax.Array:
-    """Return a region of an array [batch, rows, columns, channels]; starts may be traced, for all or each sample."""
-    sizes = (region.rows, region.columns)
-    if x.shape[1:3] == sizes:
+def cut(x: jax.Array, region: Region, first: int = 0, channels: int | None = None) -> jax.Array:
+    """Return a region of an array [batch, rows, columns, channels], of `channels` from `first` on; all of them if None.
+
+    The region's corner may be traced, for all samples or for each.
+    """
+    row, column = region.row, region.column
+    sizes = (region.rows, region.columns, channels or x.shape[3])
+    if x.shape[1:] == sizes:
         return x
-    if all(isinstance(start, int) for start in (region.row, region.column)):
-        return x[:, region.row : region.row + region.rows, region.column : region.column + region.columns]
-    if max(jnp.ndim(region.row), jnp.ndim(region.column)) == 0:
-        return jax.lax.dynamic_slice(x, corner(region.row, region.column), (x.shape[0], *sizes, x.shape[3]))
-    row, column = (jnp.broadcast_to(start, x.shape[:1]) for start in (region.row, region.column))
-    return jax.vmap(lambda a, r, c: jax.lax.dynamic_slice(a, corner(r, c)[1:], (*sizes, x.shape[3])))(x, row, column)
+    if max(jnp.ndim(row), jnp.ndim(column)) == 0:
+        return jax.lax.dynamic_slice(x, corner(0, row, column, first), (x.shape[0], *sizes))
+    row, column = (jnp.broadcast_to(start, x.shape[:1]) for start in (row, column))
+    return jax.vmap(lambda a, r, c: jax.lax.dynamic_slice(a, corner(r, c, first), sizes))(x, row, column)
 
 
-def _conv(x: jax.Array, layer: Layer, stride: int, beside: tuple[jax.Array, Layer] | None = None) -> jax.Array:
-    """Return a convolution without padding, and what is `beside` it.
+def _conv(x: jax.Array, layer: Layer, stride: int, beside: Beside | None = None) -> jax.Array:
+    """Return a convolution without padding, and the one `beside` it.
 
     Of few pixels it is one product of matrices, which takes half the time for a pixel, and few launches on a GPU.
     """
@@ -171,14 +191,22 @@ def _conv(x: jax.Array, layer: Layer, stride: int, beside: tuple[jax.Array, Laye
     if rows * columns > _FEW:
         dimensions = ("NHWC", "HWIO", "NHWC")
         y = jax.lax.conv_general_dilated(x, layer.kernel, (stride, stride), "VALID", dimension_numbers=dimensions)
-        return y + layer.bias if beside is None else y + layer.bias + beside[0] @ beside[1].kernel + beside[1].bias
-    else:
-        last_row, last_column = stride * (rows - 1) + 1, stride * (columns - 1) + 1
-        corners = [(i, j) for i in range(height) for j in range(width)]
-        patches = [x[:, i : i + last_row : stride, j : j + last_column : stride] for i, j in corners]
-        kernel, bias = layer.kernel.reshape(-1, outputs), layer.bias
-        if beside is not None:
-            values, other = beside
-            patches, kernel, bias = [*patches, values], jnp.concatenate([kernel, other.kernel]), bias + other.bias
-        y = jnp.concatenate(patches, axis=-1) @ kernel
-        return y + bias
+        y = y + layer.bias
+        return y if beside is None else y + beside.values @ beside.layer.kernel + beside.layer.bias
+    patches, kernel, bias = (
+        _patches(x, height, width, rows, columns, stride),
+        layer.kernel.reshape(-1, outputs),
+        layer.bias,
+    )
+    if beside is not None:
+        patches, (kernel, bias) = [*patches, beside.values], beside.joined
+    return jnp.concatenate(patches, axis=-1) @ kernel + bias
+
+
+def _patches(x: jax.Array, height: int, width: int, rows: int, columns: int, stride: int) -> list[jax.Array]:
+    """Return what each place of a kernel sees, [batch, rows, columns, channels]; of one pixel as one array."""
+    if rows * columns == 1:
+        return [x.reshape(len(x), 1, 1, -1)]
+    last_row, last_column = stride * (rows - 1) + 1, stride * (columns - 1) + 1
+    corners = [(i, j) for i in range(height) for j in range(width)]
+    return [x[:, i : i + last_row : stride, j : j + last_column : stride] for i, j in corners]

@@ -16,7 +16,7 @@ from ffc.models.pixelcnnpp.drafts import NEIGHBOURS, ROWS, LinearOutputs, consta
 from ffc.models.pixelcnnpp.layers import Index, Whole
 from ffc.models.pixelcnnpp.mixture import EIGHT_BIT
 from ffc.models.pixelcnnpp.weights import Params
-from ffc.models.pixelcnnpp.windows import Names, Window, padded
+from ffc.models.pixelcnnpp.windows import Arrays, Window, padded
 
 #: Rounding errors of another order of summation, in the network's outputs.
 TIE = 1e-5
@@ -78,8 +78,8 @@ class PixelSampling(System):
         """Return the vertical stack in the window's rows: it sees no pixel of theirs."""
         row, rows, _, _ = self._place(x, start, count, stride)
         ops = self._over(cache, x, row, rows, 0, self.row_length)
-        network.vertical(ops, self.layers, "x")
-        return ops.features
+        network.vertical(ops, self.layers, self._image)
+        return ops.cache()
 
     def sweep_outputs(self, x: State) -> tuple[State, tuple[jax.Array, Coupling]]:
         outputs = self._outputs_everywhere(x)
@@ -116,9 +116,9 @@ class PixelSampling(System):
 
     def features(self, image: jax.Array) -> dict[str, jax.Array]:
         """All that windows keep, for whole images [batch, height, width, channels]."""
-        names = Names(*self._extent)
-        network.outputs(names, self.layers, image)
-        return names.shapes
+        arrays = Arrays(*self._extent)
+        network.outputs(arrays, self.layers, image)
+        return arrays.cache()
 
     def row_outputs(self, features: dict[str, jax.Array], image: jax.Array, row: jax.Array) -> jax.Array:
         """Return the network's outputs [batch, columns, outputs] in a row, with `features` for all above it."""
@@ -130,7 +130,7 @@ class PixelSampling(System):
         """Return the network's outputs in a window, the noise there, and the next cache."""
         ops = self._over(cache, x, *self._place(x, start, count, stride))
         outputs = self._outputs(ops, always=stride == 1 and count > self.row_length)
-        return outputs, self.coupling.at(ops.region(0)), ops.features
+        return outputs, self.coupling.at(ops.region(0)), ops.cache()
 
     def _place(self, x: State, start: jax.Array, count: int, stride: int) -> tuple[Index, int, Index, int]:
         """Return a window's first row, rows, first column, and columns."""
@@ -157,8 +157,12 @@ class PixelSampling(System):
         return network.outputs(Whole(*self._extent), self.layers, x.reshape(self.coupling.shape))
 
     def _outputs(self, ops: Window, always: bool) -> jax.Array:
-        above = network.vertical(ops, self.layers, "x") if always else network.vertical_names(self.layers)
-        return network.horizontal(ops, self.layers, "x", above)
+        above = network.vertical(ops, self.layers, self._image) if always else network.vertical_features(self.layers)
+        return network.horizontal(ops, self.layers, self._image, above)
+
+    @property
+    def _image(self) -> network.Feature:
+        return network.Feature("x", 0, self.coupling.shape[-1] + 1)
 
 
 def _by_block(tree: Any, count: int) -> Any:

@@ -84,10 +84,26 @@ def _fresh_layer(shape: tuple[int, ...]) -> Params:
 
 @jax.jit
 def prepare(params: Params) -> Params:
-    """Return the tree with a `Layer` for each layer: weights normalised, laid out HWIO; the first ones as `_first`."""
+    """Return the tree with a `Layer` for each layer: weights normalised, laid out HWIO; the first ones as `_first`.
+
+    Gated resnets with a 1×1 layer have it and their first convolution also as one, "joined".
+    """
     layers = _layers(params)
     vertical, above, left = (layers.pop(name)["WNConv_0"] for name in _FIRST)
+    for part, resnets in layers.items():
+        if part.startswith("PixelCNNLayer"):
+            layers[part] = {name: layer | _joined(**layer) for name, layer in resnets.items()}
     return layers | _first(vertical, above, left)
+
+
+def _joined(nin_0: Params | None = None, **convolutions: Params) -> Params:
+    """Return a gated resnet's first convolution and its 1×1 layer, if it has one, as one product of matrices."""
+    if nin_0 is None:
+        return {}
+    first = next(conv["WNConv_0"] for name, conv in convolutions.items() if name.endswith("_0"))
+    both = (first, nin_0["WNDense_0"])
+    kernel = jnp.concatenate([layer.kernel.reshape(-1, layer.kernel.shape[-1]) for layer in both])
+    return {"joined": Layer(kernel, first.bias + both[1].bias)}
 
 
 def _first(vertical: Layer, above: Layer, left: Layer) -> Params:
