@@ -67,7 +67,7 @@ class Carry(NamedTuple):
 
     x: State
     cache: Any
-    met: jax.Array  # [batch] blocks that were inside a window, and all before them
+    met: jax.Array  # [batch] blocks that had a guess by `RowAbove`, where that is wanted
     prefix: jax.Array  # [batch] blocks accepted; windows begin here
     certified: jax.Array  # [batch] blocks proven exact; equals prefix unless there is a tolerance
     status: jax.Array  # [batch]
@@ -106,27 +106,34 @@ def _no_outputs(system: System, x: State) -> Any:
 
 def advance(how: How, system: System, c: Carry, limits: Limits, draft: Draft | None = None) -> Carry:
     """Return iterations until no sample runs any more, or as many were done as `limits` allow."""
+    by_row = _cached(how, system) and enters_rows(system, how.schedule.count, how.schedule.block)
 
     def running(c: Carry) -> jax.Array:
         runs = c.status == Status.RUNNING
         return jnp.any(runs) & (jnp.max(c.iterations, initial=0, where=runs) < limits.iterations)
 
     def body(c: Carry) -> Carry:
+        if how.row_above and not by_row:
+            c = _meet(system, c, _start_of(how, system, c), how.schedule.window)
         outcome = _look_through_window(how, limits, system, c)
         after = _judge(system.size, how.schedule, c, outcome)
         if draft is not None:
             after = _redraft(system, how.schedule, draft, c, outcome, after)
         return after
 
-    if not _cached(how, system) or not enters_rows(system, how.schedule.count, how.schedule.block):
+    if not by_row:
         return jax.lax.while_loop(running, body, c)
 
     def row_by_row(c: Carry) -> Carry:
         """Return iterations while the windows of all samples that run stay in their rows: a loop without a branch."""
-        begun = c._replace(cache=system.enter(c.cache, c.x, start := _start_of(how, system, c), how.schedule.count, 1))
+        start, length = _start_of(how, system, c), system.row_length
+        row = start // length
+        if how.row_above:
+            c = _meet(system, c, row * length, length)
+        begun = c._replace(cache=system.enter(c.cache, c.x, start, how.schedule.count, 1))
 
         def inside(c: Carry) -> jax.Array:
-            left = _start_of(how, system, c) // system.row_length != start // system.row_length
+            left = _start_of(how, system, c) // length != row
             return running(c) & ~jnp.any(left & (c.status == Status.RUNNING))
 
         return jax.lax.while_loop(inside, body, begun)
@@ -160,6 +167,12 @@ def _cached(how: How, system: System) -> bool:
     return how.schedule.cached and system.supports_window(how.schedule.count, how.schedule.block)
 
 
+def _meet(system: System, c: Carry, start: jax.Array, count: int) -> Carry:
+    """Return the carry before windows meet `count` blocks from `start` [batch] on: new ones are like the row above."""
+    index = start[:, None] + indices(count)
+    return c._replace(x=like_row_above(system, c.x, c.met, index), met=jnp.maximum(c.met, start + count))
+
+
 def _start_of(how: How, system: System, c: Carry) -> jax.Array:
     return window_start(system, how.schedule.window, c.prefix, c.status == Status.RUNNING, how.schedule.together)
 
@@ -170,8 +183,6 @@ def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> 
     index = start[:, None] + indices(schedule.window)
     solved = index < c.prefix[:, None]
     hold = solved | (c.status != Status.RUNNING)[:, None]
-    if how.row_above:
-        c = c._replace(x=like_row_above(system, c.x, c.met, index))
     if _cached(how, system):
         x, outputs, cache = _window_steps(system, schedule, c, start, hold)
         before, after = (take_blocks(state, start, schedule.window) for state in (c.x, x))
@@ -254,7 +265,7 @@ def _judge(size: int, schedule: Schedule, c: Carry, outcome: _Outcome) -> Carry:
     return Carry(
         x=outcome.x,
         cache=outcome.cache,
-        met=jnp.maximum(c.met, outcome.start + schedule.window),
+        met=c.met,
         prefix=jnp.where(running, prefix, c.prefix),
         certified=jnp.where(running, certified, c.certified),
         status=jnp.where(running, status, c.status),
@@ -281,7 +292,7 @@ def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, outcome
         return select_blocks(spoiled[:, None] & (indices(system.size) >= after.prefix[:, None]), system.initial(), x)
 
     return after._replace(
-        x=jax.lax.cond(jnp.any(spoiled), anew, lambda x: x, x),
+        x=anew(x),  # without a branch, for which a GPU waits
         status=jnp.where(spoiled, Status.RUNNING, after.status).astype(after.status.dtype),
         iterations=jnp.where(uncounted, c.iterations, after.iterations),
         drafting=jnp.asarray(c.drafting) & ~spoiled,
