@@ -127,7 +127,7 @@ def model_modules(wildcards):
 
 def bench_modules(wildcards):
     tasks = [job_of(wildcards.preset, task) for task in preset_of(wildcards, "tasks")]
-    return sorted({*EXPERIMENTS.values(), *(module for task in tasks for module in model_modules(task))})
+    return sorted({module for task in tasks for module in solver_modules(task)})
 
 
 def job_of(preset, task, solver=None):

@@ -76,11 +76,6 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     command.add_argument("--guess", default=GUESS, metavar="GUESS", help=text)
     text = "leave out the plain sweeps that check samples, and correct 8-bit ones"
     command.add_argument("--no-verify", dest="verify", action="store_false", help=text)
-    add_system(command)
-
-
-def add_system(command: argparse.ArgumentParser) -> None:
-    """Add which system the samples solve."""
     for option, text in SYSTEM.items():
         command.add_argument(f"--{option.replace('_', '-')}", help=text)
 

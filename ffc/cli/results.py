@@ -19,7 +19,6 @@ def add(commands: Any) -> None:
     command.add_argument("--tasks", nargs="+", metavar="TASK", help="tasks of the preset (default: all)")
     command.add_argument("--repeats", type=options.at_least(1), default=5, metavar="N", help="default: 5")
     command.add_argument("--out", type=expanded, metavar="OUT.npz", help="write every repeat to this file")
-    options.add_system(command)
 
     command = options.add_command(commands, keep, "keep the small records of a finished preset, for the repository")
     command.add_argument("results", type=expanded, metavar="results/PRESET", help="the folder of a finished preset")
@@ -33,9 +32,9 @@ def bench(arguments: argparse.Namespace) -> int:
     from ffc.paper.bench import bench, to_markdown
     from ffc.paper.figures import from_root
 
-    folder, system = from_root("results") / arguments.preset, options.system_options(arguments)
+    folder = from_root("results") / arguments.preset
     check_outputs({"out": arguments.out}, (file for part in INPUTS for file in (folder / part).rglob("*")))
-    record = bench(folder, arguments.tasks, arguments.repeats, system)
+    record = bench(folder, arguments.tasks, arguments.repeats)
     if arguments.out:
         record.save(arguments.out)
     print(to_markdown(record), end="")
