@@ -24,28 +24,20 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = (
     files = {option: path for option, path in outputs.items() if path}
     taken = [*inputs]
     for option, path in files.items():
-        if not is_stream(path):
+        try:
+            if is_stream(path):
+                if not os.access(path, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                continue
             if other := next((file for file in taken if same_file(file, path)), None):
-                raise FFCError(
-                    f"--{option} {path}: the command reads or writes this file as {other}, too; name another"
-                )
+                raise FFCError(f"--{option} {path}: the command reads or writes it as {other}, too; name another file")
             taken.append(path)
-        _check_writable(path)
+            folder = Path(os.path.realpath(path)).parent
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise FFCError(f"{path}: cannot be written ({error.strerror}); name a file in another folder") from None
     return [*files.values()]
-
-
-def _check_writable(path: Path) -> None:
-    try:
-        if is_stream(path):
-            if not os.access(path, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            return
-        folder = Path(os.path.realpath(path)).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise FFCError(f"{path}: cannot be written ({error.strerror}); name a file in another folder") from None
 
 
 def read_rows(path: Path, name: str, rows: int | None) -> np.ndarray:

@@ -1,5 +1,5 @@
 """The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is; list those in the box,
-train one's own; time a preset's solvers against each other; keep its small records.
+train one's own; time a preset's solvers against each other.
 
 Heavy modules are imported where they are used, so that `--help` and a mistyped option answer at once.
 """
@@ -9,7 +9,7 @@ import sys
 import traceback
 
 from ffc import __version__
-from ffc.cli import DONE, ERROR, INTERRUPTED, compare, inputs, models, options, results, sample, train
+from ffc.cli import DONE, ERROR, INTERRUPTED, bench, compare, models, options, sample, train
 from ffc.core.devices import missing_device
 from ffc.core.errors import FFCError, need, place_of
 from ffc.store.compiled import cache_folder, keep_compiled
@@ -24,9 +24,9 @@ def main(argv: list[str] | None = None) -> int:
     debug = "--debug" in argv
     try:
         need("flax", "PIL", "tqdm", extra="cli")
-        arguments = parser().parse([word for word in argv if word != "--debug"])
+        arguments = parser().parse_args([word for word in argv if word != "--debug"])
         if "checkpoint" in arguments:
-            inputs.check_there(arguments.checkpoint)
+            options.check_weights(arguments.checkpoint)
         keep_compiled(cache_folder())
         code = arguments.run(arguments)
         if sys.stdout:
@@ -51,9 +51,9 @@ def parser() -> options.Parser:
     whole = options.Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
     whole.add_argument("--version", action="version", version=f"ffc {__version__}")
     whole.add_argument("--debug", action="store_true", help="show the traceback of an error (anywhere on the line)")
-    whole.commands = whole.add_subparsers(title="commands", required=True)
-    for module in (sample, compare, models, train, results):
-        module.add(whole.commands)
+    commands = whole.add_subparsers(title="commands", required=True)
+    for module in (sample, compare, models, train, bench):
+        module.add(commands)
     return whole
 
 

@@ -59,24 +59,20 @@ def prepare(job: Job) -> Callable[[], Record]:
         history = history_of(system, solver, solution, SHOWN, guess)
         checked = verified(system, solution)
         samples = np.asarray(model.samples(checked.value))
-        verification = {name: np.asarray(array) for name, array in facts(system, checked).items()}
-    iterations = np.asarray(solution.iterations)
-    length = int(iterations.max())
+        kept = facts(system, checked)
+    length = int(kept["iterations"].max())
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
     arrays = {
         "samples": samples,
         **_seen(model, checked.value, [*each(history.snapshots), solution.value]),
         "snapshot_iterations": np.array((*SHOWN, length)),
-        "iterations": iterations,
-        "certified": np.asarray(solution.certified),
-        "status": np.array([status.name.lower() for status in solution.status]),
         "evaluations": solution.evaluations,
         "steps_per_iteration": solution.steps_per_iteration,
         "oracle_iterations": oracle,
         "error_l2": np.asarray(history.l2),
         "error_max": np.asarray(history.largest),
         "change": np.asarray(history.change),
-        **verification,
+        **kept,
     }
     chosen = {"chosen": entry_of(solver, system)} if is_chosen(job.kind, job.options.get("window")) else {}
     about = {"size": solution.size, "system": model.default_options() | job.system, "checkpoint": checkpoint.meta}
