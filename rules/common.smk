@@ -12,6 +12,7 @@ ROOT = Path(workflow.current_basedir).parent  # of the repository, also where it
 sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from bootstrap import unfit
+from ffc.core.errors import FFCError
 from ffc.core.names import nearest
 from ffc.models.kinds import KINDS
 from ffc.paper.tasks import MODULES as EXPERIMENTS
@@ -19,10 +20,9 @@ from ffc.paper.views import NOTEBOOKS, PAPER
 import hooks
 import imports
 import jobs
-import own
 import targets
 from checks import reference_of
-from presets import ConfigError, check_config, load_presets
+from presets import check_config, load_presets
 from tasks import experiment_of, notebooks, papers_figures, stand_ins
 
 START = time.time()
@@ -41,9 +41,9 @@ try:
     FOLDERS = (ROOT / "config" / "presets", Path(config.get("presets") or "config/presets"))
     PRESETS, FAULTS = load_presets(*FOLDERS, taken={"all", "unknown", *RULES})
     if config.get("preset") in FAULTS:
-        raise ConfigError(FAULTS[config["preset"]])
+        raise FFCError(FAULTS[config["preset"]])
     check_config(config, PRESETS)
-except ConfigError as error:
+except FFCError as error:
     raise WorkflowError(error)
 
 TASKS = sorted({task for preset in PRESETS.values() for task in preset["tasks"]})
@@ -91,18 +91,6 @@ def train_data_of(wildcards):
 def data_settings(wildcards):
     """The data set of a record: the task's, or that of weights that are trained."""
     return task_of(wildcards)["train_data" if wildcards.trained else "data"]
-
-
-def refuse_if(problem, wildcards):
-    if problem:
-        raise WorkflowError(f"config/presets/{wildcards.preset}.yaml: tasks.{wildcards.task}.{problem}")
-
-
-def pictures_are_there(wildcards):
-    """No input: a folder of pictures is looked for before anything runs. On a cluster, jobs may see another disk."""
-    if cores_here() and not Path(f"results/{wildcards.preset}/data/{wildcards.task}{wildcards.trained}.npz").exists():
-        refuse_if(own.problem_of_pictures(data_settings(wildcards), config["data"]["folder"]), wildcards)
-    return []
 
 
 def code(script, modules=lambda wildcards: (), files=lambda wildcards: (), notebook=None, without="/"):
@@ -176,8 +164,6 @@ def solver_inputs(wildcards):
     record = f"results/{preset}/records/{task}/{solver}.npz"
     if problem := targets.problem_of_record(record, PRESETS):
         raise WorkflowError(problem)
-    if cores_here():
-        refuse_if(own.problem_of_model(section.get("model", {}).get("kind", ""), ROOT), wildcards)
     if gpus(wildcards) and not Path(record).exists():
         UNSOLVED.add(preset)
     files = {} if experiment_of(section) == "sampling" else {"data": data_of(wildcards)}  # a sampler sees noise alone

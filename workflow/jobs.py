@@ -1,12 +1,16 @@
 """What the jobs of a preset are told, and the files that they make. `name` is the preset's, `preset` what it says."""
 
+import hashlib
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from checks import reference_of
 from tasks import Figure, Notebook, experiment_of, notebooks
 
 from ffc import box
+from ffc.data import folder, options_of
 from ffc.paper.captions import CAPTIONS
 from ffc.paper.views import PAPER, SCALING
 
@@ -116,3 +120,20 @@ def papers_figures_by(notebook: str) -> list[str]:
     """Return all figures that one of the paper's notebooks can draw."""
     papers = [(name, paper) for name, paper in PAPER.items() if paper.notebook == notebook]
     return [name + end for name, paper in papers for end in paper.views] or [*SCALING.views]
+
+
+def state_of_pictures(settings: Mapping[str, Any], root: str | None) -> str:
+    """Return what changes with a picture of the folder that a preset's `data:` names: a digest of names, sizes, times.
+
+    A job of the data runs again where it changes. Empty where no folder is named.
+    """
+    path = settings.get("path", options_of(settings["name"]).get("path", (str, None))[1])
+    if path is None:
+        return ""
+    digest = hashlib.sha256()
+    for place, folders, files in os.walk(folder(root) / os.path.expanduser(path), followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for file in (Path(place, name) for name in sorted(files) if not name.startswith(".")):
+            if file.exists():
+                digest.update(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}\n".encode())
+    return digest.hexdigest()

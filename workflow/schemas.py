@@ -18,6 +18,7 @@ FLAG: Schema = {"type": "boolean"}
 POSITIVE: Schema = {"type": "number", "exclusiveMinimum": 0}
 TRAIN: Schema = {"type": "object"}  # `TrainSettings` says more (checks.py)
 _NULL: Schema = {"type": ["string", "null"], "default": None}
+_SWITCH: Schema = {"type": "boolean", "default": False, "description": "on the command line, True or False"}
 _DIGEST = {**_NULL, "pattern": "^[0-9a-fA-F]{64}$", "description": "64 hexadecimal digits, or null"}
 
 
@@ -59,8 +60,8 @@ CONFIG = section(
     data=section(folder=_NULL) | {"default": {}},
     checkpoints=section(mode=one_of("auto", "released", "trained") | {"default": "auto"}, source=_NULL, sha256=_DIGEST)
     | {"default": {}},
-    without_gpu=FLAG | {"default": False},
-    debug=FLAG | {"default": False},
+    without_gpu=_SWITCH,
+    debug=_SWITCH,
 )
 
 
@@ -169,11 +170,11 @@ def _solvers(content: dict[Any, Any], system: dict[str, Schema]) -> Schema:
     of = {name: {word: _WORDS[word] for word in words} for name, words in SOLVERS.items()}
     solver = one_of(*(name for name in SOLVERS if name != "sequential"))
     entries = {name: section(**words) for name, words in of.items()}
-    for name in content.keys() - SOLVERS.keys():
-        kind = _keys(content[name]).get("solver")
-        known = isinstance(kind, str) and kind in of
-        entries[name] = section("solver", solver=solver, **(of[kind] if known else _WORDS), **system)
-    return section("sequential") | {"properties": entries, "propertyNames": SOLVER}
+    for name, entry in content.items():
+        if name not in SOLVERS and "solver" in _keys(entry):
+            entries[name] = section("solver", solver=solver, **of.get(str(entry["solver"]), _WORDS), **system)
+    own = {"propertyNames": SOLVER, "description": "or any other name, with `solver:` one of these"}
+    return section("sequential", **entries) | own
 
 
 def _scaling(content: dict[Any, Any], tasks: dict[Any, Any]) -> Schema:
