@@ -23,7 +23,8 @@ import jobs
 import targets
 from checks import reference_of
 from presets import check_config, load_presets
-from tasks import experiment_of, notebooks, papers_figures, stand_ins
+from schemas import experiment_of
+from tasks import notebooks, papers_figures, stand_ins
 
 START = time.time()
 for stream in (sys.stdout, sys.stderr):  # a locale may know few letters
@@ -161,10 +162,10 @@ def solver_inputs(wildcards):
     """What a solver's job reads: data and weights where it needs any, and the sequential answer to compare with."""
     preset, task, solver = wildcards.preset, wildcards.task, wildcards.solver
     section = task_of(wildcards)
-    record = f"results/{preset}/records/{task}/{solver}.npz"
-    if problem := targets.problem_of_record(record, PRESETS):
-        raise WorkflowError(problem)
-    if gpus(wildcards) and not Path(record).exists():
+    if solver not in (known := section["solvers"]):
+        problem = f"has no {solver}{nearest(solver, known)}; it has {', '.join(known)}"
+        raise WorkflowError(f"config/presets/{preset}.yaml: tasks.{task}.solvers {problem}")
+    if gpus(wildcards) and not Path(f"results/{preset}/records/{task}/{solver}.npz").exists():
         UNSOLVED.add(preset)
     files = {} if experiment_of(section) == "sampling" else {"data": data_of(wildcards)}  # a sampler sees noise alone
     if "model" in section:

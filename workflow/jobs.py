@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from checks import reference_of
-from tasks import Figure, Notebook, experiment_of, notebooks
+from schemas import experiment_of
+from tasks import Figure, Notebook, notebooks
 
 from ffc import box
 from ffc.data import folder, options_of

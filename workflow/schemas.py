@@ -92,13 +92,20 @@ def _keys(content: Any) -> dict[Any, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def experiment_of(task: Mapping[Any, Any]) -> str:
+    """Return `sampling`, `classification` or `backpropagation`: what a task's model is for, or its key `experiment`."""
+    if kind := kind_of(task):
+        return kind.experiment
+    recurrent = "model" not in task and not ("batch" in task and "hidden" not in task)  # of a sampler, it is missing
+    return task.get("experiment", "backpropagation" if recurrent else "sampling")
+
+
 def _task(content: dict[Any, Any]) -> Schema:
-    kind = kind_of(content)
-    sampler = content.get("experiment") == "sampling" or ("batch" in content and "hidden" not in content)
-    if "model" not in content and not sampler:  # of a sampler, it is missing
-        experiment, (needed, keys) = "backpropagation", _recurrent()
-    elif (kind.experiment if kind else content.get("experiment")) == "classification":
-        experiment, (needed, keys) = "classification", _classifier(content)
+    kind, experiment = kind_of(content), experiment_of(content)
+    if experiment == "backpropagation":
+        needed, keys = _recurrent()
+    elif experiment == "classification":
+        needed, keys = _classifier(content)
     else:
         experiment, (needed, keys) = "sampling", _sampler(content, kind)
     if kind is None or kind.released:

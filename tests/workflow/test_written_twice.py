@@ -29,7 +29,7 @@ def test_every_preset_is_sound_and_those_of_the_paper_have_all_its_tasks_and_sol
     for name in ("quick", "small", "paper"):
         sections = PRESETS[name]["tasks"]
         assert [*sections] == [*tasks.stand_ins(sections)] == [*PAPER]
-        assert {task: tasks.experiment_of(section) for task, section in sections.items()} == PAPER
+        assert {task: schemas.experiment_of(section) for task, section in sections.items()} == PAPER
         # Where samples are not rounded, those that are have a sequential answer of their own.
         assert {task: {*section["solvers"]} - {"cached_8bit"} for task, section in sections.items()} == solvers
 
