@@ -10,8 +10,8 @@ import traceback
 
 from ffc import __version__
 from ffc.cli import DONE, ERROR, INTERRUPTED, bench, compare, models, options, sample, train
-from ffc.core.devices import missing_device
-from ffc.core.errors import FFCError, need, place_of
+from ffc.core.devices import sentence
+from ffc.core.errors import FFCError, need
 from ffc.store.compiled import cache_folder, keep_compiled
 
 
@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        print(f"ffc: error: {_line(error)}", file=sys.stderr)
+        more = "" if isinstance(error, FFCError) else " (the command again with --debug shows more)"
+        print(f"ffc: error: {' '.join(sentence(error).split())}{more}", file=sys.stderr)
         return ERROR
     finally:
         _drop_output()
@@ -64,12 +65,3 @@ def _drop_output() -> None:
             sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _line(error: Exception) -> str:
-    """Return the one line that a user reads of an error."""
-    message = " ".join(str(error).split())
-    if isinstance(error, FFCError):
-        return message
-    more = "(the command again with --debug shows more)"
-    return missing_device() or f"{type(error).__name__}: {message}{place_of(error)} {more}"
