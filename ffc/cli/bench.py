@@ -12,7 +12,7 @@ def add(commands: Any) -> None:
     command = options.add_command(commands, bench, "time all solvers of a preset that has run, in turn: one table")
     command.add_argument("--preset", default="quick", help="the preset (default: quick)")
     command.add_argument("--tasks", nargs="+", metavar="TASK", help="tasks of the preset (default: all)")
-    command.add_argument("--repeats", type=options.at_least(1), default=5, metavar="N", help="default: 5")
+    command.add_argument("--repeats", type=options.count, default=5, metavar="N", help="default: 5")
 
 
 def bench(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 from ffc import box
 from ffc.core.errors import FFCError
 from ffc.core.names import GUESSES, nearest
-from ffc.core.solvers import WORDS
 from ffc.store.paths import check_checkpoint, expanded
 
 #: Samples that are drawn by default, and where iterations begin.
@@ -61,10 +60,10 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     add_checkpoint(command)
     command.add_argument("--noise", type=expanded, metavar="FILE.npz", help="noise: the array u in the authors' layout")
     command.add_argument("--seed", type=int, default=0, help="seed of noise, without --noise: 0 (default) … 2**64 − 1")
-    command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
+    command.add_argument("--batch", type=count, metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
     text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
     command.add_argument("--window", type=value, metavar="ROWS", help=text)
-    command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels of a block, solved in order")
+    command.add_argument("--block", type=count, metavar="N", help="jacobi_gs: pixels of a block, solved in order")
     text = "gs_jacobi, jacobi: draft what an iteration leaves open (transformer; PixelCNN++, 8bit)"
     command.add_argument("--draft", action="store_true", help=text)
     command.add_argument("--together", action="store_true", help="gs_jacobi: windows wait for the slowest sample")
@@ -100,15 +99,11 @@ def file(*suffixes: str) -> Callable[[str], Path]:
     return path
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """Return the type of an option that is a whole number of at least `least`."""
-
-    def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, not {text!r}")
-        return int(text)
-
-    return number
+def count(text: str) -> int:
+    """Return the type of an option that is a whole number of at least 1."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text!r}")
+    return int(text)
 
 
 def value(text: str) -> Any:
@@ -125,11 +120,6 @@ def image_size(text: str) -> tuple[int, ...]:
     if len(sides) not in (2, 3) or not all(side.isdecimal() and int(side) for side in sides):
         raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, say 28x28, or 32x32x3 with channels; not {text!r}")
     return tuple(map(int, sides))
-
-
-def words(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the words of a solver that were said, or not."""
-    return {name: getattr(arguments, name) for name in WORDS}
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ffc.cli import DONE, NOT_EXACT, inputs, options
 from ffc.core.errors import FFCError
-from ffc.core.solvers import SOLVERS
+from ffc.core.solvers import SOLVERS, WORDS
 from ffc.store.paths import expanded
 
 
@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     command.add_argument("--solver", choices=tuple(SOLVERS), help=text)
     command.add_argument("--out", type=expanded, metavar="OUT.npz", help="samples, iterations, certified …")
     text = "with N > 1, --out is a folder with a file for each batch; the same command continues a stopped run"
-    command.add_argument("--batches", type=options.at_least(1), default=1, metavar="N", help=text)
+    command.add_argument("--batches", type=options.count, default=1, metavar="N", help=text)
     text = "the samples, or the first ones, as a picture"
     command.add_argument("--image", type=options.file(".png", ""), metavar="OUT.png", help=text)
     text = "watch the solver beside the sequential one, at true relative speed, as an animation"
@@ -56,8 +56,8 @@ def _draw_one(arguments: argparse.Namespace) -> int:
     if not paths and model.has_pictures:
         raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif")
     say = partial(print, flush=True) if not arguments.quiet else lambda *_, **__: None
-    began = time.perf_counter()
-    solver = solver_by_name(arguments.solver, system, x0=guess, uses=1, **options.words(arguments))
+    sizes, began = {name: getattr(arguments, name) for name in WORDS}, time.perf_counter()
+    solver = solver_by_name(arguments.solver, system, x0=guess, uses=1, **sizes)
     name = label_of(solver, system)
     watched = animate.contestants(system, solver, arguments.against or "cached") if arguments.animate else {}
     say(f"{name}: compiling, once for each size; then drawing …", file=sys.stderr)
@@ -98,9 +98,9 @@ def _draw_many(arguments: argparse.Namespace) -> int:
         raise FFCError(f"{out or 'sample'}: {count} batches are a file each; name a folder for them, --out FOLDER")
     check_outputs({"out": out / batches.SUMMARY, "image": arguments.image}, inputs.files(arguments))
     checkpoint = inputs.sampler(arguments)
-    words = {name: getattr(arguments, name) for name in ("solver", "guess", "seed", "verify")}
-    words |= options.words(arguments) | {"batch": arguments.batch or options.BATCH}
-    source = batches.Source(checkpoint, words | {"system": options.system_options(arguments)})
+    words = {name: getattr(arguments, name) for name in ("solver", *WORDS, "guess", "seed", "verify")}
+    words |= {"batch": arguments.batch or options.BATCH, "system": options.system_options(arguments)}
+    source = batches.Source(checkpoint, words)
     exact, message = batches.draw(source, out, count, arguments.quiet)
     if arguments.image:
         write_image(arguments.image, np.asarray(source.model.pictures(batches.first_samples(out))))

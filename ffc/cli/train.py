@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     text = "a size of the model, say filters=16 or hidden=256,256; may be repeated"
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     text = "cut and resize images to N × N pixels, or a text to N bytes"
-    command.add_argument("--size", type=options.at_least(1), metavar="N", help=text)
+    command.add_argument("--size", type=options.count, metavar="N", help=text)
     command.add_argument("--download", action="store_true", help="fetch mnist or cifar10 if it is not there")
     text = "begin with its weights, a file or a name of ffc models, instead of fresh ones"
     command.add_argument("--start", type=options.weights, metavar="CHECKPOINT", help=text)
