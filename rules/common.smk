@@ -212,10 +212,10 @@ def notebook_of(wildcards):
 
 def figure_of(wildcards):
     """The notebook that draws a figure, its title, and what the figure is."""
-    if found := jobs.figure_of(PRESETS[wildcards.preset], wildcards.figure):
-        return found
-    known = [figure for notebook in SHOWN[wildcards.preset].values() for figure in notebook.figures]
-    raise WorkflowError(f"{wildcards.figure}: no figure of {wildcards.preset}{nearest(wildcards.figure, known)}")
+    figures = jobs.figures_of(PRESETS[wildcards.preset])
+    if wildcards.figure not in figures:
+        raise WorkflowError(f"{wildcards.figure}: no figure of {wildcards.preset}{nearest(wildcards.figure, figures)}")
+    return figures[wildcards.figure]
 
 
 def caption_of(wildcards):

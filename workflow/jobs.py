@@ -70,18 +70,15 @@ def records_of(name: str, preset: Mapping[str, Any], sections: Iterable[str] | N
 
 def pages_of(name: str, preset: Mapping[str, Any]) -> list[str]:
     """Return all that a preset's report shows, and its notebooks."""
-    shown = notebooks(preset)
-    figures = [figure for notebook in shown.values() for figure in notebook.figures]
-    files = [f"figures/{figure}.{suffix}" for figure in figures for suffix in FORMATS]
-    files += [f"notebooks/{notebook}.{suffix}" for notebook in shown for suffix in ("ipynb", "html")]
+    files = [f"figures/{figure}.{suffix}" for figure in figures_of(preset) for suffix in FORMATS]
+    files += [f"notebooks/{notebook}.{suffix}" for notebook in notebooks(preset) for suffix in ("ipynb", "html")]
     return [f"results/{name}/{file}" for file in (*files, "summary.md", "summary.csv", "summary.html")]
 
 
-def figure_of(preset: Mapping[str, Any], name: str) -> tuple[str, str, Figure] | None:
-    """Return the notebook that draws a figure, its title, and what the figure is; None if none does."""
+def figures_of(preset: Mapping[str, Any]) -> dict[str, tuple[str, str, Figure]]:
+    """Return all figures: of each, the notebook that draws it, its title, and what the figure is."""
     shown = notebooks(preset).items()
-    matches = ((key, notebook.title, notebook.figures[name]) for key, notebook in shown if name in notebook.figures)
-    return next(matches, None)
+    return {name: (key, notebook.title, what) for key, notebook in shown for name, what in notebook.figures.items()}
 
 
 def caption(preset: Mapping[str, Any], figure: Figure, boxed: bool) -> str:

@@ -1,6 +1,5 @@
 """The configuration and the presets: read, checked, defaults filled in; and what is said of a mistake."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Collection
@@ -14,6 +13,8 @@ import yaml
 
 from ffc.core.errors import FFCError
 from ffc.core.names import nearest
+
+_DEFAULTS = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
 
 
 class Loader(yaml.SafeLoader):
@@ -32,9 +33,9 @@ Loader.add_implicit_resolver(
 
 
 def check_config(config: dict[str, Any], presets: dict[str, Any]) -> None:
-    """Check the merged configuration (file and `--config`) and fill in its defaults, in place."""
+    """Check the merged configuration (file and `--config`), and fill in what the project's own file says besides."""
     _validate(config, schemas.CONFIG, "config/config.yaml or --config")
-    _fill(config, schemas.CONFIG)
+    _fill(config, yaml.safe_load(_DEFAULTS.read_bytes()))
     if config["preset"] not in presets:
         raise FFCError(
             f"preset: there is no {config['preset']!r}{nearest(config['preset'], presets)}; "
@@ -77,11 +78,11 @@ def load_preset(path: Path) -> dict[str, Any]:
     return preset
 
 
-def _fill(value: dict[str, Any], schema: dict[str, Any]) -> None:
-    for key, part in schema["properties"].items():
-        value.setdefault(key, json.loads(json.dumps(part["default"])))
-        if "properties" in part:
-            _fill(value[key], part)
+def _fill(config: dict[str, Any], defaults: dict[str, Any]) -> None:
+    for key, default in defaults.items():
+        value = config.setdefault(key, default)
+        if isinstance(default, dict):
+            _fill(value, default)
 
 
 def _validate(value: Any, schema: dict[str, Any], source: str) -> None:

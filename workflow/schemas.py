@@ -17,9 +17,9 @@ TEXT: Schema = {"type": "string", "minLength": 1}
 FLAG: Schema = {"type": "boolean"}
 POSITIVE: Schema = {"type": "number", "exclusiveMinimum": 0}
 TRAIN: Schema = {"type": "object"}  # `TrainSettings` says more (checks.py)
-_NULL: Schema = {"type": ["string", "null"], "default": None}
-_SWITCH: Schema = {"type": "boolean", "default": False, "description": "on the command line, True or False"}
-_DIGEST = {**_NULL, "pattern": "^[0-9a-fA-F]{64}$", "description": "64 hexadecimal digits, or null"}
+_OR_NULL: Schema = {"type": ["string", "null"]}
+_SWITCH: Schema = {**FLAG, "description": "on the command line, True or False"}
+_DIGEST = {**_OR_NULL, "pattern": "^[0-9a-fA-F]{64}$", "description": "64 hexadecimal digits, or null"}
 
 
 def _named(pattern: str, description: str) -> Schema:
@@ -55,11 +55,10 @@ def one_of(*words: str) -> Schema:
 
 
 CONFIG = section(
-    preset={"type": "string", "default": "paper"},
-    presets=_NULL,
-    data=section(folder=_NULL) | {"default": {}},
-    checkpoints=section(mode=one_of("auto", "released", "trained") | {"default": "auto"}, source=_NULL, sha256=_DIGEST)
-    | {"default": {}},
+    preset=TEXT,
+    presets=_OR_NULL,
+    data=section(folder=_OR_NULL),
+    checkpoints=section(mode=one_of("auto", "released", "trained"), source=_OR_NULL, sha256=_DIGEST),
     without_gpu=_SWITCH,
     debug=_SWITCH,
 )

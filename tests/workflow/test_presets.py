@@ -159,6 +159,13 @@ def test_a_solver_is_held_against_the_sequential_answer_of_its_own_system():
         assert reference_of(task, solver) == reference_of(spelled, solver) == answer
 
 
+def test_what_a_configuration_leaves_out_is_that_of_the_projects_file():
+    config = {"checkpoints": {"mode": "trained"}}
+    check_config(config, ["paper"])
+    whole = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    assert config == whole | {"checkpoints": whole["checkpoints"] | {"mode": "trained"}}
+
+
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
