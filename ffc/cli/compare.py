@@ -8,13 +8,13 @@ import numpy as np
 
 from ffc.cli import DONE, NOT_EXACT, inputs, options
 from ffc.core.errors import FFCError
+from ffc.core.solvers import Sequential
 
 if TYPE_CHECKING:
     from ffc.core.solvers import Solver
     from ffc.core.system import System
 
 _COLUMNS = ("iterations", "certified", "max |diff|", "residual", "seconds", "× sequential", "× cached")
-_SEQUENTIAL = ("sequential", "cached")
 
 
 def add(commands: Any) -> None:
@@ -48,11 +48,11 @@ def compare(arguments: argparse.Namespace) -> int:
             f"{largest_difference(samples, answers['sequential']['samples']).max():.1e}",
             f"{one['residual'].max():.1e}" if arguments.verify else "–",
             f"{spent[label]:.4g}",
-            *(f"{spent[base] / spent[label]:.2f}" if base in spent else "–" for base in _SEQUENTIAL),
+            *(f"{spent[base] / spent[label]:.2f}" if base in spent else "–" for base in Sequential.names),
         )
         print(_row(label, *cells), flush=True)
     print("; ".join(f"{label}: {sizes}" for label, solver in solvers.items() if (sizes := sizes_of(solver, system))))
-    best, base = (min(labels, key=spent.__getitem__) for labels in (spent, _SEQUENTIAL))
+    best, base = (min(labels, key=spent.__getitem__) for labels in (spent, Sequential.names))
     ratio = f", {spent[base] / spent[best]:.2f} times as fast as {base}" if best != base else ""
     print(f"the fastest: {best}{ratio}")
     for label, one in answers.items():

@@ -40,20 +40,18 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = (
     return [*files.values()]
 
 
-def read_rows(path: Path, name: str, rows: int | None) -> np.ndarray:
-    """Return the array `name` [samples, …] of an `.npz` file; its first `rows` if asked for. Raises `FFCError`."""
+def read_noise(path: Path, rows: int | None) -> np.ndarray:
+    """Return the array `u` [samples, …] of an `.npz` file; its first `rows` if asked for. Raises `FFCError`."""
     try:
-        array = npz.load(path, name)[name]
+        array = npz.load(path, "u")["u"]
     except FileNotFoundError:
-        raise FFCError(f"{path}: no such file; give the path of an .npz file with the array {name}") from None
+        raise FFCError(f"{path}: no such file; give the path of an .npz file with the array u") from None
     except Exception as error:  # zip, zlib and npy each raise types of their own; an .npy has no names
-        raise FFCError(
-            f"{path}: no array {name} can be read from it ({error}); expected an .npz file with it"
-        ) from None
+        raise FFCError(f"{path}: no array u can be read from it ({error}); expected an .npz file with it") from None
     if array.ndim == 0 or not len(array):
-        raise FFCError(f"{path}: {name} has the shape {array.shape}; expected one row for each sample")
+        raise FFCError(f"{path}: u has the shape {array.shape}; expected one row for each sample")
     if rows is not None and rows > len(array):
-        raise FFCError(f"{path}: {name} has rows for {len(array)} samples, not {rows}; ask for that many or fewer")
+        raise FFCError(f"{path}: u has rows for {len(array)} samples, not {rows}; ask for that many or fewer")
     return array[:rows]
 
 

@@ -70,12 +70,12 @@ def sampler(arguments: argparse.Namespace) -> Any:
 
 def load(arguments: argparse.Namespace) -> "tuple[Any, System, Any]":
     """Return the `Checkpoint` of a `Sampler`, its system for the noise that was asked for, and the first guess."""
-    from ffc.cli.files import read_rows
+    from ffc.cli.files import read_noise
     from ffc.core.keys import key_of
     from ffc.models.guess import guess_by_name
     from ffc.models.own import check_own
 
-    file = None if arguments.noise is None else read_rows(arguments.noise, "u", arguments.batch)
+    file = None if arguments.noise is None else read_noise(arguments.noise, arguments.batch)
     weights, system = sampler(arguments), options.system_options(arguments)
     model = weights.model
     check_own(model, weights.params, system)

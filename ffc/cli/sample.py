@@ -10,7 +10,7 @@ import numpy as np
 
 from ffc.cli import DONE, NOT_EXACT, inputs, options
 from ffc.core.errors import FFCError
-from ffc.core.solvers import SOLVERS, WORDS
+from ffc.core.solvers import SOLVERS, WORDS, Sequential
 from ffc.store.paths import expanded
 
 
@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
     text = "watch the solver beside the sequential one, at true relative speed, as an animation"
     command.add_argument("--animate", type=options.file(".gif"), metavar="OUT.gif", help=text)
     text = "with --animate, the sequential solver: cached (default), the fastest, or sequential, the paper's"
-    command.add_argument("--against", choices=("cached", "sequential"), help=text)
+    command.add_argument("--against", choices=tuple(Sequential.names), help=text)
     command.add_argument("--quiet", action="store_true", help="print only errors")
     options.add_sampling(command)
 
