@@ -48,6 +48,7 @@ PLACES = [
     ("tasks", {}, "tasks: "),
     ("tasks.mine_scaling", OWN, "tasks.mine_scaling: names that end in _scaling"),
     (f"{PIXELS}.solvers.jacobi_gs.window", 3, f"{PIXELS}.solvers.jacobi_gs.window: unknown key; expected block, guess"),
+    (f"{MADE}.model", ..., f"{MADE}: 'model' is a required property"),
     (f"{MADE}.paper", "rnn", f"{MADE}.paper: "),
     (f"{MADE}.paper", "made_cifar", f"{MADE}: "),
     (f"{MADE}.experiment", "classification", f"{MADE}.experiment: "),
