@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
-# In another folder, and as a module, the defaults of the schema hold, which are the same.
+# In another folder, and as a module, what is not said is that of the project's file.
 if os.path.exists("config/config.yaml"):
 
     configfile: "config/config.yaml"

@@ -12,6 +12,7 @@ ROOT = Path(workflow.current_basedir).parent  # of the repository, also where it
 sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from bootstrap import unfit
+from ffc.core.errors import FFCError
 from ffc.core.names import nearest
 from ffc.models.kinds import KINDS
 from ffc.paper.tasks import MODULES as EXPERIMENTS
@@ -19,11 +20,11 @@ from ffc.paper.views import NOTEBOOKS, PAPER
 import hooks
 import imports
 import jobs
-import own
 import targets
 from checks import reference_of
-from presets import ConfigError, check_config, load_presets
-from tasks import experiment_of, notebooks, papers_figures, stand_ins
+from presets import check_config, load_presets
+from schemas import experiment_of
+from tasks import notebooks, papers_figures, stand_ins
 
 START = time.time()
 for stream in (sys.stdout, sys.stderr):  # a locale may know few letters
@@ -41,9 +42,9 @@ try:
     FOLDERS = (ROOT / "config" / "presets", Path(config.get("presets") or "config/presets"))
     PRESETS, FAULTS = load_presets(*FOLDERS, taken={"all", "unknown", *RULES})
     if config.get("preset") in FAULTS:
-        raise ConfigError(FAULTS[config["preset"]])
+        raise FFCError(FAULTS[config["preset"]])
     check_config(config, PRESETS)
-except ConfigError as error:
+except FFCError as error:
     raise WorkflowError(error)
 
 TASKS = sorted({task for preset in PRESETS.values() for task in preset["tasks"]})
@@ -93,18 +94,6 @@ def data_settings(wildcards):
     return task_of(wildcards)["train_data" if wildcards.trained else "data"]
 
 
-def refuse_if(problem, wildcards):
-    if problem:
-        raise WorkflowError(f"config/presets/{wildcards.preset}.yaml: tasks.{wildcards.task}.{problem}")
-
-
-def pictures_are_there(wildcards):
-    """No input: a folder of pictures is looked for before anything runs. On a cluster, jobs may see another disk."""
-    if cores_here() and not Path(f"results/{wildcards.preset}/data/{wildcards.task}{wildcards.trained}.npz").exists():
-        refuse_if(own.problem_of_pictures(data_settings(wildcards), config["data"]["folder"]), wildcards)
-    return []
-
-
 def code(script, modules=lambda wildcards: (), files=lambda wildcards: (), notebook=None, without="/"):
     """A parameter that changes with the files of the repository that a job runs: its script, its notebook, `modules`,
     which are found by name, all that these import, but for paths that begin with `without`; and with `files`.
@@ -127,7 +116,7 @@ def model_modules(wildcards):
 
 def bench_modules(wildcards):
     tasks = [job_of(wildcards.preset, task) for task in preset_of(wildcards, "tasks")]
-    return sorted({*EXPERIMENTS.values(), *(module for task in tasks for module in model_modules(task))})
+    return sorted({module for task in tasks for module in solver_modules(task)})
 
 
 def job_of(preset, task, solver=None):
@@ -173,12 +162,10 @@ def solver_inputs(wildcards):
     """What a solver's job reads: data and weights where it needs any, and the sequential answer to compare with."""
     preset, task, solver = wildcards.preset, wildcards.task, wildcards.solver
     section = task_of(wildcards)
-    record = f"results/{preset}/records/{task}/{solver}.npz"
-    if problem := targets.problem_of_record(record, PRESETS):
-        raise WorkflowError(problem)
-    if cores_here():
-        refuse_if(own.problem_of_model(section.get("model", {}).get("kind", ""), ROOT), wildcards)
-    if gpus(wildcards) and not Path(record).exists():
+    if solver not in (known := section["solvers"]):
+        problem = f"has no {solver}{nearest(solver, known)}; it has {', '.join(known)}"
+        raise WorkflowError(f"config/presets/{preset}.yaml: tasks.{task}.solvers {problem}")
+    if gpus(wildcards) and not Path(f"results/{preset}/records/{task}/{solver}.npz").exists():
         UNSOLVED.add(preset)
     files = {} if experiment_of(section) == "sampling" else {"data": data_of(wildcards)}  # a sampler sees noise alone
     if "model" in section:
@@ -225,10 +212,10 @@ def notebook_of(wildcards):
 
 def figure_of(wildcards):
     """The notebook that draws a figure, its title, and what the figure is."""
-    if found := jobs.figure_of(PRESETS[wildcards.preset], wildcards.figure):
-        return found
-    known = [figure for notebook in SHOWN[wildcards.preset].values() for figure in notebook.figures]
-    raise WorkflowError(f"{wildcards.figure}: no figure of {wildcards.preset}{nearest(wildcards.figure, known)}")
+    figures = jobs.figures_of(PRESETS[wildcards.preset])
+    if wildcards.figure not in figures:
+        raise WorkflowError(f"{wildcards.figure}: no figure of {wildcards.preset}{nearest(wildcards.figure, figures)}")
+    return figures[wildcards.figure]
 
 
 def caption_of(wildcards):

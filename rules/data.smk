@@ -2,8 +2,6 @@
 
 
 rule data:
-    input:
-        pictures_are_there,
     output:
         "results/{preset}/data/{task}{trained}.npz",
     log:
@@ -20,7 +18,7 @@ rule data:
     params:
         code=code("data"),
         data=data_settings,
-        pictures=lambda wildcards: own.state_of_pictures(data_settings(wildcards), config["data"]["folder"]),
+        pictures=lambda wildcards: jobs.state_of_pictures(data_settings(wildcards), config["data"]["folder"]),
     message:
         "Data of {wildcards.task}: {params.data[name]}"
     script:

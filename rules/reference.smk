@@ -1,4 +1,4 @@
-"""Figures and tables of measured records that the repository keeps (`ffc keep`), on any machine."""
+"""Figures and tables of measured records that the repository keeps (`python -m ffc.paper.reference`), on any machine."""
 
 
 rule reference:

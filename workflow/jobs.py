@@ -1,12 +1,17 @@
 """What the jobs of a preset are told, and the files that they make. `name` is the preset's, `preset` what it says."""
 
+import hashlib
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from checks import reference_of
-from tasks import Figure, Notebook, experiment_of, notebooks
+from schemas import experiment_of
+from tasks import Figure, Notebook, notebooks
 
 from ffc import box
+from ffc.data import folder, options_of
 from ffc.paper.captions import CAPTIONS
 from ffc.paper.views import PAPER, SCALING
 
@@ -65,18 +70,15 @@ def records_of(name: str, preset: Mapping[str, Any], sections: Iterable[str] | N
 
 def pages_of(name: str, preset: Mapping[str, Any]) -> list[str]:
     """Return all that a preset's report shows, and its notebooks."""
-    shown = notebooks(preset)
-    figures = [figure for notebook in shown.values() for figure in notebook.figures]
-    files = [f"figures/{figure}.{suffix}" for figure in figures for suffix in FORMATS]
-    files += [f"notebooks/{notebook}.{suffix}" for notebook in shown for suffix in ("ipynb", "html")]
+    files = [f"figures/{figure}.{suffix}" for figure in figures_of(preset) for suffix in FORMATS]
+    files += [f"notebooks/{notebook}.{suffix}" for notebook in notebooks(preset) for suffix in ("ipynb", "html")]
     return [f"results/{name}/{file}" for file in (*files, "summary.md", "summary.csv", "summary.html")]
 
 
-def figure_of(preset: Mapping[str, Any], name: str) -> tuple[str, str, Figure] | None:
-    """Return the notebook that draws a figure, its title, and what the figure is; None if none does."""
+def figures_of(preset: Mapping[str, Any]) -> dict[str, tuple[str, str, Figure]]:
+    """Return all figures: of each, the notebook that draws it, its title, and what the figure is."""
     shown = notebooks(preset).items()
-    matches = ((key, notebook.title, notebook.figures[name]) for key, notebook in shown if name in notebook.figures)
-    return next(matches, None)
+    return {name: (key, notebook.title, what) for key, notebook in shown for name, what in notebook.figures.items()}
 
 
 def caption(preset: Mapping[str, Any], figure: Figure, boxed: bool) -> str:
@@ -116,3 +118,20 @@ def papers_figures_by(notebook: str) -> list[str]:
     """Return all figures that one of the paper's notebooks can draw."""
     papers = [(name, paper) for name, paper in PAPER.items() if paper.notebook == notebook]
     return [name + end for name, paper in papers for end in paper.views] or [*SCALING.views]
+
+
+def state_of_pictures(settings: Mapping[str, Any], root: str | None) -> str:
+    """Return what changes with a picture of the folder that a preset's `data:` names: a digest of names, sizes, times.
+
+    A job of the data runs again where it changes. Empty where no folder is named.
+    """
+    path = settings.get("path", options_of(settings["name"]).get("path", (str, None))[1])
+    if path is None:
+        return ""
+    digest = hashlib.sha256()
+    for place, folders, files in os.walk(folder(root) / os.path.expanduser(path), followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for file in (Path(place, name) for name in sorted(files) if not name.startswith(".")):
+            if file.exists():
+                digest.update(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}\n".encode())
+    return digest.hexdigest()

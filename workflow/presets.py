@@ -1,6 +1,7 @@
 """The configuration and the presets: read, checked, defaults filled in; and what is said of a mistake."""
 
-import json
+import re
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -9,41 +10,34 @@ import checks
 import jsonschema
 import schemas
 import yaml
-from plain_yaml import Loader
 
 from ffc.core.errors import FFCError
 from ffc.core.names import nearest
 
-_LONGEST = 2**17  # bytes of a preset's file
-
-_BOUNDS = {
-    "minimum": "at least",
-    "exclusiveMinimum": "more than",
-    "maximum": "at most",
-    "exclusiveMaximum": "less than",
-    "multipleOf": "a multiple of",
-}
-_TYPES = {
-    "integer": "a whole number",
-    "number": "a number",
-    "string": "text",
-    "object": "a section of keys",
-    "array": "a list",
-    "boolean": "true or false",
-    "null": "null",
-}
+_DEFAULTS = Path(__file__).resolve().parents[1] / "config" / "config.yaml"
 
 
-class ConfigError(Exception):
-    """A configuration that a user can mend: which file and key, what was expected."""
+class Loader(yaml.SafeLoader):
+    """YAML in which a key appears once, and `1e-3` is a number."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        if twice := next((key for key, count in keys.items() if count > 1), None):
+            raise yaml.MarkedYAMLError(problem=f"{twice} appears twice", problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 def check_config(config: dict[str, Any], presets: dict[str, Any]) -> None:
-    """Check the merged configuration (file and `--config`) and fill in its defaults, in place."""
+    """Check the merged configuration (file and `--config`), and fill in what the project's own file says besides."""
     _validate(config, schemas.CONFIG, "config/config.yaml or --config")
-    _fill(config, schemas.CONFIG)
+    _fill(config, yaml.safe_load(_DEFAULTS.read_bytes()))
     if config["preset"] not in presets:
-        raise ConfigError(
+        raise FFCError(
             f"preset: there is no {config['preset']!r}{nearest(config['preset'], presets)}; "
             f"presets are {', '.join(presets)} (files in config/presets)"
         )
@@ -59,47 +53,43 @@ def load_presets(*folders: Path, taken: Collection[str] = ()) -> tuple[dict[str,
     for name, path in {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}.items():
         try:
             if name in taken:
-                raise ConfigError(f"{path}: {name} is the name of a rule; give the file another name")
+                raise FFCError(f"{path}: {name} is the name of a rule; give the file another name")
             presets[name] = load_preset(path)
-        except ConfigError as error:
+        except FFCError as error:
             faults[name] = str(error)
     return presets, faults
 
 
 def load_preset(path: Path) -> dict[str, Any]:
-    """Return one preset. Raises `ConfigError` with the first thing that is wrong."""
+    """Return one preset. Raises `FFCError` with the first thing that is wrong."""
     if not path.stem.isidentifier():
-        raise ConfigError(f"{path}: a preset's name has letters, digits and underscores; rename it")
+        raise FFCError(f"{path}: a preset's name has letters, digits and underscores; rename it")
     try:
-        with open(path, "rb") as file:
-            content = file.read(_LONGEST + 1)
-        if len(content) > _LONGEST:
-            raise ValueError(f"larger than {_LONGEST:,} bytes")
-        preset = yaml.load(content.decode(), Loader)
+        preset = yaml.load(path.read_bytes().decode(), Loader)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
+        raise FFCError(f"{path}: cannot be read ({error})") from None
     except Exception as error:  # PyYAML, and Python, to which it leaves dates and numbers, raise types of their own
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        raise FFCError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     _validate(preset, schemas.of_preset(preset), str(path))
     try:
         checks.check(preset)
     except FFCError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise FFCError(f"{path}: {error}") from None
     return preset
 
 
-def _fill(value: dict[str, Any], schema: dict[str, Any]) -> None:
-    for key, part in schema["properties"].items():
-        value.setdefault(key, json.loads(json.dumps(part["default"])))
-        if "properties" in part:
-            _fill(value[key], part)
+def _fill(config: dict[str, Any], defaults: dict[str, Any]) -> None:
+    for key, default in defaults.items():
+        value = config.setdefault(key, default)
+        if isinstance(default, dict):
+            _fill(value, default)
 
 
 def _validate(value: Any, schema: dict[str, Any], source: str) -> None:
     errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
     first = min(errors, key=_rank, default=None)
     if first is not None:
-        raise ConfigError(f"{source}: {_explain(first)}")
+        raise FFCError(f"{source}: {_explain(first)}")
 
 
 def _rank(error: jsonschema.ValidationError) -> tuple[bool, bool, bool, list[str]]:
@@ -114,47 +104,18 @@ def _rank(error: jsonschema.ValidationError) -> tuple[bool, bool, bool, list[str
 
 
 def _explain(error: jsonschema.ValidationError) -> str:
-    """Return a schema's complaint in a user's words: the key, what it is, what was expected."""
-    value, rule, schema = error.instance, error.validator_value, error.schema
-    path = [str(key) for key in error.absolute_path]
-    where, description = ".".join(path) or "the file", schema.get("description")
+    """Return a schema's complaint with the key, and the nearest of the words that it may be."""
+    value, message, place = error.instance, error.message, [str(key) for key in error.absolute_path]
     match error.validator:
         case "additionalProperties":
-            known = list(schema["properties"])
-            unknown = next(str(key) for key in value if key not in known)
+            known = list(error.schema["properties"])
+            place.append(next(str(key) for key in value if key not in known))
             expected = f"expected {', '.join(known)}" if known else "it takes no keys"
-            return f"{'.'.join([*path, unknown])}: unknown key{nearest(unknown, known)}; {expected}"
-        case "required":
-            missing = next(key for key in rule if key not in value)
-            if missing == "solver":
-                known = schema["properties"]["solver"]["enum"]
-                return (
-                    f"{where}: no solver has that name{nearest(path[-1], known)}; use one of {', '.join(known)}, or "
-                    f"say which it is (solver: jacobi)"
-                )
-            return f"{where}: {missing} is missing"
-        case "type" if value is None:
-            return f"{where}: empty; expected {_type(rule)}"
-        case "type":
-            return f"{where}: {value!r} is not {_type(rule)}{_hint(value)}"
+            message = f"unknown key{nearest(place[-1], known)}; {expected}"
         case "enum":
-            known = ", ".join(map(str, rule)) + (f" ({description})" if description else "")
-            return f"{where}: {value!r} is unknown{nearest(value, rule)}; expected {known}"
-        case word if word in _BOUNDS:
-            return f"{where}: {value} is out of range; expected {_BOUNDS[word]} {rule}"
-        case _:
-            return f"{where}: {error.message}" + (f"; expected {description}" if description else "")
-
-
-def _type(rule: str | list[str]) -> str:
-    return " or ".join(_TYPES[name] for name in ([rule] if isinstance(rule, str) else rule))
-
-
-def _hint(value: Any) -> str:
-    """Return what YAML, or Snakemake's `--config`, read as text."""
-    if value in ("true", "false"):
-        return f"; on the command line write {value.title()}"
-    try:
-        return f"; write {float(value):.1e}" if isinstance(value, str) else ""
-    except ValueError:
-        return ""
+            known = list(map(str, error.validator_value))
+            message = f"{value!r} is unknown{nearest(value, known)}; expected {', '.join(known)}"
+        case "type" if value is None:
+            message = "empty"
+    about = error.schema.get("description")
+    return f"{'.'.join(place) or 'the file'}: {message}" + (f" ({about})" if about else "")

@@ -17,8 +17,9 @@ TEXT: Schema = {"type": "string", "minLength": 1}
 FLAG: Schema = {"type": "boolean"}
 POSITIVE: Schema = {"type": "number", "exclusiveMinimum": 0}
 TRAIN: Schema = {"type": "object"}  # `TrainSettings` says more (checks.py)
-_NULL: Schema = {"type": ["string", "null"], "default": None}
-_DIGEST = {**_NULL, "pattern": "^[0-9a-fA-F]{64}$", "description": "64 hexadecimal digits, or null"}
+_OR_NULL: Schema = {"type": ["string", "null"]}
+_SWITCH: Schema = {**FLAG, "description": "on the command line, True or False"}
+_DIGEST = {**_OR_NULL, "pattern": "^[0-9a-fA-F]{64}$", "description": "64 hexadecimal digits, or null"}
 
 
 def _named(pattern: str, description: str) -> Schema:
@@ -54,13 +55,12 @@ def one_of(*words: str) -> Schema:
 
 
 CONFIG = section(
-    preset={"type": "string", "default": "paper"},
-    presets=_NULL,
-    data=section(folder=_NULL) | {"default": {}},
-    checkpoints=section(mode=one_of("auto", "released", "trained") | {"default": "auto"}, source=_NULL, sha256=_DIGEST)
-    | {"default": {}},
-    without_gpu=FLAG | {"default": False},
-    debug=FLAG | {"default": False},
+    preset=TEXT,
+    presets=_OR_NULL,
+    data=section(folder=_OR_NULL),
+    checkpoints=section(mode=one_of("auto", "released", "trained"), source=_OR_NULL, sha256=_DIGEST),
+    without_gpu=_SWITCH,
+    debug=_SWITCH,
 )
 
 
@@ -91,13 +91,20 @@ def _keys(content: Any) -> dict[Any, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def experiment_of(task: Mapping[Any, Any]) -> str:
+    """Return `sampling`, `classification` or `backpropagation`: what a task's model is for, or its key `experiment`."""
+    if kind := kind_of(task):
+        return kind.experiment
+    recurrent = "model" not in task and not ("batch" in task and "hidden" not in task)  # of a sampler, it is missing
+    return task.get("experiment", "backpropagation" if recurrent else "sampling")
+
+
 def _task(content: dict[Any, Any]) -> Schema:
-    kind = kind_of(content)
-    sampler = content.get("experiment") == "sampling" or ("batch" in content and "hidden" not in content)
-    if "model" not in content and not sampler:  # of a sampler, it is missing
-        experiment, (needed, keys) = "backpropagation", _recurrent()
-    elif (kind.experiment if kind else content.get("experiment")) == "classification":
-        experiment, (needed, keys) = "classification", _classifier(content)
+    kind, experiment = kind_of(content), experiment_of(content)
+    if experiment == "backpropagation":
+        needed, keys = _recurrent()
+    elif experiment == "classification":
+        needed, keys = _classifier(content)
     else:
         experiment, (needed, keys) = "sampling", _sampler(content, kind)
     if kind is None or kind.released:
@@ -169,11 +176,11 @@ def _solvers(content: dict[Any, Any], system: dict[str, Schema]) -> Schema:
     of = {name: {word: _WORDS[word] for word in words} for name, words in SOLVERS.items()}
     solver = one_of(*(name for name in SOLVERS if name != "sequential"))
     entries = {name: section(**words) for name, words in of.items()}
-    for name in content.keys() - SOLVERS.keys():
-        kind = _keys(content[name]).get("solver")
-        known = isinstance(kind, str) and kind in of
-        entries[name] = section("solver", solver=solver, **(of[kind] if known else _WORDS), **system)
-    return section("sequential") | {"properties": entries, "propertyNames": SOLVER}
+    for name, entry in content.items():
+        if name not in SOLVERS and "solver" in _keys(entry):
+            entries[name] = section("solver", solver=solver, **of.get(str(entry["solver"]), _WORDS), **system)
+    own = {"propertyNames": SOLVER, "description": "or any other name, with `solver:` one of these"}
+    return section("sequential", **entries) | own
 
 
 def _scaling(content: dict[Any, Any], tasks: dict[Any, Any]) -> Schema:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from schemas import kind_of
+from schemas import experiment_of
 
 from ffc.paper.views import NOTEBOOKS, OWN, PAPER, SCALING, TRAINING
 
@@ -24,16 +24,6 @@ class Notebook(NamedTuple):
     sections: tuple[str, ...] | None  # the tasks, or `scaling`; None: all
     figures: dict[str, Figure]
     task: str | None = None  # the one task that it is about, where that is none of the paper's
-
-
-def experiment_of(settings: Mapping[str, Any]) -> str:
-    """Return `sampling`, `classification` or `backpropagation`: a task's key `experiment` says so, or its model."""
-    if "experiment" in settings:
-        return settings["experiment"]
-    if "model" not in settings:
-        return "backpropagation"
-    kind = kind_of(settings)
-    return kind.experiment if kind else "sampling"
 
 
 def stand_ins(tasks: Mapping[str, Any]) -> dict[str, str]:

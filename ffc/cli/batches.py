@@ -13,7 +13,6 @@ are at and those being written, however many there are.
 import json
 import os
 import sys
-import time
 from collections import Counter, defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -24,13 +23,12 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from ffc.core.drafts import Draft
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
-from ffc.core.named import entry_of, own_draft, solver_by_name
-from ffc.core.solution import NOT_VERIFIED, Solution, Status, describe, describe_verification
+from ffc.core.named import entry_of, solver_by_name
+from ffc.core.solution import NOT_VERIFIED, Status, describe, describe_verification
 from ffc.core.solve import solve
-from ffc.core.solvers import WORDS
+from ffc.core.solvers import WORDS, Solver
 from ffc.core.system import System
 from ffc.core.verify import facts
 from ffc.models import Sampler
@@ -40,8 +38,8 @@ from ffc.store.locks import alone
 from ffc.store.records import Record, provenance, write_bytes
 
 SETTINGS, SUMMARY, BATCH = "settings.json", "summary.json", "batch_{:06}.npz"
-#: Words of a command that decide how a batch is drawn.
-DECISIVE = ("solver", *WORDS, "guess", "seed", "verify")
+#: What the summary counts.
+_COUNTED = {"status", "iterations", "ties", "proven", "corrected"}
 #: Variables of the environment that may change the last bits of numbers, and flags among them that change none.
 ARITHMETIC = (
     *("JAX_ALLOW_F16_REDUCTIONS", "JAX_DISABLE_JIT", "JAX_DISABLE_MOST_OPTIMIZATIONS", "JAX_ENABLE_X64"),
@@ -52,7 +50,7 @@ HARMLESS = ("--xla_force_host_platform_device_count", "--xla_dump")
 
 @dataclass(frozen=True)
 class Source:
-    """A model's weights, and how batches are drawn: `DECISIVE` words, options of the `system`, samples of a `batch`."""
+    """A model's weights, and how batches are drawn: by the words of a command, all that decide it."""
 
     checkpoint: Checkpoint
     words: dict[str, Any]
@@ -66,7 +64,7 @@ class Source:
         flags = {name: os.environ.get(name, "").split() for name in ARITHMETIC}
         arithmetic = {name: [flag for flag in flags[name] if not flag.startswith(HARMLESS)] for name in flags}
         weights = {"model": repr(self.model), "weights": self.checkpoint.meta["sha256"]}
-        return weights | {"arithmetic": arithmetic} | self.words | provenance()
+        return json.loads(json.dumps(weights | {"arithmetic": arithmetic} | self.words | provenance()))
 
     def system_of(self, index: int, params: Any) -> tuple[System, Any]:
         """Return the system of batch `index`, and where its iterations begin."""
@@ -74,34 +72,17 @@ class Source:
         system = self.model.system_with(self.words["system"], params, noise)
         return system, guess_by_name(self.words["guess"], self.model, system)
 
-    def choose(self, batches: int) -> dict[str, Any]:
-        """Return the solver of so many batches and its options; a race on batch 0 decides those that are `auto`."""
-        system, guess = self.system_of(0, self.checkpoint.params)
-        sizes = {name: self.words[name] for name in WORDS}
-        return entry_of(solver_by_name(self.words["solver"], system, x0=guess, uses=batches, **sizes), system)
+    def solver(self, params: Any, solver: str, **options: Any) -> tuple[Solver, dict[str, Any]]:
+        """Return the solver of all batches, and its entry in a preset: what batch 0 drafts, or a race on it chooses."""
+        system, guess = self.system_of(0, params)
+        chosen = solver_by_name(solver, system, x0=guess, **options)
+        return chosen, entry_of(chosen, system)
 
-    def draft(self, params: Any, chosen: dict[str, Any]) -> Draft | None:
-        """Return the draft of all batches, if the `chosen` solver has one: that of batch 0."""
-        return own_draft(self.system_of(0, params)[0]) if chosen.get("draft") else None
-
-    def draw(self, index: int, params: Any, chosen: dict[str, Any], draft: Draft | None) -> dict[str, np.ndarray]:
+    def draw(self, index: int, params: Any, solver: Solver) -> dict[str, np.ndarray]:
         """Return what is kept of batch `index`."""
         system, guess = self.system_of(index, params)
-        options = {name: value for name, value in chosen.items() if name != "solver"} | {"draft": draft or False}
-        solver = solver_by_name(chosen["solver"], system, **options)
-        return outcome(self.model, system, solve(system, solver, x0=guess, verify=self.words["verify"]))
-
-
-def outcome(model: Sampler, system: System, solution: Solution) -> dict[str, np.ndarray]:
-    """Return what is kept of a batch, as arrays for a `Record`; `status` by name."""
-    arrays = {
-        "samples": model.samples(solution.value),
-        "iterations": solution.iterations,
-        "certified": solution.certified,
-        **facts(system, solution),
-    }
-    status = np.array([status.name.lower() for status in solution.status])
-    return {name: np.asarray(array) for name, array in arrays.items()} | {"status": status}
+        solution = solve(system, solver, x0=guess, verify=self.words["verify"])
+        return {"samples": np.asarray(self.model.samples(solution.value)), **facts(system, solution)}
 
 
 def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> tuple[bool, str]:
@@ -112,46 +93,35 @@ def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> tup
     being written to.
     """
     with alone(folder) as held:
-        if held:
-            _clean(folder)
+        for file in (*folder.glob(".batch_*.npz.*"), *folder.glob(".s*.json.*")) if held else ():
+            file.unlink()  # what a killed run was writing
         settings = _begin(folder, source, batches)
         missing = [index for index in range(batches) if not (folder / BATCH.format(index)).exists()]
-        there, batch = batches - len(missing), source.words["batch"]
-        if there and not quiet:
-            print(f"resuming: {there} of {batches} batches are there", flush=True)
-        began = time.perf_counter()
-        samples = {"total": batches * batch, "initial": there * batch, "unit": " samples"}
-        with tqdm(**samples, disable=quiet or None, file=sys.stderr) as bar:
+        new, total = len(missing) * source.words["batch"], batches * source.words["batch"]
+        with tqdm(total=total, initial=total - new, unit=" samples", disable=quiet or None, file=sys.stderr) as bar:
             _deal(source, settings, folder, missing, bar)
-        seconds, new = time.perf_counter() - began, len(missing) * batch
-        pace = f"{new} drawn in {seconds:.3g} s, {new / seconds:.3g} samples/s" if new else "none had to be drawn"
         exact, ends = _summarise(folder, batches)
-        return exact, f"{ends}; {pace}"
+        return exact, f"{ends}; {new} of {total} samples drawn now"
 
 
 def first_samples(folder: Path, count: int = 100) -> np.ndarray:
     """Return the first samples in `folder`, [`count` or all there are, …]."""
     samples: list[np.ndarray] = []
     while sum(map(len, samples)) < count and (path := folder / BATCH.format(len(samples))).exists():
-        samples.append(_read(path)["samples"])
+        samples.append(Record.load(path)["samples"])
     return np.concatenate(samples)[:count]
-
-
-def _clean(folder: Path) -> None:
-    """Remove what a killed run was writing."""
-    for file in folder.glob(".*.*.*"):
-        if file.name.startswith((".batch_", f".{SETTINGS}.", f".{SUMMARY}.")):
-            file.unlink()
 
 
 def _begin(folder: Path, source: Source, batches: int) -> dict[str, Any]:
     """Return the settings in `folder`, if they are those of `source`; where it is empty, write them."""
-    path, asked = folder / SETTINGS, json.loads(json.dumps(source.settings()))
+    path, asked = folder / SETTINGS, source.settings()
     if not path.exists():
         if any(not file.name.startswith(".") for file in folder.iterdir()):
             raise FFCError(f"{folder}: holds other files than samples; name a new folder")
-        settings = asked | {"chosen": source.choose(batches), "checkpoint": source.checkpoint.meta}
-        write_bytes(path, (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
+        words = {name: source.words[name] for name in ("solver", *WORDS)}
+        chosen = source.solver(source.checkpoint.params, uses=batches, **words)[1]
+        settings = asked | {"chosen": chosen, "checkpoint": source.checkpoint.meta}
+        _write(path, settings)
         return settings
     try:
         settings = json.loads(path.read_text())
@@ -179,10 +149,10 @@ def _deal(source: Source, settings: dict[str, Any], folder: Path, missing: list[
     def work(device: jax.Device) -> None:
         with jax.default_device(device), ThreadPoolExecutor(1) as writer:
             params = jax.device_put(source.checkpoint.params, device)
-            draft = source.draft(params, settings["chosen"])
+            solver, _ = source.solver(params, **settings["chosen"])
             saved: Future = writer.submit(bool)
             for index in indices:
-                arrays = source.draw(index, params, settings["chosen"], draft)
+                arrays = source.draw(index, params, solver)
                 saved.result()
                 saved = writer.submit(save, index, arrays)  # while the device is at the next
             saved.result()
@@ -198,13 +168,13 @@ def _deal(source: Source, settings: dict[str, Any], folder: Path, missing: list[
 
 def _summarise(folder: Path, batches: int) -> tuple[bool, str]:
     """Read all batches and write the summary; return whether all samples are certified, and how they ended."""
-    values: dict[str, list] = defaultdict(list)
+    counts: dict[str, Counter] = defaultdict(Counter)
+    residual = 0.0
     for index in range(batches):
-        arrays = _read(folder / BATCH.format(index)).arrays
-        for name in ("status", "iterations", "ties", "proven", "corrected", "residual"):
-            values[name].extend(arrays[name].tolist() if name in arrays else ())
-    residual = float(np.max(values.pop("residual"), initial=0))
-    counts = {name: Counter(values[name]) for name in values if values[name]}
+        arrays = Record.load(folder / BATCH.format(index)).arrays
+        for name in _COUNTED & arrays.keys():
+            counts[name].update(arrays[name].tolist())
+        residual = float(np.max(arrays.get("residual", 0), initial=residual))
     status = Counter({Status[name.upper()]: count for name, count in counts["status"].items()})
     summary: dict[str, Any] = {"batches": batches, "samples": status.total()}
     summary |= {name: {str(value): count for value, count in sorted(counts[name].items())} for name in counts}
@@ -212,12 +182,9 @@ def _summarise(folder: Path, batches: int) -> tuple[bool, str]:
     if "proven" in counts:
         summary["residual"] = residual if np.isfinite(residual) else str(residual)  # JSON has no word for it
         verification = describe_verification(counts["proven"], counts["corrected"], residual)
-    write_bytes(folder / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+    _write(folder / SUMMARY, summary)
     return set(status) == {Status.CERTIFIED}, f"{describe(status)}; {verification}"
 
 
-def _read(path: Path) -> Record:
-    try:
-        return Record.load(path)
-    except FFCError:
-        raise FFCError(f"{path}: is damaged or gone; delete it, and the same command draws it again") from None
+def _write(path: Path, content: dict[str, Any]) -> None:
+    write_bytes(path, (json.dumps(content, indent=2, sort_keys=True) + "\n").encode())

@@ -8,13 +8,13 @@ import numpy as np
 
 from ffc.cli import DONE, NOT_EXACT, inputs, options
 from ffc.core.errors import FFCError
+from ffc.core.solvers import Sequential
 
 if TYPE_CHECKING:
     from ffc.core.solvers import Solver
     from ffc.core.system import System
 
 _COLUMNS = ("iterations", "certified", "max |diff|", "residual", "seconds", "× sequential", "× cached")
-_SEQUENTIAL = ("sequential", "cached")
 
 
 def add(commands: Any) -> None:
@@ -24,16 +24,14 @@ def add(commands: Any) -> None:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Print a row for each solver, all on the same noise, and which of them was the fastest."""
-    from ffc.cli.batches import outcome
     from ffc.core.measure import timed_repeats
     from ffc.core.named import sizes_of
     from ffc.core.solve import solve
     from ffc.core.system import batch_size
-    from ffc.core.verify import CONTRADICTION, contradictions, largest_difference, verified
+    from ffc.core.verify import CONTRADICTION, contradictions, facts, largest_difference, verified
 
-    checkpoint, system = inputs.load(arguments)
-    model, guess, name = checkpoint.model, inputs.guess(arguments, checkpoint.model, system), inputs.name(arguments)
-    solvers = _solvers(arguments, system, guess)
+    checkpoint, system, guess = inputs.load(arguments)
+    model, name, solvers = checkpoint.model, arguments.checkpoint.name, _solvers(arguments, system, guess)
     batch = f"{batch_size(system.initial())} samples of {system.size} blocks"
     print(f"{name}: {batch}; seconds are warm, for the whole batch")
     print(_row("solver", *_COLUMNS))
@@ -42,23 +40,24 @@ def compare(arguments: argparse.Namespace) -> int:
     for label, solver in solvers.items():
         solution, (spent[label],) = timed_repeats(partial(solve, system, solver, x0=guess), repeats=1)
         solution = verified(system, solution) if arguments.verify else solution
-        answers[label] = one = outcome(model, system, solution)
-        difference = largest_difference(one["samples"], answers["sequential"]["samples"]).max()
+        samples = np.asarray(model.samples(solution.value))
+        answers[label] = one = {"samples": samples, **facts(system, solution)}
         cells = (
             solution.evaluations,
             f"{one['certified'].min()}/{system.size}",
-            f"{difference:.1e}",
+            f"{largest_difference(samples, answers['sequential']['samples']).max():.1e}",
             f"{one['residual'].max():.1e}" if arguments.verify else "–",
             f"{spent[label]:.4g}",
-            *(f"{spent[base] / spent[label]:.2f}" if base in spent else "–" for base in _SEQUENTIAL),
+            *(f"{spent[base] / spent[label]:.2f}" if base in spent else "–" for base in Sequential.names),
         )
         print(_row(label, *cells), flush=True)
     print("; ".join(f"{label}: {sizes}" for label, solver in solvers.items() if (sizes := sizes_of(solver, system))))
-    best, base = (min(labels, key=spent.__getitem__) for labels in (spent, _SEQUENTIAL))
+    best, base = (min(labels, key=spent.__getitem__) for labels in (spent, Sequential.names))
     ratio = f", {spent[base] / spent[best]:.2f} times as fast as {base}" if best != base else ""
     print(f"the fastest: {best}{ratio}")
-    _print_disagreements(answers)
     for label, one in answers.items():
+        if corrected := one.get("corrected", np.zeros(1)).sum():
+            print(f"{label}: plain sweeps corrected {corrected} blocks")
         if wrong := contradictions(one, answers["sequential"]):
             raise FFCError(f"{name}: sample {wrong[0]} by {label} {CONTRADICTION}")
     return DONE if all((one["status"] == "certified").all() for one in answers.values()) else NOT_EXACT
@@ -73,26 +72,14 @@ def _solvers(arguments: argparse.Namespace, system: "System", guess: Any) -> "di
     from ffc.core.names import AUTO
     from ffc.core.solvers import CLASSES
 
-    window, drafts = arguments.window, arguments.draft or system.draft() is not None
-    solvers = {name: solver_by_name(name, system, window, arguments.block, guess) for name in CLASSES}
-    if drafts:
-        solvers["drafted"] = solver_by_name("gs_jacobi", system, window, None, guess, True, arguments.together)
-    elif arguments.together:
-        raise FFCError("--together: in this table it is for drafted windows, and this system offers no draft")
+    window = arguments.window
+    sizes = {"gs_jacobi": {"window": window, "together": arguments.together}, "jacobi_gs": {"block": arguments.block}}
+    solvers = {name: solver_by_name(name, system, x0=guess, **sizes.get(name, {})) for name in CLASSES}
+    if arguments.draft or system.draft() is not None:
+        solvers["drafted"] = solver_by_name("gs_jacobi", system, x0=guess, draft=True, **sizes["gs_jacobi"])
     if window is None and (chosen := solver_by_name(AUTO, system, x0=guess)) not in solvers.values():
         solvers[AUTO] = chosen
     return solvers
-
-
-def _print_disagreements(answers: dict[str, dict[str, np.ndarray]]) -> None:
-    """Print where plain sweeps corrected a solver, and where solvers may differ because of ties."""
-    corrected = {name: one["corrected"].sum() for name, one in answers.items() if "corrected" in one}
-    if any(corrected.values()):
-        blocks = ", ".join(f"{count} of {name}" for name, count in corrected.items() if count)
-        print(f"blocks that plain sweeps corrected: {blocks}")
-    ties, proven = answers["sequential"]["ties"], (one.get("proven", np.False_) for one in answers.values())
-    if ties.any() and not all(map(np.all, proven)):
-        print(f"ties: {', '.join(map(str, ties))} blocks of the samples; from its first on, solvers may differ")
 
 
 def _row(name: str, *cells: Any) -> str:

@@ -24,44 +24,34 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path] = (
     files = {option: path for option, path in outputs.items() if path}
     taken = [*inputs]
     for option, path in files.items():
-        if not is_stream(path):
+        try:
+            if is_stream(path):
+                if not os.access(path, os.W_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                continue
             if other := next((file for file in taken if same_file(file, path)), None):
-                raise FFCError(
-                    f"--{option} {path}: the command reads or writes this file as {other}, too; name another"
-                )
+                raise FFCError(f"--{option} {path}: the command reads or writes it as {other}, too; name another file")
             taken.append(path)
-        _check_writable(path)
+            folder = Path(os.path.realpath(path)).parent
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise FFCError(f"{path}: cannot be written ({error.strerror}); name a file in another folder") from None
     return [*files.values()]
 
 
-def _check_writable(path: Path) -> None:
+def read_noise(path: Path, rows: int | None) -> np.ndarray:
+    """Return the array `u` [samples, …] of an `.npz` file; its first `rows` if asked for. Raises `FFCError`."""
     try:
-        if is_stream(path):
-            if not os.access(path, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            return
-        folder = Path(os.path.realpath(path)).parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise FFCError(f"{path}: cannot be written ({error.strerror}); name a file in another folder") from None
-
-
-def read_rows(path: Path, name: str, rows: int | None) -> np.ndarray:
-    """Return the array `name` [samples, …] of an `.npz` file; its first `rows` if asked for. Raises `FFCError`."""
-    try:
-        array = npz.load(path, name)[name]
+        array = npz.load(path, "u")["u"]
     except FileNotFoundError:
-        raise FFCError(f"{path}: no such file; give the path of an .npz file with the array {name}") from None
+        raise FFCError(f"{path}: no such file; give the path of an .npz file with the array u") from None
     except Exception as error:  # zip, zlib and npy each raise types of their own; an .npy has no names
-        raise FFCError(
-            f"{path}: no array {name} can be read from it ({error}); expected an .npz file with it"
-        ) from None
+        raise FFCError(f"{path}: no array u can be read from it ({error}); expected an .npz file with it") from None
     if array.ndim == 0 or not len(array):
-        raise FFCError(f"{path}: {name} has the shape {array.shape}; expected one row for each sample")
+        raise FFCError(f"{path}: u has the shape {array.shape}; expected one row for each sample")
     if rows is not None and rows > len(array):
-        raise FFCError(f"{path}: {name} has rows for {len(array)} samples, not {rows}; ask for that many or fewer")
+        raise FFCError(f"{path}: u has rows for {len(array)} samples, not {rows}; ask for that many or fewer")
     return array[:rows]
 
 

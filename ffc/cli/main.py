@@ -1,5 +1,5 @@
 """The command line `ffc`: sample from a checkpoint, compare the solvers on it, say what it is; list those in the box,
-train one's own; time a preset's solvers against each other; keep its small records.
+train one's own; time a preset's solvers against each other.
 
 Heavy modules are imported where they are used, so that `--help` and a mistyped option answer at once.
 """
@@ -9,9 +9,9 @@ import sys
 import traceback
 
 from ffc import __version__
-from ffc.cli import DONE, ERROR, INTERRUPTED, compare, inputs, models, options, results, sample, train
-from ffc.core.devices import missing_device
-from ffc.core.errors import FFCError, need, place_of
+from ffc.cli import DONE, ERROR, INTERRUPTED, bench, compare, models, options, sample, train
+from ffc.core.devices import sentence
+from ffc.core.errors import FFCError, need
 from ffc.store.compiled import cache_folder, keep_compiled
 
 
@@ -24,9 +24,9 @@ def main(argv: list[str] | None = None) -> int:
     debug = "--debug" in argv
     try:
         need("flax", "PIL", "tqdm", extra="cli")
-        arguments = parser().parse([word for word in argv if word != "--debug"])
+        arguments = parser().parse_args([word for word in argv if word != "--debug"])
         if "checkpoint" in arguments:
-            inputs.check_there(arguments.checkpoint)
+            options.check_weights(arguments.checkpoint)
         keep_compiled(cache_folder())
         code = arguments.run(arguments)
         if sys.stdout:
@@ -40,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        print(f"ffc: error: {_line(error)}", file=sys.stderr)
+        more = "" if isinstance(error, FFCError) else " (the command again with --debug shows more)"
+        print(f"ffc: error: {' '.join(sentence(error).split())}{more}", file=sys.stderr)
         return ERROR
     finally:
         _drop_output()
@@ -51,9 +52,9 @@ def parser() -> options.Parser:
     whole = options.Parser(prog="ffc", description="Sample from autoregressive models by parallel solvers, exactly.")
     whole.add_argument("--version", action="version", version=f"ffc {__version__}")
     whole.add_argument("--debug", action="store_true", help="show the traceback of an error (anywhere on the line)")
-    whole.commands = whole.add_subparsers(title="commands", required=True)
-    for module in (sample, compare, models, train, results):
-        module.add(whole.commands)
+    commands = whole.add_subparsers(title="commands", required=True)
+    for module in (sample, compare, models, train, bench):
+        module.add(commands)
     return whole
 
 
@@ -64,12 +65,3 @@ def _drop_output() -> None:
             sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _line(error: Exception) -> str:
-    """Return the one line that a user reads of an error."""
-    message = " ".join(str(error).split())
-    if isinstance(error, FFCError):
-        return message
-    more = "(the command again with --debug shows more)"
-    return missing_device() or f"{type(error).__name__}: {message}{place_of(error)} {more}"

@@ -4,9 +4,9 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
+from ffc import box
 from ffc.cli import DONE, inputs, options
 
-_COLUMNS = ("name", "kind", "data", "image", "loss", "bytes")
 #: What `inspect` says of where weights come from.
 _HISTORY = ("origin", "data", "metrics", "command")
 
@@ -19,12 +19,12 @@ def add(commands: Any) -> None:
 
 def models(arguments: argparse.Namespace) -> int:
     """Print a row for each model in the box."""
-    from ffc import box
-
-    rows = [_COLUMNS, *(_row(name, box.about(name), box.weights(name).stat().st_size) for name in box.names())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(_row("name", "kind", "data", "image", "loss", "bytes"))
+    for name in box.names():
+        about = box.about(name)
+        image, metrics = "×".join(map(str, about["model"]["shape"])), about["metrics"]
+        loss, size = f"{metrics['test_loss']:.3f} {metrics['unit']}", box.weights(name).stat().st_size
+        print(_row(name, about["model"]["kind"], about["data"]["title"], image, loss, f"{size:,}"))
     return DONE
 
 
@@ -35,17 +35,9 @@ def inspect(arguments: argparse.Namespace) -> int:
     lines |= {"parameters": f"{checkpoint.parameters:,}", "sha256": checkpoint.meta["sha256"]}
     lines |= {name: checkpoint.meta[name] for name in _HISTORY if name in checkpoint.meta}
     for name, value in lines.items():
-        print(f"{name:<12} {_words(value)}")
+        print(f"{name:<12} {value}")
     return DONE
 
 
-def _words(value: Any) -> str:
-    """Return a fact as words; of a section, its names and values."""
-    section = isinstance(value, dict)
-    return ", ".join(f"{name} {_words(one)}" for name, one in value.items()) if section else str(value)
-
-
-def _row(name: str, about: dict, size: int) -> tuple[str, ...]:
-    metrics, image = about["metrics"], "×".join(map(str, about["model"]["shape"]))
-    loss = f"{metrics['test_loss']:.3f} {metrics['unit']}"
-    return name, about["model"]["kind"], about["data"]["title"], image, loss, f"{size:,}"
+def _row(name: str, kind: str, data: str, *cells: str) -> str:
+    return f"{name:<14}{kind:<13}{data:<23}" + "".join(f"{cell:<17}" for cell in cells).rstrip()

@@ -1,13 +1,15 @@
 """Options of the command line: each is declared here once, for all commands that take it, or with its one command."""
 
 import argparse
+import ast
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
+from ffc import box
 from ffc.core.errors import FFCError
-from ffc.core.names import AUTO, BLOCKS, SEEDS, nearest
-from ffc.core.solvers import SOLVERS, WORDS, owners
-from ffc.store.paths import expanded
+from ffc.core.names import GUESSES, nearest
+from ffc.store.paths import check_checkpoint, expanded
 
 #: Samples that are drawn by default, and where iterations begin.
 BATCH, GUESS = 4, "zeros"
@@ -24,23 +26,16 @@ SYSTEM = {
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints are ours: one line."""
-
-    #: The commands that `add_command` adds to.
-    commands: Any
+    """A parser whose complaints are ours: one line, and an unknown option is told its neighbour."""
 
     def error(self, message: str) -> NoReturn:
         raise FFCError(f"{message}; see {self.prog} --help")
 
-    def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """Return the arguments; an unknown option is told its neighbour among those of its command."""
-        arguments, unknown = self.parse_known_args(words)
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        arguments, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            commands = self.commands.choices
-            command = commands.get(next((word for word in words if word in commands), ""), self)
-            names = [option for action in command._actions for option in action.option_strings]
-            command.error(f"{unknown[0]}: no such option{nearest(unknown[0], names)}")
-        return arguments
+            self.error(f"{unknown[0]}: no such option{nearest(unknown[0], self._option_string_actions)}")
+        return arguments, unknown
 
 
 def add_command(commands: Any, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -53,7 +48,7 @@ def add_command(commands: Any, run: Callable[[argparse.Namespace], int], text: s
 def add_checkpoint(command: argparse.ArgumentParser) -> None:
     """Add the checkpoint that a command reads, and facts that a foreign one does not give."""
     text = "a .flax or .pth file, or a name of ffc models"
-    command.add_argument("checkpoint", type=expanded, metavar="CHECKPOINT", help=text)
+    command.add_argument("checkpoint", type=weights, metavar="CHECKPOINT", help=text)
     text = "image size, if the checkpoint does not say"
     command.add_argument("--size", type=image_size, metavar="HxW[xC]", help=text)
     command.add_argument("--model", metavar="MODULE:CLASS", help="a model of your own, imported to read its weights")
@@ -64,52 +59,59 @@ def add_sampling(command: argparse.ArgumentParser) -> None:
     """Add what to sample from, by which window or block, and where to begin."""
     add_checkpoint(command)
     command.add_argument("--noise", type=expanded, metavar="FILE.npz", help="noise: the array u in the authors' layout")
-    command.add_argument("--seed", type=seed, default=0, help="seed of noise, without --noise: 0 (default) … 2**64 − 1")
-    command.add_argument("--batch", type=at_least(1), metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
+    command.add_argument("--seed", type=int, default=0, help="seed of noise, without --noise: 0 (default) … 2**64 − 1")
+    command.add_argument("--batch", type=count, metavar="N", help=f"samples (default: {BATCH}; of --noise: all)")
     text = "gs_jacobi: rows solved together, or 'N blocks', or auto"
-    command.add_argument("--window", type=window, metavar="ROWS", help=text)
-    command.add_argument("--block", type=at_least(1), metavar="N", help="jacobi_gs: pixels of a block, solved in order")
+    command.add_argument("--window", type=value, metavar="ROWS", help=text)
+    command.add_argument("--block", type=count, metavar="N", help="jacobi_gs: pixels of a block, solved in order")
     text = "gs_jacobi, jacobi: draft what an iteration leaves open (transformer; PixelCNN++, 8bit)"
     command.add_argument("--draft", action="store_true", help=text)
     command.add_argument("--together", action="store_true", help="gs_jacobi: windows wait for the slowest sample")
-    text = "where iterations begin: zeros (default), black, mean, row_above (gs_jacobi), or samples of OUT.npz"
-    command.add_argument("--guess", default=GUESS, metavar="GUESS", help=text)
+    text = "where iterations begin (default: zeros; row_above: gs_jacobi)"
+    command.add_argument("--guess", choices=GUESSES, default=GUESS, help=text)
     text = "leave out the plain sweeps that check samples, and correct 8-bit ones"
     command.add_argument("--no-verify", dest="verify", action="store_false", help=text)
-    add_system(command)
-
-
-def add_system(command: argparse.ArgumentParser) -> None:
-    """Add which system the samples solve."""
     for option, text in SYSTEM.items():
         command.add_argument(f"--{option.replace('_', '-')}", help=text)
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """Return the type of an option that is a whole number of at least `least`."""
-
-    def number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, not {text!r}")
-        return int(text)
-
-    return number
+def weights(text: str) -> Path:
+    """Return the type of an option that is a checkpoint: its file, or that of a model in the box."""
+    return box.weights(text) if text in box.names() else expanded(text)
 
 
-def seed(text: str) -> int:
-    """Return the type of an option that is a seed."""
-    if not text.isdecimal() or len(text) > len(str(SEEDS)) or int(text) >= SEEDS:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to 2**64 − 1, not {text!r}")
-    return int(text)
+def check_weights(path: Path) -> None:
+    """`FFCError` where there is no checkpoint `path`, and no model of that name in the box: found out in a moment."""
+    if not path.suffix and len(path.parts) == 1 and not path.is_file():
+        box.about(str(path))
+    check_checkpoint(path)
 
 
-def window(text: str) -> int | str:
-    """Return the type of an option that is a number of rows or of blocks, or left to a race."""
-    if text == AUTO or BLOCKS.fullmatch(text):
-        return text
+def file(*suffixes: str) -> Callable[[str], Path]:
+    """Return the type of an option that is a file to be written, whose name ends in one of `suffixes`."""
+
+    def path(text: str) -> Path:
+        file = expanded(text)
+        if file.suffix.lower() not in suffixes:
+            raise argparse.ArgumentTypeError(f"{text} does not end in {suffixes[0]}; name it {file.stem}{suffixes[0]}")
+        return file
+
+    return path
+
+
+def count(text: str) -> int:
+    """Return the type of an option that is a whole number of at least 1."""
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"expected rows (2), blocks ('8 blocks') or auto, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, not {text!r}")
     return int(text)
+
+
+def value(text: str) -> Any:
+    """Return the type of an option that is a number, numbers with commas between them, null, or a word."""
+    try:
+        return None if text == "null" else ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
 
 
 def image_size(text: str) -> tuple[int, ...]:
@@ -118,14 +120,6 @@ def image_size(text: str) -> tuple[int, ...]:
     if len(sides) not in (2, 3) or not all(side.isdecimal() and int(side) for side in sides):
         raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, say 28x28, or 32x32x3 with channels; not {text!r}")
     return tuple(map(int, sides))
-
-
-def check_solver(arguments: argparse.Namespace) -> None:
-    """`FFCError` on an option of another solver than the one that was named, or else raced for."""
-    named = arguments.solver or AUTO
-    for option in WORDS:
-        if getattr(arguments, option) and option not in SOLVERS[named]:
-            raise FFCError(f"--{option} belongs to --solver {owners(option)}, not {named}; leave it out")
 
 
 def system_options(arguments: argparse.Namespace) -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ffc.cli import DONE, NOT_EXACT, animate, inputs, options
+from ffc.cli import DONE, NOT_EXACT, inputs, options
 from ffc.core.errors import FFCError
-from ffc.core.solvers import SOLVERS, WORDS
+from ffc.core.solvers import SOLVERS, WORDS, Sequential
 from ffc.store.paths import expanded
 
 
@@ -21,69 +21,67 @@ def add(commands: Any) -> None:
     command.add_argument("--solver", choices=tuple(SOLVERS), help=text)
     command.add_argument("--out", type=expanded, metavar="OUT.npz", help="samples, iterations, certified …")
     text = "with N > 1, --out is a folder with a file for each batch; the same command continues a stopped run"
-    command.add_argument("--batches", type=options.at_least(1), default=1, metavar="N", help=text)
+    command.add_argument("--batches", type=options.count, default=1, metavar="N", help=text)
     text = "the samples, or the first ones, as a picture"
-    command.add_argument("--image", type=expanded, metavar="OUT.png", help=text)
-    animate.add(command)
+    command.add_argument("--image", type=options.file(".png", ""), metavar="OUT.png", help=text)
+    text = "watch the solver beside the sequential one, at true relative speed, as an animation"
+    command.add_argument("--animate", type=options.file(".gif"), metavar="OUT.gif", help=text)
+    text = "with --animate, the sequential solver: cached (default), the fastest, or sequential, the paper's"
+    command.add_argument("--against", choices=tuple(Sequential.names), help=text)
     command.add_argument("--quiet", action="store_true", help="print only errors")
     options.add_sampling(command)
 
 
 def sample(arguments: argparse.Namespace) -> int:
     """Draw the samples, and write and print what was asked for."""
-    options.check_solver(arguments)
-    animate.check_words(arguments)
-    image = arguments.image
-    if image is not None and image.suffix.lower() not in ("", ".png"):
-        raise FFCError(f"--image {image}: a picture is a .png; name it {image.stem or 'samples'}.png")
+    if arguments.against and not arguments.animate:
+        raise FFCError("--against belongs to --animate OUT.gif; give both, or leave it out")
     return _draw_many(arguments) if arguments.batches > 1 else _draw_one(arguments)
 
 
 def _draw_one(arguments: argparse.Namespace) -> int:
     from ffc.cli.files import check_outputs, write_image
 
-    outputs = check_outputs(
-        {name: getattr(arguments, name) for name in ("out", "image", "animate")}, inputs.files(arguments)
-    )
-    from ffc.cli.batches import outcome
+    outputs = {name: getattr(arguments, name) for name in ("out", "image", "animate")}
+    paths = check_outputs(outputs, inputs.files(arguments))
+    from ffc.cli import animate
     from ffc.core.measure import repeated, timed
     from ffc.core.named import label_of, solver_by_name
     from ffc.core.solve import solve
-    from ffc.core.verify import verified
+    from ffc.core.verify import facts, verified
     from ffc.store.records import Record, provenance
 
-    checkpoint, system = inputs.load(arguments)
+    checkpoint, system, guess = inputs.load(arguments)
     model = checkpoint.model
-    if not outputs and model.has_pictures:
+    if not paths and model.has_pictures:
         raise FFCError("sample: nothing would be kept; name --image OUT.png, --out OUT.npz or --animate OUT.gif")
-    guess, began = inputs.guess(arguments, model, system), time.perf_counter()
-    sizes = {name: getattr(arguments, name) for name in WORDS}
+    say = partial(print, flush=True) if not arguments.quiet else lambda *_, **__: None
+    sizes, began = {name: getattr(arguments, name) for name in WORDS}, time.perf_counter()
     solver = solver_by_name(arguments.solver, system, x0=guess, uses=1, **sizes)
     name = label_of(solver, system)
-    if not arguments.quiet:
-        print(f"{name}: compiling, once for each size; then drawing …", file=sys.stderr)
+    watched = animate.contestants(system, solver, arguments.against or "cached") if arguments.animate else {}
+    say(f"{name}: compiling, once for each size; then drawing …", file=sys.stderr)
     draw = partial(solve, system, solver, x0=guess)
     solution, _ = timed(draw)
     cold = time.perf_counter() - began  # a race, if there was one, and compilation
     seconds = repeated(draw, repeats=1)[0]
     if arguments.verify:  # untimed
         solution = verified(system, solution)
-    arrays = outcome(model, system, solution) | {"seconds": seconds}
+    samples = np.asarray(model.samples(solution.value))
     if arguments.out:
-        settings = {name: getattr(arguments, name) for name in ("guess", "verify")}
-        settings |= {"solver": repr(solver), "system": options.system_options(arguments), "size": system.size}
+        settings = {"guess": arguments.guess, "verify": arguments.verify, "solver": repr(solver), "size": system.size}
         settings["noise"] = {"file": arguments.noise.name} if arguments.noise else {"seed": arguments.seed}
-        Record(arrays, settings | {"checkpoint": checkpoint.meta} | provenance()).save(arguments.out)
+        settings |= {"system": options.system_options(arguments), "checkpoint": checkpoint.meta}
+        arrays = {"samples": samples, "seconds": np.array(seconds), **facts(system, solution)}
+        Record(arrays, settings | provenance()).save(arguments.out)
     if arguments.image:
-        write_image(arguments.image, np.asarray(model.pictures(arrays["samples"])))
-    if not arguments.quiet:
-        for number, text in enumerate(model.text(arrays["samples"]), 1):
-            print(f"--- {number}\n{_printable(text)}\n")
-        head = f"{outputs[0]}: " if outputs else ""
-        times = f"{seconds:.3g} s warm, {cold:.3g} s with compilation"
-        print(f"{head}{solution.message}; {solution.evaluations} iterations by {name}, {times}", flush=True)
-    if arguments.animate:
-        animate.write(arguments, model, system, solver, guess)
+        write_image(arguments.image, np.asarray(model.pictures(samples)))
+    for number, text in enumerate(model.text(samples), 1):
+        say(f"--- {number}\n{_printable(text)}\n")
+    head, times = f"{paths[0]}: " if paths else "", f"{seconds:.3g} s warm, {cold:.3g} s with compilation"
+    say(f"{head}{solution.message}; {solution.evaluations} iterations by {name}, {times}")
+    if watched:
+        say(f"{arguments.animate}: {animate.write(arguments.animate, model, system, watched, guess)}")
     return DONE if solution.exact else NOT_EXACT
 
 
@@ -93,15 +91,16 @@ def _draw_many(arguments: argparse.Namespace) -> int:
     from ffc.cli.files import check_outputs, write_image
 
     count, out = arguments.batches, arguments.out
-    for option, file in (("noise", arguments.noise), ("guess", arguments.guess.endswith(".npz"))):
-        if file:
-            raise FFCError(f"--{option}: a file serves one batch, not {count}; leave --batches out")
+    for option in ("noise", "animate"):
+        if getattr(arguments, option):
+            raise FFCError(f"--{option}: a file is of one batch, not {count}; leave --batches out")
     if out is None or out.suffix == ".npz" or out.is_file():
         raise FFCError(f"{out or 'sample'}: {count} batches are a file each; name a folder for them, --out FOLDER")
     check_outputs({"out": out / batches.SUMMARY, "image": arguments.image}, inputs.files(arguments))
     checkpoint = inputs.sampler(arguments)
-    words = {name: getattr(arguments, name) for name in batches.DECISIVE} | {"batch": arguments.batch or options.BATCH}
-    source = batches.Source(checkpoint, words | {"system": options.system_options(arguments)})
+    words = {name: getattr(arguments, name) for name in ("solver", *WORDS, "guess", "seed", "verify")}
+    words |= {"batch": arguments.batch or options.BATCH, "system": options.system_options(arguments)}
+    source = batches.Source(checkpoint, words)
     exact, message = batches.draw(source, out, count, arguments.quiet)
     if arguments.image:
         write_image(arguments.image, np.asarray(source.model.pictures(batches.first_samples(out))))

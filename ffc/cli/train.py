@@ -6,31 +6,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ffc.cli import DONE, inputs, options
+from ffc.cli import DONE, options
 from ffc.core.errors import FFCError
 from ffc.core.names import nearest
 from ffc.models.kinds import KINDS
 from ffc.store.locks import alone
 from ffc.store.paths import expanded
+from ffc.training import TrainSettings
 
 if TYPE_CHECKING:
     from ffc.data import Dataset
 
 #: Steps of training by default.
 STEPS = 5000
-#: How to train: the options, which are the fields of `ffc.training.TrainSettings`, and what they take.
-SETTINGS: dict[str, tuple[Any, str]] = {
-    "steps": (int, f"steps of training (default: {STEPS})"),
-    "batch": (int, "images of a step (default: 64)"),
-    "learning_rate": (float, "of Adam (default: 0.001)"),
-    "decay": (str, "of the learning rate: cosine (default), or a factor for each step"),
-    "ema": (float, "how much of the averaged weights each step keeps (default: 0.999)"),
-    "clip": (float, "largest norm of a gradient (default: 1)"),
-    "precision": (str, "of the network in training: float32 (default) or bfloat16"),
-    "validate_every": (int, "steps between two validations, which choose the weights (default: 100)"),
-    "save_every": (int, "steps between two saved states (default: 500)"),
-    "max_minutes": (float, "end at the best weights so far after this time"),
-}
 
 
 def add(commands: Any) -> None:
@@ -41,18 +29,19 @@ def add(commands: Any) -> None:
     text = "digits, text, mnist, cifar10 … (found under FFC_DATA), or a folder"
     command.add_argument("data", metavar="DATA", help=text)
     text = "the weights; .json lies beside"
-    command.add_argument("--out", required=True, type=expanded, metavar="OUT.flax", help=text)
+    command.add_argument("--out", required=True, type=options.file(".flax"), metavar="OUT.flax", help=text)
     text = "a size of the model, say filters=16 or hidden=256,256; may be repeated"
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=text)
     text = "cut and resize images to N × N pixels, or a text to N bytes"
-    command.add_argument("--size", type=options.at_least(1), metavar="N", help=text)
+    command.add_argument("--size", type=options.count, metavar="N", help=text)
     command.add_argument("--download", action="store_true", help="fetch mnist or cifar10 if it is not there")
     text = "begin with its weights, a file or a name of ffc models, instead of fresh ones"
-    command.add_argument("--start", type=expanded, metavar="CHECKPOINT", help=text)
-    command.add_argument("--seed", type=options.seed, default=0, help="of weights and batches (default: 0)")
-    for name, (kind, text) in SETTINGS.items():
-        metavar = "N" if kind is int else "X" if kind is float else "WORD"
-        command.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+    command.add_argument("--start", type=options.weights, metavar="CHECKPOINT", help=text)
+    command.add_argument("--seed", type=int, default=0, help="of weights and batches (default: 0)")
+    for key in dataclasses.fields(TrainSettings):
+        text = f"{key.metadata['help']} (default: {STEPS if key.name == 'steps' else key.default})"
+        name = f"--{key.name.replace('_', '-')}"
+        command.add_argument(name, type=options.value, default=argparse.SUPPRESS, metavar="X", help=text)
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -60,8 +49,6 @@ def train(arguments: argparse.Namespace) -> int:
     from ffc.cli.files import check_outputs
 
     out = arguments.out
-    if out.suffix != ".flax":
-        raise FFCError(f"{out}: weights are saved as .flax; choose such a name")
     check_outputs({"out": out})
     with alone(out.with_suffix(".training")):
         if out.exists():
@@ -70,11 +57,11 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace, out: Path, state: Path) -> int:
-    from ffc.models import Sampler, build
+    from ffc.store import checkpoints
     from ffc.training import discard, train_checkpoint
 
     section, model, dataset = settings(arguments), description(arguments), images(arguments)
-    start = inputs.file_or_box(arguments.start) if arguments.start else None
+    start = checkpoints.load(arguments.start) if arguments.start else None
     try:
         result = train_checkpoint(out, model, dataset, section, arguments.seed, state, start)
     except KeyboardInterrupt:
@@ -84,21 +71,13 @@ def _train(arguments: argparse.Namespace, out: Path, state: Path) -> int:
     discard(state)
     loss = f"{result.metrics['test_loss']:.4g} {result.metrics['unit']} on {len(dataset.test)} samples for testing"
     print(f"{out}: {loss} after {result.metrics['best_step']} steps, {result.seconds:.0f} s")
-    built = build(model, dataset.shape, dataset.classes)
-    if isinstance(built, Sampler):
-        own = f" --model {arguments.kind}" if ":" in arguments.kind else ""
-        picture = "--image samples.png" if built.has_pictures else "--out samples.npz"
-        print(f"ffc sample {out}{own} {picture} draws from it")
     return DONE
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the `train:` section that the arguments stand for, checked."""
-    from ffc.training import TrainSettings
-
-    section = {"steps": STEPS} | {name: value for name in SETTINGS if (value := getattr(arguments, name)) is not None}
-    if section.get("decay", "cosine") != "cosine":
-        section["decay"] = _number("--decay", section["decay"], float)
+    names = [key.name for key in dataclasses.fields(TrainSettings) if key.name in arguments]
+    section = {"steps": STEPS} | {name: getattr(arguments, name) for name in names}
     TrainSettings.of(section)
     return section
 
@@ -117,23 +96,12 @@ def description(arguments: argparse.Namespace) -> dict[str, Any]:
         if name not in sizes:
             near = nearest(name, sizes)
             raise FFCError(f"--set {text}: {arguments.kind} has no size {name}{near}; it has {', '.join(sizes)}")
-        section[name] = _value(f"--set {name}", value, sizes[name])
+        section[name] = options.value(value)
+        if isinstance(sizes[name], tuple) and not isinstance(section[name], tuple):
+            section[name] = (section[name],)
+        if isinstance(section[name], str) and isinstance(sizes[name], int | float):
+            raise FFCError(f"--set {text}: expected a number, not {value!r}")
     return section
-
-
-def _value(option: str, text: str, default: Any) -> Any:
-    """Return the value that `text` stands for, of the type that the size has by default."""
-    if isinstance(default, tuple):
-        return [_number(option, part, int) for part in text.split(",")]
-    return _number(option, text, type(default)) if isinstance(default, int | float) else text
-
-
-def _number(option: str, text: str, kind: type) -> Any:
-    try:
-        return kind(text)
-    except ValueError:
-        expected = "a whole number" if kind is int else "a number"
-        raise FFCError(f"{option}: expected {expected}, not {text!r}") from None
 
 
 def images(arguments: argparse.Namespace) -> "Dataset":

@@ -1,6 +1,20 @@
-"""What to say where JAX finds no device to compute on."""
+"""What to say of an error: where JAX finds no device to compute on, where memory runs out, and of any other."""
 
 import sys
+
+from ffc.core.errors import FFCError, place_of
+
+
+def sentence(error: Exception) -> str:
+    """Return what a user reads of an error: the message of an `FFCError`, or else what happened, and where."""
+    if isinstance(error, FFCError):
+        return str(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):  # the latter by XLA
+        return (
+            f"memory ran out ({error}); close other programs, let fewer jobs run at once (--cores 1), or ask for a "
+            "smaller batch, fewer images or samples"
+        )
+    return missing_device() or f"{type(error).__name__}: {error}{place_of(error)}"
 
 
 def missing_device() -> str | None:

@@ -33,13 +33,13 @@ def solver_by_name(
     """
     if name not in SOLVERS:
         raise FFCError(f"solver {name!r}: expected one of {', '.join(SOLVERS)}")
-    for word, value in {"draft": draft, "together": together}.items():
+    for word, value in {"window": window, "block": block, "draft": draft, "together": together}.items():
         if value and word not in SOLVERS[name]:
             raise FFCError(f"{word}: {name} takes none; it belongs to {owners(word)}; leave it out")
     own = own_draft(system) if draft is True else draft or None
     if name == AUTO:
         return tune.fastest(system, tune.candidates(system), x0, uses)
-    if window == AUTO and "window" in SOLVERS[name]:
+    if window == AUTO:
         raced = tune.windows(system) if own is None else tune.drafted(system, own)
         raced = [replace(solver, together=together or solver.together) for solver in raced]
         return tune.fastest(system, raced, x0, uses)

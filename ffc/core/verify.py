@@ -13,7 +13,7 @@ round otherwise.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -51,11 +51,15 @@ def count_ties(system: System, x: State) -> jax.Array:
     return _ties(system, x)
 
 
-def facts(system: System, solution: Solution) -> dict[str, jax.Array]:
-    """Return what records keep beside a solution, [batch] each: `ties`, and of a verification all that it found."""
-    if solution.verification is None or solution.residual is None:
-        return {"ties": count_ties(system, solution.value)}
-    return {"residual": solution.residual, **solution.verification._asdict()}
+def facts(system: System, solution: Solution) -> dict[str, np.ndarray]:
+    """Return what records keep beside a solution, [batch] each: how it ended, `ties`, and what a verification found."""
+    names = [status.name.lower() for status in solution.status]
+    kept: dict[str, Any] = {"iterations": solution.iterations, "certified": solution.certified, "status": names}
+    if solution.verification is None:
+        kept["ties"] = count_ties(system, solution.value)
+    else:
+        kept |= {"residual": solution.residual, **solution.verification._asdict()}
+    return {name: np.asarray(array) for name, array in kept.items()}
 
 
 #: What it means that there are `contradictions`.

@@ -155,8 +155,8 @@ class Sampler(Model):
 
     @property
     def has_pictures(self) -> bool:
-        """Whether samples are `pictures`: so it is where a class says how they look."""
-        return type(self).pictures is not Sampler.pictures
+        """Whether samples are `pictures`: so it is where a class says how they look, and they are gray or RGB."""
+        return type(self).pictures is not Sampler.pictures and getattr(self, "shape", (1,))[-1] in (1, 3)
 
     def pictures(self, samples: ArrayLike) -> jax.Array:
         """Return samples as images to look at: [batch, height, width, channels] float32 in [0, 1]."""

@@ -5,35 +5,24 @@ compiled loops as the solvers are. Each program is compiled once, and its own me
 holds on the device. Repeats are interleaved, so that what slows the machine for a while slows all alike.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ffc.core.errors import FFCError
 from ffc.core.measure import interleaved
-from ffc.core.solution import Status
-from ffc.core.solve import solve
-from ffc.core.solvers import Jacobi
-from ffc.core.system import System
-from ffc.models import Sampler
-from ffc.models import rnn as network
-from ffc.models.densenet import DenseNet, prepare
-from ffc.paper.experiments import Job, densenet, rnn, sampling
+from ffc.paper.experiments import Job, Way, way
 from ffc.paper.figures.files import load_records
 from ffc.paper.figures.style import in_order, look
 from ffc.paper.tables import markdown
-from ffc.paper.tasks import experiment_of, tasks_in
+from ffc.paper.tasks import PLAIN, SEQUENTIAL, tasks_in
 from ffc.paper.verdict import times
-from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import Record, provenance
 
-#: Sequential evaluations by kind of solver, and whether they are plain.
-_BASELINES = {"sequential": "plain", "feedforward": "plain", "cached": "cached"}
 _HEADER = (
     "task",
     "solver",
@@ -58,22 +47,32 @@ class Result(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """A method to be timed: a compiled program, its arguments, and evaluations of the whole system in an iteration."""
+    """A job to be timed, as a compiled program."""
 
-    solver: str
-    baseline: str  # "plain" or "cached" sequential evaluation; empty: neither
+    label: str  # as tables call its solver
+    job: Job
+    way: Way
     program: jax.stages.Compiled
-    arguments: tuple
-    passes: float
 
     @classmethod
-    def of(
-        cls, solver: str, function: Callable[..., Result], *arguments: Any, passes: float, baseline: str = ""
-    ) -> "Entry":
-        return cls(solver, baseline, jax.jit(function).lower(*arguments).compile(), arguments, passes)
+    def of(cls, label: str, job: Job) -> "Entry":
+        answer = way(job)
+
+        def program(*arguments: Any) -> Result:
+            value, solution = answer.function(*arguments)
+            if solution is None:
+                return Result(value, np.int32(answer.size), np.bool_(True))
+            return Result(value, solution.iterations.max(), solution.certified.min() == answer.size)
+
+        return cls(label, job, answer, jax.jit(program).lower(*answer.arguments).compile())
 
     def run(self) -> Result:
-        return self.program(*self.arguments)
+        return self.program(*self.way.arguments)
+
+    @property
+    def baseline(self) -> str:
+        """Which sequential evaluation it is, plain or cached; empty: neither."""
+        return "plain" if self.job.kind in PLAIN else "cached" if self.job.kind in SEQUENTIAL else ""
 
     @property
     def peak_bytes(self) -> int:
@@ -83,12 +82,9 @@ class Entry:
         return memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
 
 
-def bench(
-    results: Path, tasks: Iterable[str] | None = None, repeats: int = 5, system: dict[str, str] | None = None
-) -> Record:
+def bench(results: Path, tasks: Iterable[str] | None = None, repeats: int = 5) -> Record:
     """Time every solver of the preset whose results lie in `results`, again and together.
 
-    `system` are options of the sampling systems (`Sampler.options`) in place of the preset's, where a model has them.
     Arrays, an entry for each task and solver: `task`, `solver` (as tables call it), `baseline` ("plain" or "cached"
     sequential evaluation, or neither), `group` (solvers of one task and system, which are timed in turn), `seconds`
     [entries, repeats], `iterations`, `passes` (evaluations of the whole system, in number of blocks), `peak_bytes`,
@@ -101,17 +97,16 @@ def bench(
     chosen = choices if tasks is None else list(tasks)
     if unknown := sorted(set(chosen) - set(choices)):
         raise FFCError(f"task {unknown[0]!r}: expected one of {', '.join(choices)}, which have records in {results}")
-    groups = ((task, entries) for task in chosen for entries in _groups(task, results, system))
-    rows = [row for group, (task, entries) in enumerate(groups) for row in _compete(task, group, entries, repeats)]
+    groups = ((task, jobs) for task in chosen for jobs in _groups(task, results))
+    rows = [row for group, (task, jobs) in enumerate(groups) for row in _compete(task, group, jobs, repeats)]
     arrays = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    return Record(arrays, {"preset": results.name, "repeats": repeats, "system": system, **provenance()})
+    return Record(arrays, {"preset": results.name, "repeats": repeats, **provenance()})
 
 
 def to_markdown(record: Record) -> str:
     """Return the table of a benchmark; speed-ups are ratios of medians within one task and system."""
     meta, rows = record.meta, range(len(record["task"]))
     about = f"{meta['device']['name']}; {meta['repeats']} interleaved repeats; preset {meta['preset']}"
-    about += "".join(f"; {name}: {value}" for name, value in (meta["system"] or {}).items())
     return f"{about}\n\n{markdown(_HEADER, [_cells(record.arrays, i) for i in rows])}\n"
 
 
@@ -137,18 +132,19 @@ def _cells(arrays: dict[str, np.ndarray], i: int) -> list[str]:
     ]
 
 
-def _compete(task: str, group: int, entries: list[Entry], repeats: int) -> list[dict[str, Any]]:
+def _compete(task: str, group: int, jobs: list[tuple[str, Job]], repeats: int) -> list[dict[str, Any]]:
+    entries = [Entry.of(label, job) for label, job in jobs]
     results = [entry.run() for entry in entries]
-    seconds = interleaved({entry.solver: entry.run for entry in entries}, repeats)
+    seconds = interleaved({entry.label: entry.run for entry in entries}, repeats)
     return [
         {
             "task": task,
             "group": group,
-            "solver": entry.solver,
+            "solver": entry.label,
             "baseline": entry.baseline,
             "iterations": int(result.iterations),
-            "passes": entry.passes * int(result.iterations),
-            "seconds": seconds[entry.solver],
+            "passes": entry.way.passes * int(result.iterations),
+            "seconds": seconds[entry.label],
             "peak_bytes": entry.peak_bytes,
             "max_difference": _largest(result.answer, results[0].answer),
             "certified": bool(result.certified),
@@ -162,15 +158,14 @@ def _largest(answer: Any, truth: Any) -> float:
     return float(max(jax.tree.leaves(apart)))
 
 
-def _groups(task: str, results: Path, system: dict[str, str] | None) -> list[list[Entry]]:
-    """Those of one system together; baselines first, plain evaluation before all."""
+def _groups(task: str, results: Path) -> list[list[tuple[str, Job]]]:
+    """Return the jobs of a task by their labels, those of one system together; baselines first, plain before all."""
     loaded = load_records(results / "records" / task)
     records = in_order(record for name, record in loaded.items() if not name.startswith("gradients_"))
     jobs = [(look(record).label, _job(task, record, results)) for record in records]
-    experiment = experiment_of(task, records[0].meta["settings"])
-    if experiment == "backpropagation":
-        return [_rnn(jobs)]
-    return [_densenet(jobs)] if experiment == "classification" else _sampling(jobs, system)
+    systems = [job.system for _, job in jobs]
+    distinct = [system for i, system in enumerate(systems) if system not in systems[:i]]
+    return [[(label, job) for label, job in jobs if job.system == system] for system in distinct]
 
 
 def _job(task: str, record: Record, results: Path) -> Job:
@@ -186,88 +181,3 @@ def _job(task: str, record: Record, results: Path) -> Job:
         entry = settings["solvers"][solver] | meta["chosen"]
         settings = settings | {"solvers": settings["solvers"] | {solver: entry}}
     return Job(task, settings, solver, meta["seed"], 1, checkpoint, data)
-
-
-def _sampling(jobs: list[tuple[str, Job]], options: dict[str, str] | None) -> list[list[Entry]]:
-    """With `options`, that system alone: by all solvers that have none of their own."""
-    checkpoint = jobs[0][1].load_checkpoint()
-    if options and cast(Sampler, checkpoint.model).options:
-        return [_of_system(options, [(label, job) for label, job in jobs if "system" not in job.options], checkpoint)]
-    asked = [job.system for _, job in jobs]
-    distinct = [system for i, system in enumerate(asked) if system not in asked[:i]]
-    groups = [[(label, job) for label, job in jobs if job.system == system] for system in distinct]
-    return [_of_system(system, group, checkpoint) for system, group in zip(distinct, groups, strict=True)]
-
-
-def _of_system(options: dict[str, str], jobs: list[tuple[str, Job]], checkpoint: Checkpoint) -> list[Entry]:
-    model, system = cast(Sampler, checkpoint.model), sampling.system_of(jobs[0][1], checkpoint, options)
-    return [_solving(label, system, job, model) for label, job in jobs]
-
-
-def _solving(label: str, system: System, job: Job, model: Sampler) -> Entry:
-    guess = sampling.guess_of(job, model, system)
-    solver = sampling.solver_of(job, system, guess)
-
-    def run(system: System, guess: Any) -> Result:
-        solution = solve(system, solver, x0=guess)
-        return Result(solution.value, solution.iterations.max(), solution.certified.min() == system.size)
-
-    schedule = solver.schedule(system.size)
-    cached = schedule.cached and system.supports_window(schedule.count, schedule.block)
-    passes = schedule.window / system.size if cached else schedule.block
-    return Entry.of(label, run, system, guess, passes=passes, baseline=_BASELINES.get(job.kind, ""))
-
-
-def _densenet(jobs: list[tuple[str, Job]]) -> list[Entry]:
-    """One image, from its pixels to the logits."""
-    job = jobs[0][1]
-    checkpoint, x = job.load_checkpoint(), densenet.images_of(job)[0]
-    model = cast(DenseNet, checkpoint.model)
-    system = model.system(checkpoint.params, x)
-
-    def in_order(layers: Any, x: jax.Array) -> Result:
-        return Result(model.feedforward(layers, x), np.int32(system.size), np.bool_(True))
-
-    def by_jacobi(system: Any) -> Result:
-        solution = solve(system, Jacobi())
-        whole = solution.certified.min() == system.size
-        return Result(system.logits(solution.value), solution.iterations.max(), whole)
-
-    layers = prepare(checkpoint.params)
-    entries = {
-        "feedforward": lambda label: Entry.of(label, in_order, layers, x, passes=1 / system.size, baseline="plain"),
-        "jacobi": lambda label: Entry.of(label, by_jacobi, system, passes=1),
-    }
-    return [entries[job.kind](label) for label, job in jobs]
-
-
-def _rnn(jobs: list[tuple[str, Job]]) -> list[Entry]:
-    """Return the backward pass of one sequence: adjoints, and the gradients from them."""
-    job = jobs[0][1]
-    params, x = rnn.start(job), rnn.sequences(job.load_data())[:1]
-    run, steps = jax.jit(network.forward)(params, x), x.shape[1]
-
-    def entry(label: str, adjoint: Callable, iterations: int, passes: float, exact: bool, baseline: str = "") -> Entry:
-        def backward(params: Any, x: jax.Array, run: Any) -> Result:
-            return Result(network.gradients(x, run, adjoint(params, run)), np.int32(iterations), np.bool_(exact))
-
-        return Entry.of(label, backward, params, x, run, passes=passes, baseline=baseline)
-
-    def by_jacobi(iterations: int) -> Callable:
-        return lambda params, run: network.adjoint_by_solver(params, run, Jacobi(), iterations).value[:, ::-1]
-
-    def contestant(label: str, job: Job) -> Entry:
-        if job.kind == "feedforward":
-            return entry(label, network.adjoint_in_order, steps, 1 / steps, exact=True, baseline="plain")
-        count = min(job.options["iterations"], steps)
-        return entry(label, by_jacobi(count), count, 1, exact=count == steps)
-
-    def by_chunks(params: Any, x: jax.Array, run: Any) -> Result:
-        adjoint, solution = network.adjoint_by_chunks(params, run)
-        certified = jnp.all(solution.status_codes == Status.CERTIFIED)
-        return Result(network.gradients(x, run, adjoint), solution.iterations.max(), certified)
-
-    chunks = Entry.of("Chunks (Jacobi-GS)", by_chunks, params, x, run, passes=1)
-    depth = int(np.ceil(np.log2(steps)))
-    scan = entry("Associative scan", network.adjoint_by_scan, depth, 1, exact=False)
-    return [*(contestant(label, job) for label, job in jobs), chunks, scan]

@@ -1,11 +1,13 @@
 """Measured results small enough to be kept in the repository: `results/reference/<device>/<preset>/`.
 
 What figures and tables need of a record stays: counts, times, curves as means over the batch, the pictures
-of one sample. What they don't need, samples and weights, goes.
+of one sample. What they don't need, samples and weights, goes. `python -m ffc.paper.reference results/PRESET` keeps
+those of a preset that has run.
 """
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +57,7 @@ def reduced(record: Record) -> Record:
 def slug(device: str) -> str:
     """Return a device's name as the name of a folder: “AMD EPYC, 2 cores” → `amd-epyc-2-cores`."""
     return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+
+
+if __name__ == "__main__":
+    print(*keep(Path(sys.argv[1]), Path("results/reference")), sep="\n")

@@ -12,7 +12,7 @@ from ffc.core.errors import FFCError
 from ffc.paper.figures.files import from_root, load_records
 from ffc.paper.figures.style import in_order, look, of_one_system, sources, theirs
 from ffc.paper.tables import markdown
-from ffc.paper.tasks import SEQUENTIAL, experiment_of, paper_of, tasks_in
+from ffc.paper.tasks import PLAIN, SEQUENTIAL, experiment_of, paper_of, tasks_in
 from ffc.paper.verdict import Row, Spread, conclusion, essentials_table, times
 from ffc.store.records import Record, write_bytes
 
@@ -36,7 +36,6 @@ PAPER: dict[tuple[str, str], tuple[int | None, float]] = {
     ("pixelcnnpp_cifar10", "gs_jacobi"): (None, 14.874),
     ("pixelcnnpp_cifar10", "jacobi_gs"): (None, 14.760),
 }
-_PLAIN = ("sequential", "feedforward")
 
 #: Keys of a row, and how the table calls them.
 COLUMNS = {
@@ -181,7 +180,7 @@ def _rows(task: str, runs: dict[str, Record]) -> list[Row]:
             "certified_seconds": seconds[name],
             **_ratios(certified, seconds[name], "over_plain", "over_best"),
             "spread": _spread(spent[name], [spent[other.meta["solver"]] for other in baselines]),
-            "oracle_over_plain": _ratio(_first(oracle, _PLAIN), mine),
+            "oracle_over_plain": _ratio(_first(oracle, PLAIN), mine),
             "peak_memory": _gib(record.meta.get("peak_memory_bytes")),
             "residual": _largest(record, "residual"),
             "paper_iterations": PAPER.get((counterpart or "", name), (None, None))[0],
@@ -267,7 +266,7 @@ def _first(values: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 def _ratios(seconds: Mapping[str, float | None], mine: float | None, over_plain: str, over_best: str) -> Row:
     """How many times faster `mine` is than the sequential evaluations among `seconds`, by kind of solver."""
     baselines = [spent for kind in SEQUENTIAL if (spent := seconds.get(kind))]
-    return {over_plain: _ratio(_first(seconds, _PLAIN), mine), over_best: _ratio(min(baselines, default=None), mine)}
+    return {over_plain: _ratio(_first(seconds, PLAIN), mine), over_best: _ratio(min(baselines, default=None), mine)}
 
 
 def _ratio(base: float | None, mine: float | None) -> float | None:

@@ -22,8 +22,10 @@ MODULES = {
     "classification": "ffc.paper.experiments.densenet",
     "sampling": "ffc.paper.experiments.sampling",
 }
+#: Solvers that evaluate the whole network for each block, as the paper's baselines do; cached ones do not.
+PLAIN = ("sequential", "feedforward")
 #: Solvers whose answer is the sequential one by definition; others are held against the first that a task has.
-SEQUENTIAL = ("sequential", "feedforward", "cached")
+SEQUENTIAL = (*PLAIN, "cached")
 
 
 def experiment_of(task: str, settings: Mapping[str, Any]) -> str:

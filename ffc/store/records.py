@@ -66,7 +66,7 @@ def _read(path: str | os.PathLike, *names: str) -> tuple[dict[str, np.ndarray], 
     except FileNotFoundError:
         raise FFCError(f"{path}: no such record; let snakemake make it: snakemake {path}") from None
     except Exception as error:  # zip, zlib, npy and JSON each raise types of their own
-        raise FFCError(f"{path}: not a record of this project ({error}); delete it and run snakemake again") from error
+        raise FFCError(f"{path}: not a record of this project ({error}); delete it, and make it again") from error
     return arrays, meta
 
 

@@ -14,20 +14,25 @@ if TYPE_CHECKING:
 _PRECISIONS = ("float32", "bfloat16")
 
 
+def _key(text: str, default: Any = dataclasses.MISSING) -> Any:
+    """Return a field with words for the command line's help."""
+    return dataclasses.field(default=default, metadata={"help": text})
+
+
 @dataclass(frozen=True)
 class TrainSettings:
     """How to train: a preset's `train:` section. Raises `FFCError` on a value that makes no sense."""
 
-    steps: int
-    batch: int = 64
-    learning_rate: float = 1e-3
-    decay: float | str = "cosine"  #: of the learning rate: "cosine" to 0 at the last step, or a factor for each step
-    ema: float = 0.999  #: how much of the averaged weights each step keeps (less in the first steps)
-    clip: float | None = 1.0  #: largest global norm of a gradient; None: no limit
-    precision: str = "float32"  #: of the network in training, or "bfloat16"; weights, averages and losses are float32
-    validate_every: int = 100
-    save_every: int = 500  #: steps between two saved states; every validation saves one too
-    max_minutes: float | None = None  #: end at the best weights so far after this time
+    steps: int = _key("steps of training")
+    batch: int = _key("images of a step", 64)
+    learning_rate: float = _key("of Adam", 1e-3)
+    decay: float | str = _key("of the learning rate: cosine (to 0 at the end), or a factor for each step", "cosine")
+    ema: float = _key("how much of the averaged weights each step keeps (less in the first steps)", 0.999)
+    clip: float | None = _key("largest norm of a gradient; null: no limit", 1.0)
+    precision: str = _key("of the network in training: float32 or bfloat16; all else is float32", "float32")
+    validate_every: int = _key("steps between two validations, which choose the weights", 100)
+    save_every: int = _key("steps between two saved states; every validation saves one, too", 500)
+    max_minutes: float | None = _key("end at the best weights so far after this time; null: no limit", None)
 
     def __post_init__(self):
         for name in ("steps", "batch", "validate_every", "save_every"):

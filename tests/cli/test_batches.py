@@ -88,12 +88,11 @@ def test_what_is_missing_is_drawn_to_the_same_bytes_and_debris_is_swept(sample, 
     for name in (".batch_000002.npz.0a1b2c3d", ".settings.json.0a1b2c3d", ".summary.json.0a1b2c3d", ".a.b.c"):
         (folder / name).write_text("half")
     printed = sample(folder).out
-    assert f"resuming: 1 of {BATCHES} batches are there\n" in printed
     assert f"{ALL} of {ALL} samples certified" in printed
-    assert f"{ALL - BATCH} drawn in" in printed
+    assert f"{ALL - BATCH} of {ALL} samples drawn now" in printed
     (folder / ".a.b.c").unlink()  # not ours, and so not swept
     assert files(folder) == files(undisturbed)
-    assert "none had to be drawn" in sample(folder).out
+    assert f"; 0 of {ALL} samples drawn now" in sample(folder).out
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_a_full_disk_or_an_interruption_loses_nothing(sample, undisturbed, folde
         patch.setattr(Record, "save", broken)
         assert (str(error) or "nothing was left half-written") in sample(folder, code=code).err
     assert not (folder / "summary.json").exists()
-    assert "resuming: 2 of" in sample(folder).out
+    assert f"; {ALL - 2 * BATCH} of {ALL} samples drawn now" in sample(folder).out
     assert files(folder) == files(undisturbed)
 
 
@@ -203,7 +202,10 @@ def test_a_folder_that_is_not_ours_or_is_damaged_is_named(sample, undisturbed, f
     (folder / "thesis.tex").touch()
     assert "holds other files than samples; name a new folder" in sample(folder, code=ERROR).err
     assert list(files(folder)) == ["thesis.tex"]
-    for changes, told in (({drawing.SETTINGS: b"[]"}, "not the settings"), ({"batch_000003.npz": b"PK"}, "is damaged")):
+    for changes, told in (
+        ({drawing.SETTINGS: b"[]"}, "not the settings"),
+        ({"batch_000003.npz": b"PK"}, "delete it, and make it again"),
+    ):
         for name, content in (files(undisturbed) | changes).items():
             (folder / name).write_bytes(content)
         line = sample(folder, code=ERROR).err

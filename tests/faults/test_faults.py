@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 from forks import snakemake
-from places import ROOT
 from test_kills import differ, differences
 from tiny import copy_to, start
+
+from ffc.core.devices import sentence
 
 pytestmark = pytest.mark.stress
 
@@ -113,20 +114,16 @@ def test_a_job_that_is_killed_and_one_that_lacks_memory(finished, project):
     printed = fails(project, JACOBI, WIDE)
     assert "A job was killed. Unless somebody did that, memory ran out: close other programs" in printed
     assert "solve: memory ran out (Unable to allocate 1.00 PiB for an array with shape" in printed
-    assert "make batch, images or samples smaller in the preset" in printed
+    assert "or ask for a smaller batch, fewer images or samples" in printed
     assert "Traceback" in (project / "logs/tiny/solve/made_mnist/wide.log").read_text(), "where it ran out"
     script.write_text(whole)
     goes_on(finished, project, JACOBI, WIDE)
 
 
-def test_an_array_that_xla_has_no_memory_for(monkeypatch):
-    monkeypatch.setattr(os, "environ", os.environ.copy())  # which a script changes
-    monkeypatch.syspath_prepend(ROOT / "workflow" / "scripts")
-    from _entry import out_of_memory
-
+def test_an_array_that_xla_has_no_memory_for():
     with pytest.raises(jax.errors.JaxRuntimeError) as caught:
         jnp.ones((2**23, 2**23))
-    assert out_of_memory(caught.value).startswith("memory ran out (RESOURCE_EXHAUSTED: Out of memory")
+    assert sentence(caught.value).startswith("memory ran out (RESOURCE_EXHAUSTED: Out of memory")
 
 
 #: A cell that waits for the file `go`, and fails.

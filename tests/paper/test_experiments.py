@@ -133,7 +133,7 @@ def test_a_solver_may_have_a_system_of_its_own_and_tokens_show_which_blocks_have
     cached, draft = (run(folder, "text", solvers, name) for name in solvers)
     assert draft.meta["system"] == cached.meta["system"] == TOKENS.default_options() | cool["system"]
     job = experiments.Job("made_mnist", {"batch": 3, "solvers": solvers}, "drafted", 0, 1, folder / "text.flax")
-    system = sampling.system_of(job, job.load_checkpoint(), {"temperature": "0.5"})
+    system = sampling.system_of(job, job.load_checkpoint())
     assert sampling.solver_of(job, system).window == 4
     answer = TOKENS.samples(solve(system, Sequential(cached=True)).value)
     for record in (cached, draft):

@@ -7,7 +7,6 @@ import pytest
 import synthetic
 from test_figures import assert_lines, lines_of
 
-from ffc.cli import main as cli
 from ffc.core.errors import FFCError
 from ffc.paper import figures, reference, summary
 from ffc.store.records import Record
@@ -46,12 +45,11 @@ def test_only_what_is_drawn_is_kept_of_one_sample(kept):
     assert set(reference.reduced(record).arrays) == {"loss"}
 
 
-def test_keeping_again_replaces_what_was_there_and_the_command_line_says_what(made_up, kept, tmp_path, capsys):
+def test_keeping_again_replaces_what_was_there(made_up, kept, tmp_path):
     path = tmp_path / PLACE
     path.mkdir(parents=True)
     (path / "old.npz").touch()
-    assert cli.main(["keep", str(made_up.parent), "--into", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"{path}: 25 records\n"
+    reference.keep(made_up.parent, tmp_path)
     assert [len([*folder.rglob("*.npz")]) for folder in (path, kept)] == [25, 25]
 
 

@@ -26,7 +26,7 @@ EXAMPLES = [
     if "\n```python\n" in text
 ]
 COMMANDS = re.findall(
-    r"\bffc ((?:inspect|compare|sample|bench|keep) [^`\n]+)", README + REPRODUCE + PAGES[DOCS / "sampling.md"]
+    r"\bffc ((?:inspect|compare|sample|bench) [^`\n]+)", README + REPRODUCE + PAGES[DOCS / "sampling.md"]
 )
 
 

@@ -129,7 +129,7 @@ SPARSE = lzma.compress(tar(member("train/a/0.jpg", size=2**42)))
 FILES = {
     "archive": (lambda path: extract(path, ["mnist.flax"], path.parent / "out"), ARCHIVES),
     "x.npz": (Record.load, ARRAYS),
-    "noise.npz": (lambda path: files.read_rows(path, "u", None), {"objects": ARRAYS["objects"]}),
+    "noise.npz": (lambda path: files.read_noise(path, None), {"objects": ARRAYS["objects"]}),
     "model.flax": (checkpoints.load, FLAX),
     "model.pth": (checkpoints.load, PTH),
     "model.npz": (checkpoints.load, {"another ending": (b"x", r"end in \.flax or \.pth")}),

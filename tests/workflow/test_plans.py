@@ -79,7 +79,7 @@ def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_kno
     [
         (["quick", "--config", "preset=qick"], "preset: there is no 'qick' (did you mean quick?)"),
         (["quik"], "quik: no target has this name (did you mean quick?)"),
-        (["broken"], "presets/broken.yaml: tasks.made_mnist.data.path: there is no folder data/nowhere; make it"),
+        (["results/tiny/records/made_mnist/jacoby.npz"], "tiny.yaml: tasks.made_mnist.solvers has no jacoby (did you"),
         (["results/quick/overlay/figures"], "results/quick/authors: there are no results of theirs that this shows"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",

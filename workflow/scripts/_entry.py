@@ -25,7 +25,7 @@ def job(snakemake, precision="highest"):
     terminal; a traceback of anything else is in the log (on the terminal, too, with `debug: true`)."""
     if precision:
         os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", precision)  # before JAX is imported
-    from ffc.core.devices import missing_device
+    from ffc.core.devices import sentence
     from ffc.core.errors import FFCError
     from ffc.store.compiled import keep_compiled
 
@@ -39,26 +39,9 @@ def job(snakemake, precision="highest"):
         yield
     except Exception as error:
         mendable, debug = isinstance(error, FFCError), snakemake.config["debug"]
-        message = f"{error if mendable else out_of_memory(error) or missing_device() or _named(error)}\n"
-        trace = traceback.format_exc()
+        message, trace = f"{sentence(error)}\n", traceback.format_exc()
         # The terminal first: a full disk takes no log.
         os.write(terminal, (trace if debug else f"{snakemake.rule}: {message}").encode(errors="backslashreplace"))
         sys.stderr.write(message if mendable and not debug else f"{trace}{message}")
         sys.stderr.flush()
         sys.exit(1)
-
-
-def out_of_memory(error: Exception) -> str | None:
-    """Return what to say of such an error, Python's or XLA's; None of another."""
-    if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
-        return None
-    return (
-        f"memory ran out ({error}); close other programs, let fewer jobs run at once (--cores 1), or make batch, "
-        "images or samples smaller in the preset"
-    )
-
-
-def _named(error: Exception) -> str:
-    from ffc.core.errors import place_of
-
-    return f"{type(error).__name__}: {error}{place_of(error)}"

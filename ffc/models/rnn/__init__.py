@@ -13,8 +13,8 @@ Both directions are recurrences of `ffc.recurrence`.
 from ffc.models.rnn.adjoint import (
     adjoint_by_chunks,
     adjoint_by_scan,
-    adjoint_by_solver,
     adjoint_in_order,
+    adjoint_of,
     adjoint_system,
     loss_and_gradients,
 )
@@ -27,8 +27,8 @@ __all__ = [
     "Params",
     "adjoint_by_chunks",
     "adjoint_by_scan",
-    "adjoint_by_solver",
     "adjoint_in_order",
+    "adjoint_of",
     "adjoint_system",
     "forward",
     "forward_by_chunks",

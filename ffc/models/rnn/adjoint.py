@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from ffc.core.solution import Solution
 from ffc.core.solve import solve
-from ffc.core.solvers import Jacobi, Solver
+from ffc.core.solvers import Jacobi
 from ffc.models.rnn.network import Forward, Params, forward, gradients
 from ffc.models.rnn.parallel import CHUNK, TOLERANCE, WARMUP
 from ffc.recurrence import Chunks, Recurrence, affine_states
@@ -58,9 +58,13 @@ def adjoint_by_chunks(
     return chunks.states(solution)[:, ::-1] * unit, solution
 
 
-def adjoint_by_solver(params: Params, run: Forward, solver: Solver, iterations: int | None = None) -> Solution:
-    """Solve the adjoint system by at most `iterations` of any solver; times run backwards in the value."""
-    return solve(adjoint_system(params, run), solver, max_iterations=iterations)
+def adjoint_of(params: Params, run: Forward, iterations: int | None) -> tuple[jax.Array, Solution | None]:
+    """∂loss/∂h_t [batch, T, H] by ordinary backpropagation; or after at most `iterations` Jacobi sweeps from zero, and
+    how these ended."""
+    if iterations is None:
+        return adjoint_in_order(params, run), None
+    solution = solve(adjoint_system(params, run), Jacobi(), max_iterations=iterations)
+    return solution.value[:, ::-1], solution
 
 
 def loss_and_gradients(params: Params, x: jax.Array, iterations: int | None = None) -> tuple[jax.Array, Params]:
@@ -69,11 +73,7 @@ def loss_and_gradients(params: Params, x: jax.Array, iterations: int | None = No
     By ordinary backpropagation, or with the adjoints after `iterations` Jacobi sweeps from zero.
     """
     run = forward(params, x)
-    if iterations is None:
-        adjoint = adjoint_in_order(params, run)
-    else:
-        adjoint = adjoint_by_solver(params, run, Jacobi(), iterations).value[:, ::-1]
-    return run.loss, gradients(x, run, adjoint)
+    return run.loss, gradients(x, run, adjoint_of(params, run, iterations)[0])
 
 
 def _earlier(params: Params, later: jax.Array, at: tuple[jax.Array, jax.Array]) -> jax.Array:

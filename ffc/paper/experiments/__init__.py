@@ -4,15 +4,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ffc.core.measure import side_by_side
 from ffc.core.named import is_chosen
-from ffc.paper.experiments.job import Job
+from ffc.paper.experiments.job import Job, Way
 from ffc.paper.tasks import MODULES, experiment_of
 from ffc.store.records import Record
 
-__all__ = ["Job", "run", "run_all"]
+__all__ = ["Job", "Way", "run", "run_all", "way"]
 
 
 def run(
@@ -44,10 +45,19 @@ def run_all(jobs: Sequence[Job]) -> Iterator[Record]:
     All that nobody times is done first, for two or more jobs side by side: compilation, most of all. But not of a
     solver that a race decides.
     """
-    ready = [partial(import_module(MODULES[experiment_of(job.task, job.settings)]).prepare, job) for job in jobs]
+    ready = [partial(_module(job).prepare, job) for job in jobs]
     early = [i for i, job in enumerate(jobs) if not is_chosen(job.kind, job.options.get("window"))]
     early.sort(key=lambda i: not jobs[i].options.get("draft"))  # those take longest: not at the end, alone
     measures = dict(zip(early, side_by_side([ready[i] for i in early]), strict=True))
     for i in range(len(jobs)):
         measure = measures.get(i) or ready[i]()
         yield measure()
+
+
+def way(job: Job) -> Way:
+    """Return the program that answers a job's question by its solver, as the experiment runs it."""
+    return _module(job).way(job)
+
+
+def _module(job: Job) -> ModuleType:
+    return import_module(MODULES[experiment_of(job.task, job.settings)])

@@ -18,7 +18,7 @@ from ffc.core.system import State
 from ffc.core.verify import verified
 from ffc.models import Params, densenet
 from ffc.models.densenet import DenseFeatures, DenseNet
-from ffc.paper.experiments.job import Job
+from ffc.paper.experiments.job import Job, Way
 from ffc.store.records import Record
 
 
@@ -28,6 +28,17 @@ def prepare(job: Job) -> Callable[[], Record]:
     if job.kind not in ways:
         raise FFCError(f"tasks.{job.task}.solvers.{job.solver}: expected one of {', '.join(ways)}")
     return ways[job.kind](job)
+
+
+def way(job: Job) -> Way:
+    """Return how one image is classified, from its pixels to the logits."""
+    checkpoint, x = job.load_checkpoint(), images_of(job)[0]
+    model = cast(DenseNet, checkpoint.model)
+    system = model.system(checkpoint.params, x)
+    if job.kind == "jacobi":
+        return Way(_answer, (system,), system.size, 1)
+    layers = densenet.prepare(checkpoint.params)
+    return Way(lambda *arguments: (model.feedforward(*arguments), None), (layers, x), system.size, 1 / system.size)
 
 
 def _feedforward(job: Job) -> Callable[[], Record]:
@@ -137,13 +148,13 @@ def _layer(layer: Params, x: jax.Array) -> jax.Array:
 
 def _solve_image(system: DenseFeatures, repeats: int) -> tuple[np.ndarray, Solution, np.ndarray, np.ndarray]:
     """Logits before every update, the certified solution, its logits, and its seconds [repeats]."""
-
-    def answer() -> tuple[Solution, jax.Array]:
-        solution = solve(system, Jacobi())
-        return solution, _logits(system, solution.value)
-
-    (solution, logits), took = timed_repeats(answer, repeats)
+    (logits, solution), took = timed_repeats(partial(_answer, system), repeats)
     return np.asarray(_outputs(system)), verified(system, solution), np.asarray(logits), took
+
+
+def _answer(system: DenseFeatures) -> tuple[jax.Array, Solution]:
+    solution = solve(system, Jacobi())
+    return _logits(system, solution.value), solution
 
 
 @jax.jit

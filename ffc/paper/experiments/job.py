@@ -1,19 +1,33 @@
 """What an experiment is asked to do, read once for all tasks."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of
 from ffc.core.measure import peak_memory
+from ffc.core.solution import Solution
 from ffc.data import Dataset
 from ffc.models import model_class
 from ffc.store import checkpoints
 from ffc.store.records import Record, provenance
+
+
+class Way(NamedTuple):
+    """How a solver answers: `function(*arguments)` is a task's answer, and the `Solution` that it was taken from.
+
+    A pass in order has none: it takes `size` steps.
+    """
+
+    function: Callable[..., tuple[Any, Solution | None]]
+    arguments: tuple
+    size: int  # of the system, in blocks
+    passes: float  # evaluations of the whole system in an iteration
 
 
 @dataclass(frozen=True)

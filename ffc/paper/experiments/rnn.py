@@ -12,9 +12,10 @@ import numpy as np
 from ffc.core.errors import FFCError
 from ffc.core.keys import reproducible
 from ffc.core.measure import timed
+from ffc.core.solution import Solution
 from ffc.data import Dataset
 from ffc.models import rnn
-from ffc.paper.experiments.job import Job
+from ffc.paper.experiments.job import Job, Way
 from ffc.store.records import Record
 
 _TRAINED = "trained_"
@@ -38,6 +39,20 @@ def prepare(job: Job) -> Callable[[], Record]:
     x = sequences(job.load_data())
     timed(lambda: _step(start(job), x[:1], job.settings["learning_rate"], iterations))
     return partial(_run, job, x, iterations)
+
+
+@reproducible
+def way(job: Job) -> Way:
+    """Return the backward pass of one sequence: adjoints, and the gradients from them."""
+    params, x = start(job), sequences(job.load_data())[:1]
+    iterations, steps = job.options.get("iterations"), x.shape[1]
+
+    def backward(params: rnn.Params, x: jax.Array, run: rnn.Forward) -> tuple[rnn.Params, Solution | None]:
+        adjoint, solution = rnn.adjoint_of(params, run, iterations)
+        return rnn.gradients(x, run, adjoint), solution
+
+    passes = 1 / steps if iterations is None else 1
+    return Way(backward, (params, x, jax.jit(rnn.forward)(params, x)), steps, passes)
 
 
 @reproducible

@@ -12,7 +12,6 @@ import numpy as np
 from ffc.core.errors import FFCError
 from ffc.core.measure import interleaved, side_by_side
 from ffc.core.solution import Status
-from ffc.core.solvers import Jacobi
 from ffc.models import rnn
 from ffc.paper.experiments.job import Job
 from ffc.paper.experiments.rnn import sequences, start
@@ -101,8 +100,7 @@ def _backpropagation(params: rnn.Params, run: rnn.Forward) -> _Outcome:
 
 def _by_jacobi(sweeps: int) -> Callable[..., _Outcome]:
     def one(params: rnn.Params, run: rnn.Forward) -> _Outcome:
-        adjoint = rnn.adjoint_by_solver(params, run, Jacobi(), sweeps).value[:, ::-1]
-        return _Outcome(adjoint, jnp.int32(sweeps), jnp.bool_(True))
+        return _Outcome(rnn.adjoint_of(params, run, sweeps)[0], jnp.int32(sweeps), jnp.bool_(True))
 
     return one
 

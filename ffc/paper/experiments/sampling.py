@@ -15,6 +15,7 @@ from ffc.core.errors import FFCError
 from ffc.core.history import each
 from ffc.core.measure import in_turn, repeated
 from ffc.core.named import entry_of, is_chosen, solver_by_name
+from ffc.core.solution import Solution
 from ffc.core.solve import RowAbove, history_of, solve
 from ffc.core.solvers import WORDS, Solver
 from ffc.core.system import State, System, block_agreement
@@ -22,7 +23,7 @@ from ffc.core.verify import CONTRADICTION, contradictions, facts, largest_differ
 from ffc.models import Sampler
 from ffc.models.guess import guess_by_name
 from ffc.models.own import check_own
-from ffc.paper.experiments.job import Job
+from ffc.paper.experiments.job import Job, Way
 from ffc.store.checkpoints import Checkpoint
 from ffc.store.records import Record
 
@@ -46,8 +47,7 @@ def prepare(job: Job) -> Callable[[], Record]:
     before) [K + 1, B], row k after k iterations.
     """
     checkpoint = job.load_checkpoint()
-    model = cast(Sampler, checkpoint.model)
-    system = system_of(job, checkpoint, job.system)
+    model, system = cast(Sampler, checkpoint.model), system_of(job, checkpoint)
     if job.reference is None:  # once for all that are held against it
         check_own(model, checkpoint.params, job.system)
     guess = guess_of(job, model, system)
@@ -59,24 +59,20 @@ def prepare(job: Job) -> Callable[[], Record]:
         history = history_of(system, solver, solution, SHOWN, guess)
         checked = verified(system, solution)
         samples = np.asarray(model.samples(checked.value))
-        verification = {name: np.asarray(array) for name, array in facts(system, checked).items()}
-    iterations = np.asarray(solution.iterations)
-    length = int(iterations.max())
+        kept = facts(system, checked)
+    length = int(kept["iterations"].max())
     oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
     arrays = {
         "samples": samples,
         **_seen(model, checked.value, [*each(history.snapshots), solution.value]),
         "snapshot_iterations": np.array((*SHOWN, length)),
-        "iterations": iterations,
-        "certified": np.asarray(solution.certified),
-        "status": np.array([status.name.lower() for status in solution.status]),
         "evaluations": solution.evaluations,
         "steps_per_iteration": solution.steps_per_iteration,
         "oracle_iterations": oracle,
         "error_l2": np.asarray(history.l2),
         "error_max": np.asarray(history.largest),
         "change": np.asarray(history.change),
-        **verification,
+        **kept,
     }
     chosen = {"chosen": entry_of(solver, system)} if is_chosen(job.kind, job.options.get("window")) else {}
     about = {"size": solution.size, "system": model.default_options() | job.system, "checkpoint": checkpoint.meta}
@@ -94,11 +90,32 @@ def prepare(job: Job) -> Callable[[], Record]:
     return record
 
 
-def system_of(job: Job, checkpoint: Checkpoint, options: dict[str, str]) -> System:
-    """Return the system of the batch that all solvers of the task draw, with `options` of `Sampler.options`."""
+def way(job: Job) -> Way:
+    """Return how the batch is drawn."""
+    checkpoint = job.load_checkpoint()
+    system = system_of(job, checkpoint)
+    guess = guess_of(job, cast(Sampler, checkpoint.model), system)
+    solver = solver_of(job, system, guess)
+
+    def draw(system: System, guess: State | RowAbove | None) -> tuple[State, Solution]:
+        solution = solve(system, solver, x0=guess)
+        return solution.value, solution
+
+    return Way(draw, (system, guess), system.size, passes(system, solver))
+
+
+def passes(system: System, solver: Solver) -> float:
+    """Return the evaluations of the whole system in an iteration: a sweep for each step, where no window is offered."""
+    schedule = solver.schedule(system.size)
+    cached = schedule.cached and system.supports_window(schedule.count, schedule.block)
+    return schedule.window / system.size if cached else schedule.block
+
+
+def system_of(job: Job, checkpoint: Checkpoint) -> System:
+    """Return the system of the batch that all solvers of the task draw, with the options of the job's."""
     model = cast(Sampler, checkpoint.model)
     noise = model.noise(job.key(), job.settings["batch"])
-    return model.system_with(options, checkpoint.params, noise)
+    return model.system_with(job.system, checkpoint.params, noise)
 
 
 def solver_of(job: Job, system: System, guess: State | RowAbove | None = None) -> Solver:

@@ -16,12 +16,12 @@ from ffc.core.errors import FFCError
 from ffc.paper.figures.marks import clocks, log_to_zero, plain_ticks, stops
 from ffc.paper.figures.page import PAGE, add_footnote, add_legend, axes
 from ffc.paper.figures.style import GREY, in_order, is_beside, kind_of, look, looks, of_kind, styled
+from ffc.paper.tasks import SEQUENTIAL
 from ffc.store.records import Record
 
 _ITERATIONS, _SECONDS = "parallel iterations", "wall-clock time (s)"
 #: Solvers whose forward difference is of the whole state, as in the paper: that of a window says nothing of the rest.
 _WHOLE = ("sequential", "jacobi")
-_SEQUENTIAL = ("sequential", "cached")
 _LINES: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest"}
 
 
@@ -87,7 +87,7 @@ def on_the_way(records: Mapping[str, Record], sample: int = 0) -> Figure:
     Of samples that are no pictures, it shows which of their blocks have their value.
     """
     ordered = in_order(records.values())
-    parallel = [record for record in ordered if record.meta["kind"] not in _SEQUENTIAL]
+    parallel = [record for record in ordered if record.meta["kind"] not in SEQUENTIAL]
     jacobi = [record for record in parallel if record.meta["kind"] == "jacobi"]
     drafted = [record for record in parallel if kind_of(record) == "drafted"]
     rows = [*ordered[:1], *(jacobi or parallel)[:1]]
