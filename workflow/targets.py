@@ -1,17 +1,20 @@
 """What a command may ask for that no rule makes, and why it is not made."""
 
+import os
 from collections.abc import Iterable, Mapping
 
 from ffc.core.names import nearest
 
 
 def pattern(presets: Iterable[str]) -> str:
-    """Return what such targets match: names, a report, and files of a preset that there is not."""
-    return rf"[^/.]+|results/\w+/report\.html|results/(?!(?:{'|'.join([*presets, 'reference'])})/).+"
+    """Return what such targets match: names, absolute paths, a report, and files of a preset that there is not."""
+    return rf"/.+|[^/.]+|results/\w+/report\.html|results/(?!(?:{'|'.join([*presets, 'reference'])})/).+"
 
 
 def problem_of(target: str, presets: Iterable[str], faults: Mapping[str, str]) -> str:
     """Return why no rule makes `target`; `faults` says what is wrong with presets that are not sound."""
+    if target.startswith("/"):
+        return f"{target}: name a file from the folder where the run takes place: {os.path.relpath(target)}"
     preset = target.split("/")[1] if target.startswith("results/") else target
     if preset in faults:
         return faults[preset]
