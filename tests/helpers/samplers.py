@@ -64,13 +64,25 @@ def select(system, index):
     return replace(system, **jax.tree.map(lambda leaf: leaf[index], own))
 
 
-sweep = jax.jit(lambda system, x: system.sweep(x))
-ties = jax.jit(lambda system, x: system.ties(x))
+@jax.jit
+def _swept(system, x):
+    """A sweep, and the ties before it: they share a network, which takes long to compile."""
+    return system.sweep(x), system.ties(x)
+
+
+def sweep(system, x) -> jax.Array:
+    return _swept(system, x)[0]
+
+
+def ties(system, x) -> jax.Array:
+    return _swept(system, x)[1]
 
 
 def in_order(system) -> jax.Array:
-    """The solution, by definition: of N sweeps each settles one block more."""
+    """The solution, by definition: of N sweeps each settles one block more, until one changes no bit."""
     x = system.initial()
     for _ in range(system.size):
-        x = sweep(system, x)
+        x, before = sweep(system, x), x
+        if np.asarray(x).tobytes() == np.asarray(before).tobytes():
+            break
     return x
