@@ -104,9 +104,17 @@ def launches(programs: dict[str, list[Operation]], name: str) -> int:
     return count
 
 
-def iteration(programs: dict[str, list[Operation]]) -> int:
-    """Return the launches of a turn of the loop that launches most, those of loops in it left out; 0 without a loop."""
-    return max((sum(launches(programs, name) for name in loop.called) for _, loop in loops(programs)), default=0)
+def iteration(programs: dict[str, list[Operation]]) -> tuple[int, int]:
+    """Return the launches of an iteration, which is a turn of an innermost loop, and of a turn of the loops around it.
+
+    Loops in a loop count for themselves. Without a loop, all launches are those of one iteration.
+    """
+    counts = [(depth, sum(launches(programs, name) for name in loop.called)) for depth, loop in loops(programs)]
+    innermost = max((depth for depth, _ in counts), default=0)
+    around, inside = (
+        max((count for depth, count in counts if (depth == innermost) == inner), default=0) for inner in (False, True)
+    )
+    return inside or launches(programs, "ENTRY"), around
 
 
 def copies(programs: dict[str, list[Operation]], loop: Operation) -> int:
@@ -148,17 +156,11 @@ def report(executable, folder: Path) -> dict:
     """Return what a compiled program launches and takes; `folder` has its assembly."""
     text = executable.as_text()
     programs = computations(text)
-    inner = [
-        {
-            "depth": depth,
-            "launches": sum(launches(programs, name) for name in loop.called),
-            "copies": copies(programs, loop),
-        }
-        for depth, loop in loops(programs)
-    ]
+    inside, around = iteration(programs)
     return {
-        "loops": inner,
-        "iteration": iteration(programs) or launches(programs, "ENTRY"),
+        "iteration": inside,
+        "around": around,
+        "copies": [copies(programs, loop) for _, loop in loops(programs)],
         "temporary": executable.memory_analysis().temp_size_in_bytes,
         "tf32": sum(file.read_text().count(".tf32") for file in folder.glob("*.ptx")),
     }

@@ -46,7 +46,7 @@ def main(*names: str) -> None:
         arguments = drawn(arguments)
         executable = jax.jit(function).lower(*arguments).compile()
         programs = launches.computations(executable.as_text())
-        most = launches.iteration(programs) or launches.launches(programs, "ENTRY")
+        most, _ = launches.iteration(programs)
         found = executable(*arguments)
         iterations = int(np.max(found[1])) if isinstance(found, tuple) and np.ndim(found[1]) == 1 else 1
         took = seconds(lambda run=executable, given=arguments: run(*given), repeats=5).min() / iterations
