@@ -106,9 +106,9 @@ def paste(x: jax.Array, values: jax.Array, row: Index, column: Index) -> jax.Arr
 
 
 def _over(x: jax.Array, values: jax.Array, row: Index, column: Index) -> jax.Array:
-    """`x` with `values` from `row`, `column` on, as far as they lie in it; numbers that are not traced lie in it."""
+    """`x` with `values` from `row`, `column` on, as far as they lie in it (traced starts may be negative)."""
     if isinstance(row, int) and isinstance(column, int):
-        return paste(x, values, row, column)
+        return paste(x, values[:, : x.shape[1] - row, : x.shape[2] - column], row, column)
     _, rows, columns, _ = values.shape
     around = jnp.pad(x, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
     return paste(around, values, row + rows, column + columns)[:, rows:-rows, columns:-columns]
