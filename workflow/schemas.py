@@ -180,7 +180,7 @@ def _solvers(content: dict[Any, Any], system: dict[str, Schema]) -> Schema:
         if name not in SOLVERS and "solver" in _keys(entry):
             entries[name] = section("solver", solver=solver, **of.get(str(entry["solver"]), _WORDS), **system)
     own = {"propertyNames": SOLVER, "description": "or any other name, with `solver:` one of these"}
-    return section("sequential", **entries) | own
+    return section("sequential") | own | {"properties": entries}  # names may be anything that YAML knows
 
 
 def _scaling(content: dict[Any, Any], tasks: dict[Any, Any]) -> Schema:
