@@ -1,4 +1,4 @@
-"""What to say of an error: where JAX finds no device to compute on, where memory runs out, and of any other."""
+"""Sentences for a user about errors: JAX finds no device to compute on, memory runs out, or any other."""
 
 import sys
 

@@ -155,7 +155,7 @@ class Sampler(Model):
 
     @property
     def has_pictures(self) -> bool:
-        """Whether samples are `pictures`: so it is where a class says how they look, and they are gray or RGB."""
+        """True of a class that says how its samples look (`pictures`), if they are gray or RGB."""
         return type(self).pictures is not Sampler.pictures and getattr(self, "shape", (1,))[-1] in (1, 3)
 
     def pictures(self, samples: ArrayLike) -> jax.Array:

@@ -71,7 +71,7 @@ class Entry:
 
     @property
     def baseline(self) -> str:
-        """Which sequential evaluation it is, plain or cached; empty: neither."""
+        """The kind of sequential evaluation, plain or cached; empty of all others."""
         return "plain" if self.job.kind in PLAIN else "cached" if self.job.kind in SEQUENTIAL else ""
 
     @property

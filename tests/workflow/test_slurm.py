@@ -56,9 +56,9 @@ def meet():
         time.sleep(0.1)
 """
 WATCHED = MADE | {"model": {"kind": "watched:Watched", "hidden": [16, 16]}}
-PRESET = TINY | {"gpu": True, "tasks": {"made_mnist": WATCHED, "given": WATCHED | {"paper": "made_cifar"}}}
+PRESET = TINY | {"gpu": True, "tasks": {"made_mnist": WATCHED, "ready": WATCHED | {"paper": "made_cifar"}}}
 CHECKPOINTS = "results/watched/checkpoints"
-WEIGHTS, RECORD = f"{CHECKPOINTS}/made_mnist.flax", "results/watched/records/given/sequential.npz"
+WEIGHTS, RECORD = f"{CHECKPOINTS}/made_mnist.flax", "results/watched/records/ready/sequential.npz"
 OPTIONS = [
     *("--workflow-profile", "profiles/slurm"),
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1"),
@@ -78,7 +78,7 @@ def run(tmp_path_factory):
             patch.setenv(name, value)
         patch.syspath_prepend(folder)
         model = import_module("watched").Watched((8, 8, 1), (16, 16))
-        checkpoints.save(folder / CHECKPOINTS / "given.flax", model, weights(model), {})
+        checkpoints.save(folder / CHECKPOINTS / "ready.flax", model, weights(model), {})
         python = python_with(tmp_path_factory.mktemp("environment"), "cluster")
         snakemake(folder, WEIGHTS, RECORD, *OPTIONS, python=python)
         told = subprocess.check_output(["scontrol", "--oneliner", "show", "job"], text=True)

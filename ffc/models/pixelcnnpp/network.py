@@ -17,7 +17,7 @@ _VERTICAL, _HORIZONTAL = "down_shifted", "down_right_shifted"
 
 
 class Feature(NamedTuple):
-    """Where a window keeps a feature: in an array of all features of a stack at a level, some of its channels."""
+    """A feature as a window keeps it: some channels of an array that has all features of a stack at a level."""
 
     array: str
     first: int

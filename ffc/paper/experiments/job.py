@@ -19,7 +19,7 @@ from ffc.store.records import Record, provenance
 
 
 class Way(NamedTuple):
-    """How a solver answers: `function(*arguments)` is a task's answer, and the `Solution` that it was taken from.
+    """A program of a solver: `function(*arguments)` is a task's answer, and the `Solution` that it was taken from.
 
     A pass in order has none: it takes `size` steps.
     """
