@@ -25,6 +25,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from ffc.core import loop
 from ffc.core.arguments import schedule_of
+from ffc.core.carry import Carry
 from ffc.core.compiled import standard_modes
 from ffc.core.errors import FFCError
 from ffc.core.linear import Linear, backwards, backwards_like
@@ -33,7 +34,7 @@ from ffc.core.solvers import Solver
 from ffc.core.system import State, System, block_size, indices, select_blocks
 
 
-def differentiable(adjoint: Solver, system: System, end: loop.Carry) -> State:
+def differentiable(adjoint: Solver, system: System, end: Carry) -> State:
     """Return the state that a solve ended with, differentiable by `system`; `adjoint` solves for its derivatives.
 
     The solve itself is no matter of derivatives (`jax.lax.stop_gradient`): the first guess and the limits have

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 
 from ffc.core import drafts
 from ffc.core.arguments import window_of
+from ffc.core.carry import Carry, repeat
 from ffc.core.drafts import Draft, Evaluated
 from ffc.core.mesh import varying
 from ffc.core.solution import Status
@@ -60,21 +61,6 @@ class Limits(NamedTuple):
     iterations: jax.Array | int
     atol: jax.Array | float = 0.0  # a block is accepted when it moves by no more than this …
     rtol: jax.Array | float = 0.0  # … and this share of its largest absolute value
-
-
-class Carry(NamedTuple):
-    """What an iteration hands to the next."""
-
-    x: State
-    cache: Any
-    met: jax.Array  # [batch] blocks that had a guess by `RowAbove`, where that is wanted
-    prefix: jax.Array  # [batch] blocks accepted; windows begin here
-    certified: jax.Array  # [batch] blocks proven exact; equals prefix unless there is a tolerance
-    status: jax.Array  # [batch]
-    iterations: jax.Array  # [batch] those that a sample took part in: all, as long as it runs
-    drafting: jax.Array | None = None  # [batch] whether the solver's draft is still taken; None where it has none
-    memory: Any = ()  # of the draft
-    outputs: Any = ()  # of a sample's last sweep, where the system returns them
 
 
 def start(how: How, system: System, x0: State | None, draft: Draft | None = None) -> Carry:
@@ -122,7 +108,7 @@ def advance(how: How, system: System, c: Carry, limits: Limits, draft: Draft | N
         return after
 
     if not by_row:
-        return jax.lax.while_loop(running, body, c)
+        return repeat(running, body, c)
 
     def row_by_row(c: Carry) -> Carry:
         """Return iterations while the windows of all samples that run stay in their rows: a loop without a branch."""
@@ -136,9 +122,9 @@ def advance(how: How, system: System, c: Carry, limits: Limits, draft: Draft | N
             left = _start_of(how, system, c) // length != row
             return running(c) & ~jnp.any(left & (c.status == Status.RUNNING))
 
-        return jax.lax.while_loop(inside, body, begun)
+        return repeat(inside, body, begun)
 
-    return jax.lax.while_loop(running, row_by_row, c)
+    return repeat(running, row_by_row, c)
 
 
 def finish(system: System, c: Carry, x0: State) -> Carry:
@@ -184,9 +170,11 @@ def _look_through_window(how: How, limits: Limits, system: System, c: Carry) -> 
     solved = index < c.prefix[:, None]
     hold = solved | (c.status != Status.RUNNING)[:, None]
     if _cached(how, system):
-        x, outputs, cache = _window_steps(system, schedule, c, start, hold)
-        before, after = (take_blocks(state, start, schedule.window) for state in (c.x, x))
-        begin, pick = start, jnp.asarray
+        before = take_blocks(c.x, start, schedule.window)
+        after, outputs, cache = _window_steps(system, schedule, c, start, before, hold)
+        x, begin, pick = put_blocks(c.x, after, start), start, jnp.asarray
+        # Without a draft, a GPU writes the state alone, and no array for the window.
+        after = take_blocks(x, start, schedule.window) if c.drafting is None else after
     else:
         x, outputs = _sweep_steps(system, schedule, c, start)
         before, after, cache = c.x, x, c.cache
@@ -218,27 +206,28 @@ def _sweep_steps(system: System, schedule: Schedule, c: Carry, start: jax.Array)
 
 
 def _window_steps(
-    system: System, schedule: Schedule, c: Carry, start: jax.Array, hold: jax.Array
-) -> tuple[State, Any, Any]:
-    """Return an iteration by the system's windows: step j evaluates the j-th block of every run. Outputs, cache."""
+    system: System, schedule: Schedule, c: Carry, start: jax.Array, before: jax.Array, hold: jax.Array
+) -> tuple[jax.Array, Any, Any]:
+    """Return the window after an iteration: step j evaluates the j-th block of every run. Outputs, cache."""
     count, block = schedule.count, schedule.block
     if c.drafting is not None:
         values, outputs, cache = system.window_outputs(c.cache, c.x, start, count)
-        return put_blocks(c.x, select_blocks(hold, take_blocks(c.x, start, count), values), start), outputs, cache
+        return select_blocks(hold, before, values), outputs, cache
+    if block == 1:
+        values, cache = window_of(system, c.cache, c.x, start, count, 1)
+        return select_blocks(hold, before, values), (), cache
 
     def step(j, carry):
         y, cache = carry
-        values, cache = window_of(system, cache, y, start + jnp.asarray(j, start.dtype), count, block)
-        before = take_blocks(y, start, schedule.window)
+        values, cache = window_of(
+            system, cache, put_blocks(c.x, y, start), start + jnp.asarray(j, start.dtype), count, block
+        )
         here = (indices(schedule.window) % block == j) & ~hold
-        spread = jnp.repeat(values, block, axis=1)
-        return put_blocks(y, select_blocks(here, spread, before), start), cache
+        return select_blocks(here, jnp.repeat(values, block, axis=1), y), cache
 
-    if block == 1:
-        x, cache = step(0, (c.x, c.cache))
-    else:
-        x, cache = jax.lax.fori_loop(0, block, step, (c.x, system.enter(c.cache, c.x, start, count, block)))
-    return x, (), cache
+    begun = system.enter(c.cache, c.x, start, count, block)
+    after, cache = jax.lax.fori_loop(0, block, step, (before, begun))
+    return after, (), cache
 
 
 def _judge(size: int, schedule: Schedule, c: Carry, outcome: _Outcome) -> Carry:
@@ -257,21 +246,16 @@ def _judge(size: int, schedule: Schedule, c: Carry, outcome: _Outcome) -> Carry:
     certified = jnp.where(c.prefix == c.certified, proven, c.certified)
     # Behind what was evaluated from accepted blocks alone, a draft may be to blame.
     broken = sound < (outcome.start + schedule.window if c.drafting is None else accepted)
-    status = jnp.select(
-        [broken, certified == size, prefix == size],
-        [Status.NOT_FINITE, Status.CERTIFIED, Status.WITHIN_TOLERANCE],
-        Status.RUNNING,
-    ).astype(c.status.dtype)
-    return Carry(
+    # Not by `jnp.select`, which takes an argmax: a launch more on a GPU.
+    status = jnp.where(prefix == size, Status.WITHIN_TOLERANCE, Status.RUNNING)
+    status = jnp.where(broken, Status.NOT_FINITE, jnp.where(certified == size, Status.CERTIFIED, status))
+    return c._replace(
         x=outcome.x,
         cache=outcome.cache,
-        met=c.met,
         prefix=jnp.where(running, prefix, c.prefix),
         certified=jnp.where(running, certified, c.certified),
-        status=jnp.where(running, status, c.status),
+        status=jnp.where(running, status, c.status).astype(c.status.dtype),
         iterations=c.iterations + running,
-        drafting=c.drafting,
-        memory=c.memory,
         outputs=select_samples(running, outcome.evaluated.outputs, c.outputs) if jax.tree.leaves(c.outputs) else (),
     )
 
@@ -284,15 +268,13 @@ def _redraft(system: System, schedule: Schedule, draft: Draft, c: Carry, outcome
     behind = (index >= after.prefix[:, None]) & (index < outcome.start[:, None] + schedule.window)
     evaluated = outcome.evaluated._replace(first=after.prefix - 1 - begin)
     values, memory = drafts.values(draft, system, evaluated, behind & drafting[:, None], c.memory)
-    x = jax.tree.map(lambda leaf, new: put_blocks(leaf, new, begin), after.x, values)
     spoiled = drafting & (after.status == Status.NOT_FINITE)
     uncounted = jnp.any(spoiled) if samples_wait(system, schedule.together) else spoiled
-
-    def anew(x):
-        return select_blocks(spoiled[:, None] & (indices(system.size) >= after.prefix[:, None]), system.initial(), x)
-
+    # Without a branch, for which a GPU waits. No draft has touched what lies behind the window.
+    anew = jax.tree.map(lambda leaf, new: take_blocks(leaf, begin, new.shape[1]), system.initial(), values)
+    values = select_blocks(spoiled[:, None] & behind, anew, values)
     return after._replace(
-        x=anew(x),  # without a branch, for which a GPU waits
+        x=jax.tree.map(lambda leaf, new: put_blocks(leaf, new, begin), c.x, values),
         status=jnp.where(spoiled, Status.RUNNING, after.status).astype(after.status.dtype),
         iterations=jnp.where(uncounted, c.iterations, after.iterations),
         drafting=jnp.asarray(c.drafting) & ~spoiled,

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from ffc.core import gradients, history, loop
+from ffc.core.carry import Carry
 from ffc.core.compiled import compiled
 from ffc.core.drafts import Draft
 from ffc.core.history import History, Trace
@@ -30,21 +31,19 @@ class Plan(NamedTuple):
 
 
 @compiled(0)
-def start(how: loop.How, system: System, x0: State | None, draft: Draft | None = None) -> loop.Carry:
+def start(how: loop.How, system: System, x0: State | None, draft: Draft | None = None) -> Carry:
     """`loop.start`."""
     return loop.start(how, *jax.lax.stop_gradient((system, x0, draft)))
 
 
 @compiled(0)
-def advance(
-    how: loop.How, system: System, c: loop.Carry, limits: loop.Limits, draft: Draft | None = None
-) -> loop.Carry:
+def advance(how: loop.How, system: System, c: Carry, limits: loop.Limits, draft: Draft | None = None) -> Carry:
     """`loop.advance`."""
     return loop.advance(how, *jax.lax.stop_gradient((system, c, limits, draft)))
 
 
 @compiled(0)
-def finish(adjoint: Solver, system: System, c: loop.Carry, x0: State) -> loop.Carry:
+def finish(adjoint: Solver, system: System, c: Carry, x0: State) -> Carry:
     """`loop.finish`, without the cache; its state has derivatives by `system`, which `adjoint` solves for."""
     still, first = jax.lax.stop_gradient((system, x0))
     end = loop.finish(still, c, first)  # `c` has no derivatives, or `differentiable` says why
@@ -53,7 +52,7 @@ def finish(adjoint: Solver, system: System, c: loop.Carry, x0: State) -> loop.Ca
     return end._replace(x=x, outputs=outputs, cache=(), memory=())
 
 
-def whole(plan: Plan, adjoint: Solver) -> loop.Carry:
+def whole(plan: Plan, adjoint: Solver) -> Carry:
     """All three, one after the other, without a stop."""
     how, system, x0, limits, draft = plan
     c = start(how, system, x0, draft)

@@ -78,14 +78,14 @@ def rnn():
     return lambda x, weights: loss_and_gradients(weights, x, 10), (sequences, weights)
 
 
-def training(precision):
+def training(model, precision):
     settings = TrainSettings(steps=10, batch=16, precision=precision)
-    state = jax.eval_shape(partial(step.start, COLOUR, settings), key_of(0))
-    images = jax.ShapeDtypeStruct((64, *COLOUR.shape), jnp.uint8)
+    state = jax.eval_shape(partial(step.start, model, settings), key_of(0))
+    images = jax.ShapeDtypeStruct((64, *model.shape), jnp.uint8)
     rows, number = jax.ShapeDtypeStruct((16,), jnp.int32), jax.ShapeDtypeStruct((), jnp.int32)
 
     def one(images, state, key, number, rows):
-        return step._step(COLOUR, settings, state, Batch(images, None, key, settings.dtype), number, rows)
+        return step._step(model, settings, state, Batch(images, None, key, settings.dtype), number, rows)
 
     return one, (images, state, key_of(0), number, rows)
 
@@ -124,6 +124,6 @@ PROGRAMS = {
     "RNN": (1, rnn),
     "recurrence, Newton": (1, newton),
     "DenseNet-201": (1, densenet),
-    "training": (1, partial(training, "float32")),
-    "training, bfloat16": (1, partial(training, "bfloat16")),
+    "training": (1, partial(training, Transformer((1, 128, 1), depth=1), "float32")),
+    "training, bfloat16": (1, partial(training, Transformer((1, 128, 1), depth=1), "bfloat16")),
 }

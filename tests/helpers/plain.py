@@ -130,7 +130,7 @@ class _Loop:
             values = (drafted, after[i], before[i]) if self.drafting[b] else (after[i], before[i])
             self.x[b, i] = next(value for value in values if np.isfinite(value))
         if self.drafting[b] and self.status[b] is Status.NOT_FINITE:
-            self.x[b, prefix:] = self.first[b, prefix:]
+            self.x[b, prefix:end] = self.first[b, prefix:end]
             self.status[b], self.drafting[b] = Status.RUNNING, False
             return True
         return False

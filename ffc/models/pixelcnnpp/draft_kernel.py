@@ -36,41 +36,44 @@ def drafted_rows(
     the noise. Where `settled` [rows, columns], the pixel is that of `y`. `interpret` runs it without a GPU.
     """
     rows, _, channels = x.shape
-    neighbours, mixtures = len(left), gumbel.shape[-1]
-    pixels = _padded(jnp.concatenate([x, y, logistic, settled[..., None].astype(x.dtype)], axis=-1), 1)
-    parameters = _tiles(outputs, mixtures)
-    scores = jnp.pad(gumbel, ((0, 0), (0, 0), (0, parameters.shape[-1] - mixtures)), constant_values=_NEVER)
-    parameters = parameters.at[:, :, 0].add(scores)
-    tiles = _tiles(left.reshape(neighbours * channels, -1), mixtures)
-    of_row = pallas.BlockSpec((None, *pixels.shape[1:]), lambda row: (row, 0, 0))
-    drafted = pallas.pallas_call(
-        partial(_row, channels=channels),
+    noise = [logistic, gumbel, settled[..., None].astype(x.dtype)]
+    pixels = jnp.concatenate([x, y, *noise], axis=-1)  # of one array, for a launch would make each
+    return pallas.pallas_call(
+        partial(_row, channels=channels, mixtures=gumbel.shape[-1]),
         grid=(rows,),
-        in_specs=[
-            pallas.BlockSpec((None, *parameters.shape[1:]), lambda row: (row, 0, 0, 0)),
-            pallas.BlockSpec(tiles.shape, lambda row: (0, 0, 0)),
-            of_row,
-        ],
-        out_specs=of_row,
-        out_shape=shape_of(pixels),
+        in_specs=[pallas.BlockSpec(left.shape, lambda row: (0, 0, 0)), _of_row(outputs), _of_row(pixels)],
+        out_specs=_of_row(x),
+        out_shape=shape_of(x),
         compiler_params=triton.CompilerParams(num_warps=1),
         interpret=interpret,
         name="drafted_rows",
-    )(parameters, tiles, pixels)
-    return drafted[..., :channels]
+    )(left, outputs, pixels)
 
 
-def _row(parameters: Any, tiles: Any, pixels: Any, drafted: Any, *, channels: int) -> None:
-    """Draft a row, a pixel after the other; `pixels` [columns, …] hold x, y, the logistic noise and `settled`."""
-    near = [tiles[j] for j in range(len(tiles))]
-    part = jax.lax.broadcasted_iota(jnp.int32, near[0].shape, 0)
-    place = jax.lax.broadcasted_iota(jnp.int32, near[0].shape[:1], 0)
+def _of_row(array: jax.Array) -> pallas.BlockSpec:
+    return pallas.BlockSpec((None, *array.shape[1:]), lambda row: (row, 0, 0))
+
+
+def _row(left: Any, outputs: Any, pixels: Any, drafted: Any, *, channels: int, mixtures: int) -> None:
+    """Draft a row, a pixel after the other; `pixels` [columns, …] hold x, y, the noise and `settled`."""
+    columns, parts = outputs.shape[0], outputs.shape[1] // mixtures
+    shape = (pallas.next_power_of_2(parts), pallas.next_power_of_2(mixtures))  # which the compiler asks for
+    part, component = (jax.lax.broadcasted_iota(jnp.int32, shape, axis) for axis in (0, 1))
+    place = jax.lax.broadcasted_iota(jnp.int32, shape[:1], 0)
+    number = jax.lax.broadcasted_iota(jnp.int32, shape[1:], 0)
+
+    def tile(reference: Any, *index: Any) -> jax.Array:
+        there = reference.at[(*index, part * mixtures + component)]
+        return triton.load(there, mask=(part < parts) & (component < mixtures), other=0.0)
+
+    near = [tile(left, k, channel) for k in range(len(left)) for channel in range(channels)]
 
     def pixel(i, changes):
-        tile = sum((one * change for one, change in zip(near, changes, strict=True)), parameters[i])
-        scores = jnp.sum(jnp.where(part == 0, tile, 0.0), axis=0)
-        best = jnp.broadcast_to((scores == jnp.max(scores))[None], tile.shape)
-        chosen = jnp.sum(jnp.where(best, tile, 0.0), axis=1)
+        tiles = sum((one * change for one, change in zip(near, changes, strict=True)), tile(outputs, i))
+        gumbel = triton.load(pixels.at[i, 3 * channels + number], mask=number < mixtures, other=_NEVER)
+        scores = jnp.sum(jnp.where(part == 0, tiles, 0.0), axis=0) + gumbel
+        best = jnp.broadcast_to((scores == jnp.max(scores))[None], shape)
+        chosen = jnp.sum(jnp.where(best, tiles, 0.0), axis=1)
 
         def parameter(number: int) -> jax.Array:
             return jnp.sum(jnp.where(place == number, chosen, 0.0))
@@ -83,13 +86,13 @@ def _row(parameters: Any, tiles: Any, pixels: Any, drafted: Any, *, channels: in
             mean = parameter(first) + sum(jnp.tanh(parameter(c)) * x for c, x in zip(coefficients, before, strict=True))
             scale = jnp.exp(jnp.maximum(parameter(first + 1), mixture.MIN_LOG_SCALE))
             before.append(_level(mean + scale * pixels[i, 2 * channels + channel]))
-            settled = pixels[i, 3 * channels] > 0
+            settled = pixels[i, 3 * channels + mixtures] > 0
             value = jnp.where(settled, pixels[i, channels + channel], before[-1])
             drafted[i, channel] = value
             new.append(value - pixels[i, channel])
         return (*new, *changes[:-channels])
 
-    jax.lax.fori_loop(0, len(parameters), pixel, (jnp.float32(0),) * len(near))
+    jax.lax.fori_loop(0, columns, pixel, (jnp.float32(0),) * len(near))
 
 
 def _level(x: jax.Array) -> jax.Array:
@@ -97,14 +100,3 @@ def _level(x: jax.Array) -> jax.Array:
     steps = mixture.EIGHT_BIT
     index = jnp.floor((jnp.clip(x, -1.0, 1.0) + 1.0) * (steps / 2) + 0.5)
     return (2.0 * index - steps) * jnp.float32(1 / steps)
-
-
-def _tiles(outputs: jax.Array, mixtures: int) -> jax.Array:
-    """Return outputs [..., parts · mixtures] as tiles [..., parts, mixtures], zeros beyond."""
-    return _padded(outputs.reshape(*outputs.shape[:-1], -1, mixtures), 2)
-
-
-def _padded(array: jax.Array, axes: int) -> jax.Array:
-    """Return `array` with its last `axes` as long as the next power of two, which the compiler asks for."""
-    more = [(1 << (size - 1).bit_length()) - size for size in array.shape[-axes:]]
-    return jnp.pad(array, [(0, 0)] * (array.ndim - axes) + [(0, width) for width in more])
