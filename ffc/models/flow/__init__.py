@@ -76,7 +76,7 @@ class Flow(Sampler):
     @reproducible
     def init(self, key: jax.Array) -> Params:
         """Fresh weights, with which the flow changes nothing but the order of patches."""
-        return draw(key, {_name(k): network.shapes(self.sizes) for k in range(self.blocks)})
+        return draw(key, {_name(k): network.fresh(self.sizes) for k in range(self.blocks)})
 
     def forward(self, params: Params, x: jax.Array, dtype: Any = jnp.float32) -> tuple[jax.Array, jax.Array]:
         """Return the noise u [batch, patches, entries] of the patches `x`, and the sum of log-scales [batch].
