@@ -132,15 +132,9 @@ def _solve(linear: Solver, system: System, transposed: bool) -> State:
     draft = draft and draft.linear(transposed)
     how = loop.How(schedule_of(linear, system.size), tolerant=draft is not None, row_above=False)
     first = loop.start(how, system, None, draft)
-    limits = loop.Limits(system.size, *_rounding(first.x))
-    end = loop.advance(how, system, first, limits, draft)
+    rounding = 32 * max(float(jnp.finfo(leaf.dtype).eps) for leaf in jax.tree.leaves(first.x))  # of numbers of order 1
+    end = loop.advance(how, system, first, loop.Limits(system.size, rounding, rounding), draft)
     return select_blocks(indices(system.size) < end.prefix[:, None], end.x, _full(end.x, jnp.nan))
-
-
-def _rounding(x: State) -> tuple[float, float]:
-    """Absolute and relative tolerances of some units in the last place, for numbers of order 1."""
-    rounding = 32 * max(float(jnp.finfo(leaf.dtype).eps) for leaf in jax.tree.leaves(x))
-    return rounding, rounding
 
 
 def _unit(x: State) -> jax.Array:
@@ -151,10 +145,7 @@ def _unit(x: State) -> jax.Array:
 
 
 def _scaled(x: State, factor: jax.Array) -> State:
-    def leaf(values: jax.Array) -> jax.Array:
-        return values * factor.reshape(-1, *[1] * (values.ndim - 1)).astype(values.dtype)
-
-    return jax.tree.map(leaf, x)
+    return jax.tree.map(lambda leaf: jax.vmap(lambda row, by: row * by.astype(leaf.dtype))(leaf, factor), x)
 
 
 def _full(x: State, value: Any) -> State:

@@ -262,16 +262,13 @@ def _judge(size: int, schedule: Schedule, c: Carry, outcome: _Outcome) -> Carry:
         [Status.NOT_FINITE, Status.CERTIFIED, Status.WITHIN_TOLERANCE],
         Status.RUNNING,
     ).astype(c.status.dtype)
-    return Carry(
+    return c._replace(
         x=outcome.x,
         cache=outcome.cache,
-        met=c.met,
         prefix=jnp.where(running, prefix, c.prefix),
         certified=jnp.where(running, certified, c.certified),
         status=jnp.where(running, status, c.status),
         iterations=c.iterations + running,
-        drafting=c.drafting,
-        memory=c.memory,
         outputs=select_samples(running, outcome.evaluated.outputs, c.outputs) if jax.tree.leaves(c.outputs) else (),
     )
 

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
 from ffc.core.errors import FFCError
@@ -69,10 +68,6 @@ class Flow(Sampler):
         patches = (height // self.patch) * (width // self.patch)
         return Sizes(patches, self.patch**2 * channels, self.width, self.layers, self.heads)
 
-    @classmethod
-    def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "Flow":
-        return cls(shape=shape, **sizes)
-
     @reproducible
     def init(self, key: jax.Array) -> Params:
         """Fresh weights, with which the flow changes nothing but the order of patches."""
@@ -105,16 +100,6 @@ class Flow(Sampler):
         """Return standard normal noise [batch, patches, entries of a patch]."""
         return jax.random.normal(key, (batch, *self.sizes[:2]), jnp.float32)
 
-    def check_noise(self, u: ArrayLike) -> jax.Array:
-        """`u` as float32 [batch, patches, entries]; any finite numbers will do."""
-        u = np.asarray(u)
-        if u.shape[1:] != self.sizes[:2]:
-            patches, entries = self.sizes[:2]
-            raise FFCError(f"noise u has the shape {u.shape}; this flow takes (batch, {patches}, {entries})")
-        if not np.issubdtype(u.dtype, np.floating) or not np.all(np.isfinite(u)):
-            raise FFCError("noise u must hold finite floating-point numbers: standard normal noise")
-        return jnp.asarray(u, jnp.float32)
-
     def system(self, params: Params, u: jax.Array, quantize: str = "12bit") -> FlowSampling:
         """Return the system of `FlowSampling`.
 
@@ -130,12 +115,6 @@ class Flow(Sampler):
         grid = (height // self.patch, width // self.patch, self.patch, self.patch, channels)
         patches = x[:, -self.sizes.patches :].reshape(-1, *grid)
         return patches.transpose(0, 1, 3, 2, 4, 5).reshape(-1, *self.shape)
-
-    def state(self, samples: ArrayLike) -> State:
-        """Return the images in every row, as if the flow's blocks changed nothing: their weights are not known here."""
-        patches = self._patches(jnp.asarray(samples))
-        rows = [patches[:, ::-1] if (self.blocks - 1 - k) % 2 else patches for k in range(self.blocks)]
-        return jnp.concatenate(rows, axis=1)
 
     @property
     def black(self) -> float:
