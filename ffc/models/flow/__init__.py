@@ -24,9 +24,6 @@ from ffc.models.kinds import KINDS
 
 __all__ = ["Flow", "FlowSampling"]
 
-#: Bits of the fraction of an entry, by the system option `quantize`.
-_BITS = {"12bit": 12, "none": None}
-
 
 @dataclass(frozen=True)
 class Flow(Sampler):
@@ -107,7 +104,7 @@ class Flow(Sampler):
         that the last bits of sums seldom matter; "none": entries are real numbers.
         """
         blocks = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(params[_name(k)] for k in range(self.blocks)))
-        return FlowSampling(blocks, jnp.asarray(u), self.heads, _BITS[quantize])
+        return FlowSampling(blocks, jnp.asarray(u), self.heads, 12 if quantize == "12bit" else None)
 
     def samples(self, x: State) -> jax.Array:
         """Images [batch, height, width, channels] float32 in about [−1, 1]: the last row."""
