@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.core.drafts import Draft
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, reason_of
 from ffc.core.keys import key_of
 from ffc.core.solvers import Schedule
 from ffc.core.system import Cache, State, System, described
@@ -34,11 +34,7 @@ def draft_of(solver: Any, schedule: Schedule) -> Draft | None:
         return None
     if isinstance(draft, type) or not isinstance(draft, Draft):
         raise FFCError(f"draft: {draft!r} is no Draft; give an object of a subclass of ffc.Draft")
-    if any(leaf is draft for leaf in jax.tree.leaves(draft)):
-        raise FFCError(
-            f"draft: JAX does not know the class {_name(draft)}; write @jax.tree_util.register_dataclass above "
-            "its @dataclass(frozen=True)"
-        )
+    _leaves_of("draft", draft)
     if schedule.block > 1:
         raise FFCError(f"draft: {_name(solver)} evaluates blocks in order, and takes none; give Jacobi or GSJacobi")
     return draft
@@ -48,13 +44,19 @@ def state_of(system: Any) -> State:
     """Return the shapes and dtypes of the states of `system`, or `FFCError` where it is none that can be solved."""
     if isinstance(system, type) or not isinstance(system, System):
         raise FFCError(f"system: {_name(system)} is no System; give an object of a subclass of ffc.System")
-    leaves, tree = jax.tree.flatten(system)
-    if any(leaf is system for leaf in leaves):
+    leaves, tree = _leaves_of("system", system)
+    return _state_of(tree, tuple(_kind_of(system, leaf) for leaf in leaves))
+
+
+def _leaves_of(name: str, value: Any) -> tuple[list[Any], Any]:
+    """Return the leaves of an argument and its structure, or `FFCError` where it is a leaf itself."""
+    leaves, tree = jax.tree.flatten(value)
+    if any(leaf is value for leaf in leaves):
         raise FFCError(
-            f"system: JAX does not know the class {_name(system)}; write @jax.tree_util.register_dataclass above "
+            f"{name}: JAX does not know the class {_name(value)}; write @jax.tree_util.register_dataclass above "
             "its @dataclass(frozen=True)"
         )
-    return _state_of(tree, tuple(_kind_of(system, leaf) for leaf in leaves))
+    return leaves, tree
 
 
 @functools.lru_cache(maxsize=1024)
@@ -83,10 +85,9 @@ def _named(system: System, method: str) -> Iterator[None]:
     except FFCError:
         raise
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise FFCError(
-            f"system: {method} of {_name(system)} fails ({reason}); let it compute by jax.numpy alone, without asking "
-            "what its numbers are"
+            f"system: {method} of {_name(system)} fails ({reason_of(error)}); let it compute by jax.numpy alone, "
+            "without asking what its numbers are"
         ) from error
 
 
@@ -142,8 +143,6 @@ def start_of(x0: Any, expected: State) -> State:
     actual, wanted = _shapes(x0), _shapes(expected)
     if actual == wanted:
         return jax.tree.map(lambda leaf, like: jnp.asarray(leaf, like.dtype), x0, expected)
-    if isinstance(x0, list) and not isinstance(expected, list):
-        raise FFCError(f"x0: it is a list; give a state of this system, with the shape {wanted}")
     raise FFCError(f"x0: it has the shape {actual}; a state of this system has {wanted}")
 
 
@@ -162,19 +161,17 @@ def check_example(system: System, expected: State) -> None:
 
 def blocks_of(blocks: Iterable[int] | None, size: int) -> Sequence[int]:
     """Return the numbers of `blocks` in a system of `size` blocks; None: all."""
-    if blocks is None:
-        return range(size)
-    numbers = tuple(blocks)
+    numbers = range(size) if blocks is None else tuple(blocks)
     for number in numbers:
         if number not in range(size):
             raise FFCError(f"blocks: {number!r} is no block of this system; give numbers from 0 to {size - 1}")
     return numbers
 
 
-def count_of(name: str, value: int) -> int:
-    """`value`, the option `name`, or `FFCError` unless it is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise FFCError(f"{name}: expected a whole number of at least 1, not {value!r}")
+def count_of(name: str, value: Any, least: int = 1) -> int:
+    """`value`, the option `name`, or `FFCError` unless it is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise FFCError(f"{name}: expected a whole number of at least {least}, not {value!r}")
     return value
 
 

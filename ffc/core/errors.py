@@ -27,6 +27,11 @@ def place_of(error: BaseException) -> str:
     return ""
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the first line of what an error says, or its type's name: to stand within a sentence."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def need(*packages: str, extra: str) -> None:
     """Raise `MissingPackageError`, one line that names `extra`, unless all `packages` can be imported."""
     missing = [package for package in packages if find_spec(package) is None]

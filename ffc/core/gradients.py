@@ -14,20 +14,19 @@ at the solution: memory does not grow with iterations, and how the solution was 
 """
 
 import functools
-import itertools
-import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
+from jax.flatten_util import ravel_pytree
 
 from ffc.core import loop
 from ffc.core.arguments import schedule_of
 from ffc.core.carry import Carry
 from ffc.core.compiled import standard_modes
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, reason_of
 from ffc.core.linear import Linear, backwards, backwards_like
 from ffc.core.solution import Status
 from ffc.core.solvers import Solver
@@ -81,8 +80,8 @@ def _solution_jvp(adjoint: Solver, primals: tuple, tangents: tuple) -> tuple[Sta
     try:
         change = _implicit(adjoint, system, x, tangents[0])
     except (TypeError, ValueError, NotImplementedError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
-        raise FFCError(f"system: sweep of {type(system).__name__} cannot be differentiated ({reason})") from error
+        name, reason = type(system).__name__, reason_of(error)
+        raise FFCError(f"system: sweep of {name} cannot be differentiated ({reason})") from error
     factor = select_blocks(lost, _full(x, jnp.nan), _full(x, 1))
     return x, jax.tree.map(jnp.multiply, change, factor)
 
@@ -90,10 +89,12 @@ def _solution_jvp(adjoint: Solver, primals: tuple, tangents: tuple) -> tuple[Sta
 def _implicit(solver: Solver, system: System, x: State, change: System) -> State:
     """dx = J dx + ∂F/∂θ dθ at the solution `x`, for dθ = `change`; its transpose solves for the adjoints."""
     linear = system.linear(x) or Linear(system, x)
+    # As one array: JAX does not transpose a linear solve some of whose right-hand sides are constant zeros.
+    source, unpacked = ravel_pytree(_direct(system, x, change))
 
     def matvec(packed: jax.Array) -> jax.Array:
-        dx = _unpacked(packed, x)
-        return _packed(jax.tree.map(jnp.subtract, dx, linear.times(dx)))
+        dx = unpacked(packed)
+        return ravel_pytree(jax.tree.map(jnp.subtract, dx, linear.times(dx)))[0]
 
     def solved(source: State, transposed: bool) -> State:
         # A power of two changes no other bit.
@@ -103,14 +104,12 @@ def _implicit(solver: Solver, system: System, x: State, change: System) -> State
         return _scaled(_solve(solver, of, transposed), unit)
 
     def solve(_: Callable, source: jax.Array) -> jax.Array:
-        return _packed(solved(_unpacked(source, x), transposed=False))
+        return ravel_pytree(solved(unpacked(source), transposed=False))[0]
 
     def transpose_solve(_: Callable, v: jax.Array) -> jax.Array:
-        return _packed(backwards_like(x, solved(backwards(_unpacked(v, x)), transposed=True)))
+        return ravel_pytree(backwards_like(x, solved(backwards(unpacked(v)), transposed=True)))[0]
 
-    # As one array: JAX does not transpose a linear solve some of whose right-hand sides are constant zeros.
-    source = _packed(_direct(system, x, change))
-    return _unpacked(jax.lax.custom_linear_solve(matvec, source, solve, transpose_solve), x)
+    return unpacked(jax.lax.custom_linear_solve(matvec, source, solve, transpose_solve))
 
 
 def _direct(system: System, x: State, change: System) -> State:
@@ -134,15 +133,9 @@ def _solve(linear: Solver, system: System, transposed: bool) -> State:
     draft = draft and draft.linear(transposed)
     how = loop.How(schedule_of(linear, system.size), tolerant=draft is not None, row_above=False)
     first = loop.start(how, system, None, draft)
-    limits = loop.Limits(system.size, *_rounding(first.x))
-    end = loop.advance(how, system, first, limits, draft)
+    rounding = 32 * max(float(jnp.finfo(leaf.dtype).eps) for leaf in jax.tree.leaves(first.x))  # of numbers of order 1
+    end = loop.advance(how, system, first, loop.Limits(system.size, rounding, rounding), draft)
     return select_blocks(indices(system.size) < end.prefix[:, None], end.x, _full(end.x, jnp.nan))
-
-
-def _rounding(x: State) -> tuple[float, float]:
-    """Absolute and relative tolerances of some units in the last place, for numbers of order 1."""
-    rounding = 32 * max(float(jnp.finfo(leaf.dtype).eps) for leaf in jax.tree.leaves(x))
-    return rounding, rounding
 
 
 def _unit(x: State) -> jax.Array:
@@ -153,26 +146,8 @@ def _unit(x: State) -> jax.Array:
 
 
 def _scaled(x: State, factor: jax.Array) -> State:
-    def leaf(values: jax.Array) -> jax.Array:
-        return values * factor.reshape(-1, *[1] * (values.ndim - 1)).astype(values.dtype)
-
-    return jax.tree.map(leaf, x)
+    return jax.tree.map(lambda leaf: jax.vmap(lambda row, by: row * by.astype(leaf.dtype))(leaf, factor), x)
 
 
 def _full(x: State, value: Any) -> State:
     return jax.tree.map(lambda leaf: jnp.full_like(leaf, value), x)
-
-
-def _packed(x: State) -> jax.Array:
-    """[batch, numbers in all blocks]."""
-    return jnp.concatenate([leaf.reshape(len(leaf), math.prod(leaf.shape[1:])) for leaf in jax.tree.leaves(x)], axis=1)
-
-
-def _unpacked(packed: jax.Array, like: State) -> State:
-    """Return what `_packed` was given, a state in the shapes and dtypes of `like`."""
-    leaves, tree = jax.tree.flatten(like)
-    ends = list(itertools.accumulate(math.prod(leaf.shape[1:]) for leaf in leaves))
-    parts = jnp.split(packed, ends[:-1], axis=1)
-    return jax.tree.unflatten(
-        tree, [part.reshape(leaf.shape).astype(leaf.dtype) for part, leaf in zip(parts, leaves, strict=True)]
-    )

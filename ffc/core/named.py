@@ -36,7 +36,12 @@ def solver_by_name(
     for word, value in {"window": window, "block": block, "draft": draft, "together": together}.items():
         if value and word not in SOLVERS[name]:
             raise FFCError(f"{word}: {name} takes none; it belongs to {owners(word)}; leave it out")
-    own = own_draft(system) if draft is True else draft or None
+    own = system.draft() if draft is True else draft or None
+    if draft and own is None:
+        raise FFCError(
+            "draft: this system offers none; PixelCNN++ does where pixels are rounded (quantize: 8bit), and so does a "
+            "transformer; leave it out"
+        )
     if name == AUTO:
         return tune.fastest(system, tune.candidates(system), x0, uses)
     if window == AUTO:
@@ -74,14 +79,3 @@ def sizes_of(solver: Solver, system: System) -> str:
     if isinstance(rows := entry.get("window"), int):
         entry["window"] = f"{rows} {'blocks' if system.row_length == 1 else 'rows' if rows > 1 else 'row'}"
     return ", ".join(name if value is True else f"{name} {value}" for name, value in entry.items() if name != "solver")
-
-
-def own_draft(system: System) -> Draft:
-    """Return the draft that `system` offers, or `FFCError`."""
-    draft = system.draft()
-    if draft is None:
-        raise FFCError(
-            "draft: this system offers none; PixelCNN++ does where pixels are rounded (quantize: 8bit), and so does a "
-            "transformer; leave it out"
-        )
-    return draft

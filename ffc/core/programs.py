@@ -5,16 +5,17 @@ it is timed, and again with a look at every iterate, bit for bit the same. None 
 answer are no matter of iterations (`ffc.core.gradients`).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from ffc.core import gradients, history, loop
+from ffc.core import gradients, loop
 from ffc.core.carry import Carry
 from ffc.core.compiled import compiled
 from ffc.core.drafts import Draft
-from ffc.core.history import History, Trace
+from ffc.core.history import Iterate
 from ffc.core.solution import Status
 from ffc.core.solvers import Solver
 from ffc.core.system import State, System
@@ -60,18 +61,14 @@ def whole(plan: Plan, adjoint: Solver) -> Carry:
     return finish(adjoint, system, advance(how, system, c, limits, draft), first)
 
 
-def curves(plan: Plan, trace: Trace, iterations: int) -> History:
-    """Return the history of a solve of so many `iterations`, by its own programs and a stop after each of them."""
+def iterates(plan: Plan, iterations: int) -> Iterator[Iterate]:
+    """Yield what a solve of so many `iterations` comes to, by its own programs and a stop after each of them."""
     how, system, x0, _, draft = plan
     c = start(how, system, x0, draft)
-    h = _begin(c.x, trace)
+    yield Iterate(c.x, c.iterations, c.certified)
     while (running := np.asarray(c.status) == Status.RUNNING).any():
         done = int(np.asarray(c.iterations)[running].max())
         if done >= iterations:
             break
-        before, c = c, advance(how, system, c, loop.Limits(done + 1), draft)
-        h = _extend(h, c.iterations, before.x, c.x, c.certified, trace, c.iterations > before.iterations)
-    return _end(h, c.iterations, c.x, trace)
-
-
-_begin, _extend, _end = jax.jit(history.start), jax.jit(history.extend), jax.jit(history.finish)
+        c = advance(how, system, c, loop.Limits(done + 1), draft)
+        yield Iterate(c.x, c.iterations, c.certified)

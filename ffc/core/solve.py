@@ -9,7 +9,7 @@ import numpy as np
 from ffc.core import arguments, loop, programs
 from ffc.core.compiled import standard_modes
 from ffc.core.errors import FFCError
-from ffc.core.history import History, Trace, in_order
+from ffc.core.history import History, curves, in_order
 from ffc.core.solution import Solution, Status
 from ffc.core.solvers import Jacobi, Schedule, Sequential, Solver
 from ffc.core.system import State, System
@@ -93,24 +93,21 @@ def history_of(
 ) -> History:
     """Return the error curves of a `solution` that `solve(system, solver, x0=x0)` gave, to its value.
 
-    NumPy rows for the first guess and each iteration of the slowest sample, and the states at `snapshots`. Nobody has
+    Rows are for the first guess and each iteration of the slowest sample; states are kept at `snapshots`. Nobody has
     the answer before a first run has found it; so a second run keeps them, by the programs of the first, bit for bit.
     What a sequential solver holds on the way follows from its answer. It does not work inside `jit`. Raises `FFCError`
     as `solve` does.
     """
     arguments.check_outside_jit((system, solution.value, x0), "history_of")
     iterations = int(np.max(np.asarray(solution.iterations), initial=0))
-    trace = Trace(solution.value, system.size, snapshots)  # as long as any run can be: solvers share its programs
     if isinstance(solver, Sequential) and not isinstance(x0, RowAbove):
-        history = in_order(system.initial() if x0 is None else x0, trace)
+        iterates = in_order(system.initial() if x0 is None else x0, solution.value, iterations)
     else:
         plan = _plan(system, arguments.state_of(system), solver, x0, loop.Limits(system.size))
-        history = programs.curves(plan, trace, iterations)
-    cut = {
-        name: np.asarray(curve)[: iterations + 1] for name, curve in history._asdict().items() if name != "snapshots"
-    }
-    cut["certified"] = np.minimum(cut["certified"], solution.certified)  # none beyond a value that is not finite
-    return history._replace(**cut)
+        iterates = programs.iterates(plan, iterations)
+    history = curves(iterates, solution.value, iterations, snapshots)
+    certified = np.minimum(history.certified, solution.certified)  # none beyond a value that is not finite
+    return history._replace(certified=certified)
 
 
 def _plan(

@@ -53,13 +53,6 @@ class _Solver:
     #: The words that go with a name.
     words: ClassVar[tuple[str, ...]] = ()
 
-    def __new__(cls, *positional: Any, **options: Any) -> Self:
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
-        if unknown := [name for name in options if name not in names]:
-            hint = "; give the draft to Jacobi or GSJacobi" if unknown == ["draft"] else ""
-            raise FFCError(f"{cls.__name__}: {', '.join(unknown)} is no option of it; it takes {_listed(names)}{hint}")
-        return super().__new__(cls)
-
     @classmethod
     def fitted(cls, system: "System", **options: Any) -> Self:
         """Return the solver of `system` by its words (but the guess) and the options of its name; None is not said."""
@@ -68,10 +61,6 @@ class _Solver:
     def entry(self, system: "System") -> dict[str, Any]:
         """Return the words that `fitted` makes it from."""
         return {}
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ of its first leaf, then those of the second, and so on: most systems use a singl
 leaf for each resolution.
 """
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -185,12 +186,11 @@ def block_size(x: State) -> jax.Array:
 def select_blocks(mask: jax.Array, x: State, y: State) -> State:
     """Return the state with the blocks of `x` where `mask` [batch, N] holds and those of `y` elsewhere."""
     leaves, tree = jax.tree.flatten(x)
-    ends = [0]
-    for leaf in leaves:
-        ends.append(ends[-1] + leaf.shape[1])
+    ends = itertools.accumulate(leaf.shape[1] for leaf in leaves[:-1])
+    masks = jnp.split(mask, list(ends), axis=1)
     chosen = [
-        jnp.where(_expand(mask[:, a:b], leaf.ndim), leaf, other)
-        for leaf, other, a, b in zip(leaves, jax.tree.leaves(y), ends, ends[1:], strict=False)
+        jnp.where(own.reshape(*own.shape, *[1] * (leaf.ndim - 2)), leaf, other)
+        for own, leaf, other in zip(masks, leaves, jax.tree.leaves(y), strict=True)
     ]
     return jax.tree.unflatten(tree, chosen)
 
@@ -261,10 +261,6 @@ def put_blocks(x: jax.Array, values: jax.Array, start: jax.Array) -> jax.Array:
     if values.shape[1] == x.shape[1]:
         return values
     return jax.vmap(lambda row, new, s: jax.lax.dynamic_update_slice_in_dim(row, new, s, axis=0))(x, values, start)
-
-
-def _expand(mask: jax.Array, ndim: int) -> jax.Array:
-    return mask.reshape(mask.shape + (1,) * (ndim - 2))
 
 
 def _same(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 
 from ffc.core.errors import FFCError
 from ffc.core.keys import key_of, reproducible
-from ffc.core.system import State, System
+from ffc.core.system import System
 from ffc.models.kinds import Option
 
 Params = Any
@@ -55,8 +55,11 @@ class Model:
 
     @classmethod
     def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "Model":
-        """Return the model for images of `shape` (height, width, channels), with the sizes that a preset names."""
-        raise NotImplementedError(f"{cls.__name__} has no build()")
+        """Return the model for images of `shape` (height, width, channels), with the sizes that a preset names.
+
+        As it is, `shape` is a field of the class.
+        """
+        return cls(shape=shape, **sizes)  # type: ignore[call-arg]
 
     def init(self, key: jax.Array) -> Params:
         """Fresh weights: a pytree of float32 arrays with the layout of the released checkpoints."""
@@ -118,8 +121,17 @@ class Sampler(Model):
         raise NotImplementedError(f"{type(self).__name__} has no noise()")
 
     def check_noise(self, u: ArrayLike) -> jax.Array:
-        """`u` in the layout of `noise`, or `FFCError` if its shape or range does not fit the model."""
-        raise NotImplementedError(f"{type(self).__name__} has no check_noise()")
+        """`u` in the layout of `noise`, or `FFCError` if its shape or range does not fit the model.
+
+        As it is, any finite floating-point numbers of that shape will do.
+        """
+        u, like = np.asarray(u), jax.eval_shape(lambda: self.noise(key_of(0), 1))
+        if u.ndim != like.ndim or u.shape[1:] != like.shape[1:]:
+            sizes = ", ".join(map(str, ("batch", *like.shape[1:])))
+            raise FFCError(f"noise u has the shape {u.shape}; this {type(self).__name__} takes ({sizes})")
+        if not np.issubdtype(u.dtype, np.floating) or not np.all(np.isfinite(u)):
+            raise FFCError("noise u must hold finite floating-point numbers, as the model's noise() draws")
+        return jnp.asarray(u, like.dtype)
 
     def system(self, params: Params, u: jax.Array) -> System:
         """Return the triangular system whose solution is the samples; weights are prepared here, once."""
@@ -143,10 +155,6 @@ class Sampler(Model):
     def samples(self, x: Any) -> jax.Array:
         """Return a state of `system`, as the samples that the model produces."""
         raise NotImplementedError(f"{type(self).__name__} has no samples()")
-
-    def state(self, samples: ArrayLike) -> State:
-        """Return the state whose `samples` these are."""
-        raise NotImplementedError(f"{type(self).__name__} has no state()")
 
     @property
     def black(self) -> float:

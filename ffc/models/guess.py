@@ -9,7 +9,7 @@ A guess decides how many iterations a solve needs, and no bit of what it certifi
 | `mean`      | what the model expects after zeros: a sweep of the system's `with_median_noise()`     |
 | `row_above` | zeros; but a row that a moving window reaches begins as the row above it is then      |
 
-Any other state will do, too: the state of images drawn before, say (`Sampler.state`).
+Any other state will do, too: the `value` of another solution, say.
 """
 
 from typing import Any

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ffc.core.history import each
 from ffc.core.measure import interleaved, side_by_side
 from ffc.core.solve import RowAbove, history_of, solve
 from ffc.core.solvers import Sequential, Solver
@@ -102,8 +101,8 @@ def _watch(
     named = np.unique(np.linspace(0, length, min(length, FRAMES) + 1).astype(int))
     frame = np.searchsorted(named, done, side="right") - 1
     history = history_of(system, solver, solution, tuple(named.tolist()), guess)
-    certified = np.asarray(history.certified)[named]  # [S, batch]
-    pictures = np.stack([_shown(model, state) for state in each(history.snapshots)])
+    certified = history.certified[named]  # [S, batch]
+    pictures = np.stack([_shown(model, state) for state in history.snapshots])
     masks = np.stack([_entries(model, system, solution.value, blocks) for blocks in certified])
     return Run(
         name=name,

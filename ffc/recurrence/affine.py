@@ -20,17 +20,12 @@ def affine_states(
     (leaves [batch, T, ...]); `offsets` [batch, T, H]. Chunks of `chunk` steps (all T if None, any length) follow one
     another; an associative scan composes the maps inside each, with about 2·chunk products of H×H matrices.
     """
-    length = offsets.shape[1]
-    chunk = min(chunk or length, length)
-    chunks = jax.tree.map(lambda a: jnp.moveaxis(cut(a, chunk), 1, 0), (factors, offsets))
 
-    def one(state, at):
-        maps, offset = jax.lax.associative_scan(_compose, (matrix(at[0]), at[1]), axis=1)
-        states = apply(state[:, None], maps) + offset
+    def one(state, maps, offsets):
+        states = _composed(state, maps, offsets)
         return states[:, -1], states
 
-    _, states = jax.lax.scan(one, start, chunks)
-    return _joined(states)[:, :length]
+    return _in_chunks(one, start, factors, offsets, chunk, matrix)
 
 
 def corrections(factors: Any, residual: jax.Array, chunk: int | None, matrix: Callable[[Any], jax.Array]) -> jax.Array:
@@ -38,22 +33,16 @@ def corrections(factors: Any, residual: jax.Array, chunk: int | None, matrix: Ca
 
     Chunks and `matrix` as for `affine_states`; r is the `residual`. A map that is not finite counts as 0.
     """
-    length = residual.shape[1]
-    chunk = min(chunk or length, length)
-    chunks = jax.tree.map(lambda a: jnp.moveaxis(cut(a, chunk), 1, 0), (factors, residual))
 
-    def one(change, at):
-        maps = matrix(at[0])
+    def one(change, maps, residual):
         axes = tuple(range(2, maps.ndim))
         finite = jnp.all(jnp.isfinite(maps), axis=axes)
         maps = jnp.where(jnp.expand_dims(finite, axes), maps, 0)
-        composed, offset = jax.lax.associative_scan(_compose, (maps, at[1]), axis=1)
-        changes = apply(change[:, None], composed) + offset
+        changes = _composed(change, maps, residual)
         before = jnp.concatenate([change[:, None], changes[:, :-1]], axis=1)
         return changes[:, -1], apply(before, maps)
 
-    added = jax.lax.scan(one, jnp.zeros_like(residual[:, 0]), chunks)[1]
-    return _joined(added)[:, :length]
+    return _in_chunks(one, jnp.zeros_like(residual[:, 0]), factors, residual, chunk, matrix)
 
 
 def apply(state: jax.Array, matrix: jax.Array) -> jax.Array:
@@ -68,10 +57,21 @@ def cut(a: jax.Array, chunk: int) -> jax.Array:
     return a.reshape(a.shape[0], whole // chunk, chunk, *a.shape[2:])
 
 
-def _joined(chunks: jax.Array) -> jax.Array:
-    """Return what a scan over chunks gives, [chunks, batch, chunk, H], as [batch, times, H]."""
-    count, batch, chunk, width = chunks.shape
-    return jnp.moveaxis(chunks, 0, 1).reshape(batch, count * chunk, width)
+def _in_chunks(
+    one: Callable, first: jax.Array, factors: Any, values: jax.Array, chunk: int | None, matrix: Callable
+) -> jax.Array:
+    """[batch, T, H] of `one(state, maps, values)` → (state after a chunk, [batch, chunk, H]), chunk after chunk."""
+    length = values.shape[1]
+    chunk = min(chunk or length, length)
+    chunks = jax.tree.map(lambda a: jnp.moveaxis(cut(a, chunk), 1, 0), (factors, values))
+    parts = jax.lax.scan(lambda state, at: one(state, matrix(at[0]), at[1]), first, chunks)[1]
+    return jax.lax.collapse(jnp.moveaxis(parts, 0, 1), 1, 3)[:, :length]
+
+
+def _composed(state: jax.Array, maps: jax.Array, offsets: jax.Array) -> jax.Array:
+    """States [batch, chunk, H] of a chunk, from the `state` [batch, H] before it."""
+    composed, offset = jax.lax.associative_scan(_compose, (maps, offsets), axis=1)
+    return apply(state[:, None], composed) + offset
 
 
 def _compose(first, second):

@@ -7,21 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ffc.core.errors import FFCError
+from ffc.core.errors import FFCError, reason_of
 from ffc.core.system import described
 
 
 def time_length(inputs: Any) -> int:
     """T, from the leaves [batch, T, ...] of `inputs`, or `FFCError` where they have none in common."""
-    leaves = jax.tree.leaves(inputs)
-    if not leaves:
-        raise FFCError("inputs: no array among them; give one with a time axis, [batch, T, ...], if only zeros")
-    shapes = [tuple(np.shape(leaf)) for leaf in leaves]
-    for shape in shapes:
-        if len(shape) < 2:
-            raise FFCError(f"inputs: a leaf of the shape {shape} has no time axis; give leaves [batch, T, ...]")
-    if len({shape[1] for shape in shapes}) > 1:
-        raise FFCError(f"inputs: leaves of the shapes {shapes} differ in their length T (axis 1); give all one length")
+    shapes = [tuple(np.shape(leaf)) for leaf in jax.tree.leaves(inputs)]
+    if not shapes or min(map(len, shapes)) < 2 or len({shape[1] for shape in shapes}) > 1:
+        raise FFCError(f"inputs: leaves of the shapes {shapes}; give [batch, T, ...] with one T, if only zeros")
     return shapes[0][1]
 
 
@@ -30,12 +24,10 @@ def check(step: Any, weights: Any, inputs: Any, start: Any) -> None:
     if time_length(inputs) == 0:
         raise FFCError("inputs: their length T is 0; give one time step at least")
     leaves = jax.tree.leaves(start)
-    if not leaves or any(not np.shape(leaf) for leaf in leaves):
-        raise FFCError(f"start: it is {described(start)}; give the first state of each sample, leaves [batch, ...]")
+    if not leaves or min(map(np.ndim, leaves)) < 2:
+        raise FFCError(f"start: it is {described(start)}; give each number of a state an axis: leaves [batch, H, ...]")
     if len(kinds := {str(jnp.result_type(leaf)) for leaf in leaves}) > 1:
         raise FFCError(f"start: it holds {' and '.join(sorted(kinds))}; let its arrays have one dtype")
-    if any(np.ndim(leaf) < 2 for leaf in leaves):
-        raise FFCError(f"start: it is {described(start)}; give each number of a state an axis: leaves [batch, H, ...]")
     batches, batch = ({np.shape(leaf)[0] for leaf in jax.tree.leaves(tree)} for tree in (inputs, start))
     if batches != batch or len(batch) > 1:
         raise FFCError(f"inputs: batches of {sorted(batches)} samples, and start has {sorted(batch)}; give one batch")
@@ -44,18 +36,6 @@ def check(step: Any, weights: Any, inputs: Any, start: Any) -> None:
         raise FFCError(
             f"step: it returns {returned} for states {expected}; let it keep their structure, shape and dtype"
         )
-
-
-def check_damping(name: str, value: Any) -> None:
-    """`FFCError` unless `value` is a λ to begin with, or None."""
-    if value is not None and not (isinstance(value, int | float) and 0 <= value < float("inf")):
-        raise FFCError(f"{name}: damping is {value!r}; give a number λ ≥ 0 to begin with, or None for no damping")
-
-
-def check_steps(name: str, value: Any, least: int) -> None:
-    """`FFCError` unless `value` is a whole number of steps, `least` or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise FFCError(f"{name} is {value!r}; give a whole number of steps, {least} or more")
 
 
 def check_differentiable(recurrence: Any) -> None:
@@ -78,7 +58,7 @@ def _check_differentiable(tree: Any, kinds: tuple[tuple[tuple[int, ...], Any], .
     try:
         jax.eval_shape(along, recurrence.weights, _first(recurrence.inputs), recurrence.start)
     except Exception as error:
-        raise FFCError(f"step: it cannot be differentiated ({_line(error)}); {way_out}") from error
+        raise FFCError(f"step: it cannot be differentiated ({reason_of(error)}); {way_out}") from error
 
 
 def _after(step: Any, weights: Any, inputs: Any, start: Any) -> Any:
@@ -86,14 +66,10 @@ def _after(step: Any, weights: Any, inputs: Any, start: Any) -> Any:
         return jax.eval_shape(step, weights, start, _first(inputs))
     except Exception as error:
         raise FFCError(
-            f"step: it fails on states {described(start)} and inputs at one time ({_line(error)}); "
+            f"step: it fails on states {described(start)} and inputs at one time ({reason_of(error)}); "
             "let it take (weights, states, inputs), with any leading axes"
         ) from error
 
 
 def _first(inputs: Any) -> Any:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((leaf.shape[0], *leaf.shape[2:]), leaf.dtype), inputs)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

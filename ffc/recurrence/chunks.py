@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 
+from ffc.core.arguments import count_of
 from ffc.core.solution import Solution
 from ffc.core.system import State, System, block_finite, indices, missing
-from ffc.recurrence import arguments
 from ffc.recurrence.affine import cut
 from ffc.recurrence.system import Recurrence
 
@@ -35,8 +35,8 @@ class Chunks(System):
     returns_outputs = True
 
     def __post_init__(self) -> None:
-        arguments.check_steps("Chunks: chunk", self.chunk, 1)
-        arguments.check_steps("Chunks: warmup", self.warmup, 0)
+        count_of("Chunks: chunk", self.chunk)
+        count_of("Chunks: warmup", self.warmup, least=0)
 
     @property
     def size(self) -> int:

@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ffc.core.arguments import count_of
 from ffc.core.drafts import Draft, Evaluated
 from ffc.core.errors import FFCError
 from ffc.core.system import State, System, block_count, block_finite, select_blocks, select_samples, take_blocks
@@ -76,12 +77,14 @@ class _Newton(Draft):
 
     damping: float | None = field(default=None, metadata=_STATIC)
 
+    def __post_init__(self) -> None:
+        if self.damping is not None and not (isinstance(self.damping, int | float) and 0 <= self.damping < math.inf):
+            name = type(self).__name__
+            raise FFCError(f"{name}: damping is {self.damping!r}; give a number λ ≥ 0 to begin with, or None for none")
+
     def matrices(self, system: Recurrence, before: jax.Array, inputs: Any) -> jax.Array:
         """Return A_t for row vectors, [..., K, K], or its diagonal [..., K]."""
         raise NotImplementedError
-
-    def redraft(self, system: System, evaluated: Evaluated) -> State:
-        return self._drafted(system, evaluated, None)
 
     def start(self, system: System, x: State) -> Any:
         if not isinstance(system, Recurrence):
@@ -95,7 +98,7 @@ class _Newton(Draft):
 
     def update(self, system: System, evaluated: Evaluated, memory: Any) -> tuple[State, Any]:
         if self.damping is None:
-            return self.redraft(system, evaluated), memory
+            return self._drafted(system, evaluated, None), memory
         if block_count(evaluated.after) < system.size:
             raise FFCError(f"draft: the damping of {type(self).__name__} is for Jacobi; leave it out, or the window")
         merit = jnp.sum(_flat(evaluated.after - evaluated.before) ** 2, axis=(1, 2))
@@ -131,24 +134,17 @@ class _Newton(Draft):
 class QuasiNewton(_Newton):
     """A = the Jacobian's diagonal, of which T·K numbers are kept: quasi-DEER.
 
-    The diagonal costs K forward derivatives (JVPs) of all states of K numbers. `elementwise` says that entry i of the
-    next state depends on entry i of the state alone, so that one derivative has all of it; `diagonal` gives it as a
-    function of a module. With `damping`, λ begins there. Raises `FFCError` where the step has no derivatives.
+    The diagonal costs K forward derivatives (JVPs) of all states of K numbers, unless `diagonal` gives it as a function
+    of a module. With `damping`, λ begins there. Raises `FFCError` where the step has no derivatives.
     """
 
-    elementwise: bool = field(default=False, metadata=_STATIC)
     diagonal: Derivative | None = field(default=None, metadata=_STATIC)
-
-    def __post_init__(self) -> None:
-        arguments.check_damping("QuasiNewton", self.damping)
 
     def matrices(self, system: Recurrence, before: jax.Array, inputs: Any) -> jax.Array:
         if self.diagonal is not None:
             own = self.diagonal(system.weights, system.unpack(before), inputs)
             return _flat(system.packing.pack(own))
         along = jax.linearize(lambda x: system.stepped(x, inputs), before)[1]
-        if self.elementwise:
-            return _flat(along(jnp.ones_like(before)))
 
         def entry(diagonal: jax.Array, unit: jax.Array) -> tuple[jax.Array, None]:
             return jnp.where(unit > 0, along(jnp.broadcast_to(unit, before.shape)), diagonal), None
@@ -174,9 +170,9 @@ class Newton(_Newton):
     jacobian: Derivative | None = field(default=None, metadata=_STATIC)
 
     def __post_init__(self) -> None:
-        arguments.check_damping("Newton", self.damping)
+        super().__post_init__()
         if self.chunk is not None:
-            arguments.check_steps("Newton: chunk", self.chunk, 1)
+            count_of("Newton: chunk", self.chunk)
 
     def matrices(self, system: Recurrence, before: jax.Array, inputs: Any) -> jax.Array:
         if self.jacobian is not None:

@@ -135,10 +135,11 @@ class _Tangent:
     packing: Packing
 
     def __call__(self, weights: Any, change: jax.Array, at: At) -> jax.Array:
-        def stepped(x: jax.Array) -> jax.Array:
-            return self.packing.step(self.step, weights, x, at.inputs)
+        return at.source + jax.jvp(*self._at(weights, at), (change,))[1]
 
-        return at.source + jax.jvp(stepped, (self.packing.pack(at.state),), (change,))[1]
+    def _at(self, weights: Any, at: At) -> tuple[Callable[[jax.Array], jax.Array], tuple[jax.Array]]:
+        """Return the step as a function of the state alone, and that state."""
+        return lambda x: self.packing.step(self.step, weights, x, at.inputs), (self.packing.pack(at.state),)
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,8 @@ class _Adjoint(_Tangent):
     """a_t from a_{t+1}, by the transposed Jacobian at x_t."""
 
     def __call__(self, weights: Any, later: jax.Array, at: At) -> jax.Array:
-        def stepped(x: jax.Array) -> jax.Array:
-            return self.packing.step(self.step, weights, x, at.inputs)
-
-        return at.source + jax.vjp(stepped, self.packing.pack(at.state))[1](later)[0]
+        step, states = self._at(weights, at)
+        return at.source + jax.vjp(step, *states)[1](later)[0]
 
 
 class _Linear(Linear):

@@ -27,10 +27,6 @@ class Belief(Sampler):
     diagonal: int = -1
     kind, unit = "test_own:Belief", "nats"
 
-    @classmethod
-    def build(cls, shape, classes=None, **sizes):
-        return cls(shape, **sizes)
-
     def init(self, key):
         return {"weights": 3 * jax.random.normal(key, (20, 20))}
 

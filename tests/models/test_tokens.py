@@ -105,7 +105,7 @@ def test_a_tie_is_where_rounding_could_choose_another_token():
 def test_images_and_texts_are_tokens_and_a_prompt_begins_a_text():
     levels = IMAGE.samples(SAMPLERS["tokens of an image"].system().example(key_of(0)))
     assert float(IMAGE.pictures(levels).max()) == 1
-    np.testing.assert_array_equal(IMAGE.tokens(jnp.uint8(levels * 64 + 5)), IMAGE.state(levels))
+    np.testing.assert_array_equal(IMAGE.tokens(jnp.uint8(levels * 64 + 5)), levels.reshape(-1, IMAGE.size))
     ascii = replace(TEXT, levels=128)
     assert ascii.text(np.frombuffer(b"twelve bytes", np.uint8)) == ["twelve bytes"]
     prompted = ascii.system(sound.weights(ascii), np.zeros((1, 12, 128), np.float32), prompt="To")

@@ -86,7 +86,7 @@ def test_an_iteration_solves_a_block_at_least_even_in_the_worst_case():
     np.testing.assert_array_equal(solution.value, solve(worst(), Jacobi()).value)
 
 
-AFFINE = [(Picard(), 1.0), (Newton(chunk=7), (0.5, 0.9, 0.99)), (QuasiNewton(elementwise=True), (0.5, 0.9, 0.99))]
+AFFINE = [(Picard(), 1.0), (Newton(chunk=7), (0.5, 0.9, 0.99)), (QuasiNewton(), (0.5, 0.9, 0.99))]
 
 
 @pytest.mark.parametrize(("draft", "decay"), AFFINE)

@@ -27,9 +27,9 @@ def drafted(draft, recurrence):
 
 #: Each message names the argument, and says what to give.
 MISTAKES = [
-    (drafted(None, of(())), "inputs: no array among them; give one with a time axis"),
-    (drafted(None, of(ones(2))), r"inputs: a leaf of the shape \(2,\) has no time axis"),
-    (drafted(None, of((ones((2, 5, 3)), ones((2, 6, 3))))), "inputs: leaves of the shapes .* differ in their length T"),
+    (drafted(None, of(())), r"inputs: leaves of the shapes \[\]; give"),
+    (drafted(None, of(ones(2))), r"inputs: leaves of the shapes \[\(2,\)\]; give"),
+    (drafted(None, of((ones((2, 5, 3)), ones((2, 6, 3))))), "inputs: leaves of the shapes .* with one T"),
     (drafted(None, of(ones((2, 0, 3)))), "inputs: their length T is 0; give one time step at least"),
     (drafted(None, of(ones((4, 5, 3)))), r"inputs: batches of \[4\] samples, and start has \[2\]"),
     (drafted(None, of(start=(ones((2, 3)), ones((2, 3), int)))), "start: it holds float32 and int32; let its arrays"),
@@ -41,8 +41,8 @@ MISTAKES = [
     (lambda: solve(of(), GSJacobi(2, draft=Newton(damping=1.0))), "draft: the damping of Newton is for Jacobi"),
     (lambda: solve(Chunks(of(), 2), Jacobi(draft=Newton())), "draft: Newton is for a Recurrence; Chunks is none"),
     (lambda: solve(Chunks(of(), 1), JacobiGS(5)), "solver: JacobiGS evaluates in runs, .*give Jacobi"),
-    (lambda: Chunks(of(), 3, -1), "Chunks: warmup is -1"),
-    (lambda: Newton(chunk=0), "Newton: chunk is 0"),
+    (lambda: Chunks(of(), 3, -1), "Chunks: warmup: expected a whole number of at least 0, not -1"),
+    (lambda: Newton(chunk=0), "Newton: chunk: expected a whole number of at least 1, not 0"),
     (lambda: QuasiNewton(damping=-1), "QuasiNewton: damping is -1"),
 ]
 

@@ -14,7 +14,6 @@ from ffc.core.names import GUESSES
 from ffc.core.solvers import SOLVERS
 from ffc.data import DATASETS, options_of
 from ffc.models import model_class
-from ffc.models.flow import _BITS
 from ffc.models.kinds import KINDS
 from ffc.models.pixelcnnpp.coupling import COUPLINGS
 from ffc.paper.tasks import PAPER
@@ -64,7 +63,6 @@ def test_a_model_has_the_sizes_that_its_kind_declares_and_words_of_its_systems_o
         assert fields.keys() - declared.keys() <= {"shape", "classes"}
         assert model_class(kind).kind == kind
     assert KINDS["pixelcnnpp"].options["coupling"] == (*COUPLINGS,)
-    assert KINDS["flow"].options["quantize"] == (*_BITS,)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.stem)

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
 from ffc.core.errors import FFCError
@@ -24,9 +23,6 @@ from ffc.models.flow.system import FlowSampling
 from ffc.models.kinds import KINDS
 
 __all__ = ["Flow", "FlowSampling"]
-
-#: Bits of the fraction of an entry, by the system option `quantize`.
-_BITS = {"12bit": 12, "none": None}
 
 
 @dataclass(frozen=True)
@@ -69,14 +65,10 @@ class Flow(Sampler):
         patches = (height // self.patch) * (width // self.patch)
         return Sizes(patches, self.patch**2 * channels, self.width, self.layers, self.heads)
 
-    @classmethod
-    def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "Flow":
-        return cls(shape=shape, **sizes)
-
     @reproducible
     def init(self, key: jax.Array) -> Params:
         """Fresh weights, with which the flow changes nothing but the order of patches."""
-        return draw(key, {_name(k): network.shapes(self.sizes) for k in range(self.blocks)})
+        return draw(key, {_name(k): network.fresh(self.sizes) for k in range(self.blocks)})
 
     def forward(self, params: Params, x: jax.Array, dtype: Any = jnp.float32) -> tuple[jax.Array, jax.Array]:
         """Return the noise u [batch, patches, entries] of the patches `x`, and the sum of log-scales [batch].
@@ -105,16 +97,6 @@ class Flow(Sampler):
         """Return standard normal noise [batch, patches, entries of a patch]."""
         return jax.random.normal(key, (batch, *self.sizes[:2]), jnp.float32)
 
-    def check_noise(self, u: ArrayLike) -> jax.Array:
-        """`u` as float32 [batch, patches, entries]; any finite numbers will do."""
-        u = np.asarray(u)
-        if u.shape[1:] != self.sizes[:2]:
-            patches, entries = self.sizes[:2]
-            raise FFCError(f"noise u has the shape {u.shape}; this flow takes (batch, {patches}, {entries})")
-        if not np.issubdtype(u.dtype, np.floating) or not np.all(np.isfinite(u)):
-            raise FFCError("noise u must hold finite floating-point numbers: standard normal noise")
-        return jnp.asarray(u, jnp.float32)
-
     def system(self, params: Params, u: jax.Array, quantize: str = "12bit") -> FlowSampling:
         """Return the system of `FlowSampling`.
 
@@ -122,7 +104,7 @@ class Flow(Sampler):
         that the last bits of sums seldom matter; "none": entries are real numbers.
         """
         blocks = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(params[_name(k)] for k in range(self.blocks)))
-        return FlowSampling(blocks, jnp.asarray(u), self.heads, _BITS[quantize])
+        return FlowSampling(blocks, jnp.asarray(u), self.heads, 12 if quantize == "12bit" else None)
 
     def samples(self, x: State) -> jax.Array:
         """Images [batch, height, width, channels] float32 in about [−1, 1]: the last row."""
@@ -130,12 +112,6 @@ class Flow(Sampler):
         grid = (height // self.patch, width // self.patch, self.patch, self.patch, channels)
         patches = x[:, -self.sizes.patches :].reshape(-1, *grid)
         return patches.transpose(0, 1, 3, 2, 4, 5).reshape(-1, *self.shape)
-
-    def state(self, samples: ArrayLike) -> State:
-        """Return the images in every row, as if the flow's blocks changed nothing: their weights are not known here."""
-        patches = self._patches(jnp.asarray(samples))
-        rows = [patches[:, ::-1] if (self.blocks - 1 - k) % 2 else patches for k in range(self.blocks)]
-        return jnp.concatenate(rows, axis=1)
 
     @property
     def black(self) -> float:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from ffc.core.system import Cache, State, System, take_blocks
 from ffc.models.base import Params
+from ffc.models.decoder import init_cache
 from ffc.models.flow import network
 
 #: Errors that sums in another order may have, seldom more: an entry as near to the middle of two numbers is a tie.
@@ -104,7 +105,7 @@ class FlowSampling(System):
         before = jnp.maximum(number - 1, 0) * self.row_length
         above = jax.lax.dynamic_slice_in_dim(x, before, self.row_length, axis=1)
         z = jnp.where(number == 0, self.u, above[:, ::-1])
-        return _Row(number, params, z, network.init_cache(params, len(x), self.heads))
+        return _Row(number, params, z, init_cache(params, self.heads, len(x), self.row_length))
 
     def _by_row(self, x: State, of_row: Callable[[Params, jax.Array, jax.Array], jax.Array]) -> jax.Array:
         """`of_row(params, row, z)` of every row of `x`, one after the other along the blocks."""

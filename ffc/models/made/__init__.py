@@ -56,10 +56,6 @@ class MADE(Sampler):
         """Number of entries D of an image."""
         return math.prod(self.shape)
 
-    @classmethod
-    def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "MADE":
-        return cls(shape=shape, **sizes)
-
     @staticmethod
     def is_params(tree: Any) -> bool:
         """Return whether a tree of weights has the layout of a MADE: three linear layers of these names."""
@@ -186,15 +182,6 @@ class MADE(Sampler):
         """Return standard logistic noise [batch, D], in logit space."""
         return jax.random.logistic(key, (batch, self.size), jnp.float32)
 
-    def check_noise(self, u: ArrayLike) -> jax.Array:
-        """`u` as float32 [batch, D]; any finite numbers will do."""
-        u = np.asarray(u)
-        if u.ndim != 2 or u.shape[1] != self.size:
-            raise FFCError(f"noise u has the shape {u.shape}; this MADE takes (batch, {self.size})")
-        if not np.issubdtype(u.dtype, np.floating) or not np.all(np.isfinite(u)):
-            raise FFCError("noise u must hold finite floating-point numbers: logistic noise, in logit space")
-        return jnp.asarray(u, jnp.float32)
-
     def system(self, params: Params, u: jax.Array) -> MADESampling:
         """Return the system of `MADESampling`. Call it outside `jit`: the masks decide the order of its units."""
         limits = _last_seen(params["net"])[:2]
@@ -211,9 +198,6 @@ class MADE(Sampler):
     def samples(self, x: State) -> jax.Array:
         """Return samples in logit space, [batch, D] float32."""
         return x
-
-    def state(self, samples: ArrayLike) -> State:
-        return jnp.asarray(samples)
 
     @property
     def black(self) -> float:

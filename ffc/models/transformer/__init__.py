@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,6 @@ from ffc.core.system import State
 from ffc.models.base import Batch, Normal, Params, Sampler, cast, draw
 from ffc.models.kinds import KINDS
 from ffc.models.tokens import Cheap, TokenSampling
-from ffc.models.tokens.system import checked_tokens
 from ffc.models.transformer.network import Decoder, fresh
 
 __all__ = ["Decoder", "Transformer"]
@@ -79,10 +78,6 @@ class Transformer(Sampler):
         near = (1, 2, 3, 4) if self.is_text else (1, channels, 2 * channels, row - channels, row, row + channels)
         return tuple(sorted({place for place in near if 0 < place < self.size}))
 
-    @classmethod
-    def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "Transformer":
-        return cls(shape=shape, **sizes)
-
     def init(self, key: jax.Array) -> Params:
         tables = (len(self.places), self.levels + 1, self.cheap)
         cheap = {
@@ -133,17 +128,6 @@ class Transformer(Sampler):
         """Return standard Gumbel noise [batch, N, levels]."""
         return jax.random.gumbel(key, (batch, self.size, self.levels), jnp.float32)
 
-    def check_noise(self, u: ArrayLike) -> jax.Array:
-        """`u` as float32 [batch, N, levels]; any finite numbers will do."""
-        u = np.asarray(u)
-        if u.ndim != 3 or u.shape[1:] != (self.size, self.levels):
-            raise FFCError(
-                f"noise u has the shape {u.shape}; this transformer takes (batch, {self.size}, {self.levels})"
-            )
-        if not np.issubdtype(u.dtype, np.floating) or not np.all(np.isfinite(u)):
-            raise FFCError("noise u must hold finite floating-point numbers: standard Gumbel noise")
-        return jnp.asarray(u, jnp.float32)
-
     def system(
         self,
         params: Params,
@@ -164,9 +148,6 @@ class Transformer(Sampler):
     def samples(self, x: State) -> jax.Array:
         """[batch, *shape] int32: bytes, or levels."""
         return x.reshape(-1, *self.shape)
-
-    def state(self, samples: ArrayLike) -> State:
-        return jnp.asarray(checked_tokens("samples", samples, self.levels).reshape(-1, self.size))
 
     @property
     def black(self) -> float:

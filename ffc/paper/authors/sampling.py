@@ -10,11 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ffc.core.history import History, Trace, extend, finish, start
+from ffc.core.history import History, Iterate, curves
 from ffc.models import Sampler
 from ffc.models.made import MADE, RELEASED
 from ffc.models.pixelcnnpp import PixelCNNPP
@@ -24,8 +22,6 @@ from ffc.paper.experiments.sampling import ORACLE, SHOWN, oracle_iterations, pic
 _SETS = {"mnist": ("MNIST", 1), "cifar10": ("CIFAR-10", 3)}  # title, channels
 _LAMBDAS = {shape[2]: trunc_lambda for shape, trunc_lambda in RELEASED.values()}
 _WINDOWS = {"mnist": 15, "cifar10": 2}  # rows of GS-Jacobi: the files don't tell, their configuration does
-
-_extend = jax.jit(extend, donate_argnums=0)
 
 
 def made(path: Path, data: str) -> tuple[dict, dict]:
@@ -68,9 +64,7 @@ def pixelcnnpp(path: Path, data: str, kind: str) -> tuple[dict, dict]:
     if kind == "gs_jacobi":  # the window's first row after each iteration; beyond the last when it is done
         counts = np.minimum(np.sum(file.whole("all_row_ids", (repeats, size)) < height, axis=1) + 1, size)
     else:
-        counts = np.array(
-            [oracle_iterations(np.asarray(history.largest), 2 * ORACLE["pixelcnnpp"]) for _, history in runs]
-        )
+        counts = np.array([oracle_iterations(history.largest, 2 * ORACLE["pixelcnnpp"]) for _, history in runs])
     arrays = _arrays(model, runs) | {
         "elapsed": np.linspace(0, np.median(times), size + 1),
         "oracle_iterations": counts.mean(),
@@ -88,13 +82,8 @@ def _run(samples: np.ndarray) -> tuple[np.ndarray, History]:
 
 def _history(iterates: Iterable[np.ndarray], answer: np.ndarray, length: int) -> History:
     """Return the curves that our own solvers record, of the first guess and `length` iterates after it."""
-    trace, iterates = Trace(answer, length, (*SHOWN, length)), iter(iterates)
-    before = next(iterates)
-    history = start(before, trace)
-    for k, x in enumerate(iterates, 1):
-        history = _extend(history, k, before, x, 0, trace)  # they certify nothing
-        before = x
-    return jax.tree.map(np.asarray, finish(history, jnp.full(len(answer), length), before, trace))
+    numbered = (Iterate(x, k, 0) for k, x in enumerate(iterates))  # they certify nothing
+    return curves(numbered, answer, length, (*SHOWN, length))
 
 
 def _arrays(model: Sampler, runs: list[tuple[np.ndarray, History]]) -> dict[str, Any]:

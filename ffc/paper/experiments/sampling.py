@@ -12,7 +12,6 @@ from typing import Any, cast
 import numpy as np
 
 from ffc.core.errors import FFCError
-from ffc.core.history import each
 from ffc.core.measure import in_turn, repeated
 from ffc.core.named import entry_of, is_chosen, solver_by_name
 from ffc.core.solution import Solution
@@ -61,17 +60,17 @@ def prepare(job: Job) -> Callable[[], Record]:
         samples = np.asarray(model.samples(checked.value))
         kept = facts(system, checked)
     length = int(kept["iterations"].max())
-    oracle = oracle_iterations(np.asarray(history.largest), ORACLE.get(model.kind, 0.0))
+    oracle = oracle_iterations(history.largest, ORACLE.get(model.kind, 0.0))
     arrays = {
         "samples": samples,
-        **_seen(model, checked.value, [*each(history.snapshots), solution.value]),
+        **_seen(model, checked.value, [*history.snapshots, solution.value]),
         "snapshot_iterations": np.array((*SHOWN, length)),
         "evaluations": solution.evaluations,
         "steps_per_iteration": solution.steps_per_iteration,
         "oracle_iterations": oracle,
-        "error_l2": np.asarray(history.l2),
-        "error_max": np.asarray(history.largest),
-        "change": np.asarray(history.change),
+        "error_l2": history.l2,
+        "error_max": history.largest,
+        "change": history.change,
         **kept,
     }
     chosen = {"chosen": entry_of(solver, system)} if is_chosen(job.kind, job.options.get("window")) else {}
