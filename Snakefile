@@ -54,7 +54,6 @@ include: "rules/train.smk"
 include: "rules/solve.smk"
 include: "rules/figures.smk"
 include: "rules/authors.smk"
-include: "rules/bench.smk"
 include: "rules/reference.smk"
 
 

@@ -114,11 +114,6 @@ def model_modules(wildcards):
     return [(KINDS[kind].place if kind in KINDS else kind).partition(":")[0]] if kind else []
 
 
-def bench_modules(wildcards):
-    tasks = [job_of(wildcards.preset, task) for task in preset_of(wildcards, "tasks")]
-    return sorted({module for task in tasks for module in solver_modules(task)})
-
-
 def job_of(preset, task, solver=None):
     """What is wildcards of a job in other rules."""
     return SimpleNamespace(preset=preset, task=task, solver=solver)

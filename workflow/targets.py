@@ -20,7 +20,7 @@ def problem_of(target: str, presets: Iterable[str], faults: Mapping[str, str]) -
         return faults[preset]
     if preset in presets:
         return f"{target}: Snakemake writes it at the end of a run; again: snakemake {preset} --report {target}"
-    names = [*presets, "all", "bench", "reference"]
+    names = [*presets, "all", "reference"]
     return (
         f"{target}: no target has this name{nearest(preset, names)}; targets are {', '.join(names)}, and paths of files"
     )

@@ -64,7 +64,7 @@ with job(SimpleNamespace(log=["job.log"], config={"debug": False}, rule="rule"))
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
-        ("quik", "quik: no target has this name (did you mean quick?); targets are quick, laptop, all, bench, refere"),
+        ("quik", "quik: no target has this name (did you mean quick?); targets are quick, laptop, all, reference, and"),
         (f"{ROOT}/summary.md", "name a file from the folder where the run takes place: "),
         ("results/bad/summary.md", FAULTS["bad"]),
         ("results/quick/report.html", "again: snakemake quick --report results/quick/report.html"),
