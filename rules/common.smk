@@ -35,7 +35,8 @@ if problem := unfit(ROOT):
     raise WorkflowError(problem)
 
 # The names of rules, as they are written.
-RULES = re.findall(r"^ *(?:rule|checkpoint) (\w+):", "\n".join(map(Path.read_text, ROOT.glob("rules/*.smk"))), re.M)
+NAMED = re.compile(r"^ *(?:rule|checkpoint|use rule \w+ as) (\w+)", re.M)
+RULES = NAMED.findall("\n".join(map(Path.read_text, ROOT.glob("rules/*.smk"))))
 
 try:
     # Faulty presets stop a run of their own, and no other one.
@@ -59,8 +60,9 @@ def task_of(wildcards, *keys):
     return {key: section[key] for key in keys or section if key in section}
 
 
-def preset_of(wildcards, key, default=None):
-    return PRESETS[wildcards.preset].get(key, default)
+def keys_of(wildcards, *keys):
+    """The same of a preset."""
+    return {key: PRESETS[wildcards.preset][key] for key in keys}
 
 
 def origin_of(wildcards):
@@ -121,7 +123,7 @@ def job_of(preset, task, solver=None):
 
 def scaled(wildcards):
     """The task whose weights are timed at other sizes."""
-    return job_of(wildcards.preset, preset_of(wildcards, "scaling")["task"])
+    return job_of(wildcards.preset, PRESETS[wildcards.preset]["scaling"]["task"])
 
 
 def together():
@@ -132,12 +134,12 @@ def together():
 
 
 def gpus(wildcards):
-    return 1 if preset_of(wildcards, "gpu", False) else 0
+    return int(PRESETS[wildcards.preset].get("gpu", False))
 
 
 def memory(wildcards, attempt):
     """Megabytes of a training or solving job; one that was tried in vain (`retries` of a profile) gets more."""
-    return attempt * (16000 if preset_of(wildcards, "gpu", False) else 3000)
+    return attempt * (16000 if gpus(wildcards) else 3000)
 
 
 def cores_here():
@@ -261,7 +263,7 @@ def authors_records(wildcards):
 def records_beside(wildcards):
     """Our records of the tasks that stand for theirs."""
     papers = {Path(record).parent.name for record in authors_records(wildcards)}
-    standing = stand_ins(preset_of(wildcards, "tasks"))
+    standing = stand_ins(PRESETS[wildcards.preset]["tasks"])
     return records_of(wildcards.preset, [standing[paper] for paper in sorted(papers)])
 
 
