@@ -64,7 +64,7 @@ rule unknown:
     output:
         "{target}",
     wildcard_constraints:
-        target=targets.pattern(PRESETS),
+        target=hooks.unknown_targets(PRESETS),
     localrule: True
 
 

@@ -20,7 +20,6 @@ from ffc.paper.views import NOTEBOOKS, PAPER
 import hooks
 import imports
 import jobs
-import targets
 from checks import reference_of
 from presets import check_config, load_presets
 from schemas import experiment_of
@@ -221,7 +220,7 @@ def caption_of(wildcards):
 
 
 def refused(wildcards):
-    raise WorkflowError(targets.problem_of(wildcards.target, PRESETS, FAULTS))
+    raise WorkflowError(hooks.problem_of_target(wildcards.target, PRESETS, FAULTS))
 
 
 def authors_figures(preset):

@@ -10,6 +10,7 @@ import checks
 import jsonschema
 import schemas
 import yaml
+from snakemake.utils import update_config
 
 from ffc.core.errors import FFCError
 from ffc.core.names import nearest
@@ -35,7 +36,9 @@ Loader.add_implicit_resolver(
 def check_config(config: dict[str, Any], presets: dict[str, Any]) -> None:
     """Check the merged configuration (file and `--config`), and fill in what the project's own file says besides."""
     _validate(config, schemas.CONFIG, "config/config.yaml or --config")
-    _fill(config, yaml.safe_load(_DEFAULTS.read_bytes()))
+    whole = yaml.safe_load(_DEFAULTS.read_bytes())
+    update_config(whole, config)
+    config |= whole
     if config["preset"] not in presets:
         raise FFCError(
             f"preset: there is no {config['preset']!r}{nearest(config['preset'], presets)}; "
@@ -76,13 +79,6 @@ def load_preset(path: Path) -> dict[str, Any]:
     except FFCError as error:
         raise FFCError(f"{path}: {error}") from None
     return preset
-
-
-def _fill(config: dict[str, Any], defaults: dict[str, Any]) -> None:
-    for key, default in defaults.items():
-        value = config.setdefault(key, default)
-        if isinstance(default, dict):
-            _fill(value, default)
 
 
 def _validate(value: Any, schema: dict[str, Any], source: str) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 import hooks
 import jobs
 import pytest
-import targets
 from places import ROOT
 from presets import load_preset
 
@@ -71,8 +70,8 @@ with job(SimpleNamespace(log=["job.log"], config={"debug": False}, rule="rule"))
     ],
 )
 def test_what_no_rule_makes_is_said_with_its_neighbour(target, problem):
-    assert re.fullmatch(targets.pattern(PRESETS), target)
-    assert problem in targets.problem_of(target, PRESETS, FAULTS)
+    assert re.fullmatch(hooks.unknown_targets(PRESETS), target)
+    assert problem in hooks.problem_of_target(target, PRESETS, FAULTS)
 
 
 def test_a_run_reports_presets_whose_pages_are_whole_where_it_wrote_one(tmp_path, monkeypatch):
