@@ -234,7 +234,9 @@ def authors_figures(preset):
 def authors_notebooks(preset):
     """Each notebook that has any of these figures, with those that it has."""
     drawn = authors_figures(preset)
-    shown = {name: [figure for figure in jobs.papers_figures_by(name) if figure in drawn] for name in NOTEBOOKS}
+    shown = {
+        name: [figure for figure in notebook.figures if figure in drawn] for name, notebook in SHOWN[preset].items()
+    }
     return {name: figures for name, figures in shown.items() if figures}
 
 
