@@ -82,21 +82,12 @@ def load_preset(path: Path) -> dict[str, Any]:
 
 
 def _validate(value: Any, schema: dict[str, Any], source: str) -> None:
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
-    first = min(errors, key=_rank, default=None)
-    if first is not None:
+    errors = list(jsonschema.Draft202012Validator(schema).iter_errors(value))
+    # Which keys a section may have follows from its kind or name, and those of `scaling` from the tasks.
+    deciding = [error for error in errors if error.path and error.path[-1] in ("kind", "solver", "name")]
+    elsewhere = [error for error in errors if not error.path or error.path[0] != "scaling"]
+    if first := jsonschema.exceptions.best_match(deciding or elsewhere or errors):
         raise FFCError(f"{source}: {_explain(first)}")
-
-
-def _rank(error: jsonschema.ValidationError) -> tuple[bool, bool, bool, list[str]]:
-    """Return what puts the complaint first that helps most.
-
-    Which keys a section may have follows from its kind or name, and those of `scaling` from the tasks. A misspelt key
-    is both unknown and missing.
-    """
-    path = [str(key) for key in error.absolute_path]
-    other = path[-1:] not in (["kind"], ["solver"], ["name"])
-    return other, path[:1] == ["scaling"], error.validator != "additionalProperties", path
 
 
 def _explain(error: jsonschema.ValidationError) -> str:
