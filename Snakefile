@@ -54,7 +54,6 @@ include: "rules/train.smk"
 include: "rules/solve.smk"
 include: "rules/figures.smk"
 include: "rules/authors.smk"
-include: "rules/bench.smk"
 include: "rules/reference.smk"
 
 
@@ -65,7 +64,7 @@ rule unknown:
     output:
         "{target}",
     wildcard_constraints:
-        target=targets.pattern(PRESETS),
+        target=hooks.unknown_targets(PRESETS),
     localrule: True
 
 

@@ -20,7 +20,6 @@ from ffc.paper.views import NOTEBOOKS, PAPER
 import hooks
 import imports
 import jobs
-import targets
 from checks import reference_of
 from presets import check_config, load_presets
 from schemas import experiment_of
@@ -35,7 +34,8 @@ if problem := unfit(ROOT):
     raise WorkflowError(problem)
 
 # The names of rules, as they are written.
-RULES = re.findall(r"^ *(?:rule|checkpoint) (\w+):", "\n".join(map(Path.read_text, ROOT.glob("rules/*.smk"))), re.M)
+NAMED = re.compile(r"^ *(?:rule|checkpoint|use rule \w+ as) (\w+)", re.M)
+RULES = NAMED.findall("\n".join(map(Path.read_text, ROOT.glob("rules/*.smk"))))
 
 try:
     # Faulty presets stop a run of their own, and no other one.
@@ -59,8 +59,9 @@ def task_of(wildcards, *keys):
     return {key: section[key] for key in keys or section if key in section}
 
 
-def preset_of(wildcards, key, default=None):
-    return PRESETS[wildcards.preset].get(key, default)
+def keys_of(wildcards, *keys):
+    """The same of a preset."""
+    return {key: PRESETS[wildcards.preset][key] for key in keys}
 
 
 def origin_of(wildcards):
@@ -114,11 +115,6 @@ def model_modules(wildcards):
     return [(KINDS[kind].place if kind in KINDS else kind).partition(":")[0]] if kind else []
 
 
-def bench_modules(wildcards):
-    tasks = [job_of(wildcards.preset, task) for task in preset_of(wildcards, "tasks")]
-    return sorted({module for task in tasks for module in solver_modules(task)})
-
-
 def job_of(preset, task, solver=None):
     """What is wildcards of a job in other rules."""
     return SimpleNamespace(preset=preset, task=task, solver=solver)
@@ -126,7 +122,7 @@ def job_of(preset, task, solver=None):
 
 def scaled(wildcards):
     """The task whose weights are timed at other sizes."""
-    return job_of(wildcards.preset, preset_of(wildcards, "scaling")["task"])
+    return job_of(wildcards.preset, PRESETS[wildcards.preset]["scaling"]["task"])
 
 
 def together():
@@ -137,12 +133,12 @@ def together():
 
 
 def gpus(wildcards):
-    return 1 if preset_of(wildcards, "gpu", False) else 0
+    return int(PRESETS[wildcards.preset].get("gpu", False))
 
 
 def memory(wildcards, attempt):
     """Megabytes of a training or solving job; one that was tried in vain (`retries` of a profile) gets more."""
-    return attempt * (16000 if preset_of(wildcards, "gpu", False) else 3000)
+    return attempt * (16000 if gpus(wildcards) else 3000)
 
 
 def cores_here():
@@ -224,7 +220,7 @@ def caption_of(wildcards):
 
 
 def refused(wildcards):
-    raise WorkflowError(targets.problem_of(wildcards.target, PRESETS, FAULTS))
+    raise WorkflowError(hooks.problem_of_target(wildcards.target, PRESETS, FAULTS))
 
 
 def authors_figures(preset):
@@ -238,7 +234,9 @@ def authors_figures(preset):
 def authors_notebooks(preset):
     """Each notebook that has any of these figures, with those that it has."""
     drawn = authors_figures(preset)
-    shown = {name: [figure for figure in jobs.papers_figures_by(name) if figure in drawn] for name in NOTEBOOKS}
+    shown = {
+        name: [figure for figure in notebook.figures if figure in drawn] for name, notebook in SHOWN[preset].items()
+    }
     return {name: figures for name, figures in shown.items() if figures}
 
 
@@ -266,7 +264,7 @@ def authors_records(wildcards):
 def records_beside(wildcards):
     """Our records of the tasks that stand for theirs."""
     papers = {Path(record).parent.name for record in authors_records(wildcards)}
-    standing = stand_ins(preset_of(wildcards, "tasks"))
+    standing = stand_ins(PRESETS[wildcards.preset]["tasks"])
     return records_of(wildcards.preset, [standing[paper] for paper in sorted(papers)])
 
 

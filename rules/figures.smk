@@ -49,7 +49,7 @@ use rule notebook as summary with:
             "figures": output.figures,
             "output": str(Path(output.markdown).parent),
         },
-        title=lambda wildcards: preset_of(wildcards, "title"),
+        title=lambda wildcards: PRESETS[wildcards.preset]["title"],
     message:
         "Table of {output.notebook}"
 
@@ -100,7 +100,7 @@ rule table:
         runtime=5,
     params:
         code=code("table"),
-        title=lambda wildcards: preset_of(wildcards, "title"),
+        title=lambda wildcards: PRESETS[wildcards.preset]["title"],
     message:
         "Table {output.page}"
     script:

@@ -62,34 +62,7 @@ for one, solvers in together():
             "../workflow/scripts/solve.py"
 
 
-rule gradients:
-    input:
-        trained="results/{preset}/records/{task}/feedforward.npz",
-        data="results/{preset}/data/{task}.npz",
-    output:
-        "results/{preset}/records/{task}/gradients_{solver}.npz",
-    log:
-        "logs/{preset}/solve/{task}/gradients_{solver}.log",
-    benchmark:
-        "benchmarks/{preset}/solve/{task}/gradients_{solver}.tsv"
-    wildcard_constraints:
-        solver="feedforward|jacobi",
-    conda:
-        "../envs/ffc.yaml"
-    resources:
-        mem_mb=memory,
-        runtime=60,
-        gpu=gpus,
-    params:
-        code=code("gradients"),
-        settings=lambda wildcards: task_of(wildcards, "data", "hidden", "scale", "samples"),
-        seed=lambda wildcards: preset_of(wildcards, "seed"),
-    message:
-        "Gradient errors of {wildcards.task} by {wildcards.solver}"
-    script:
-        "../workflow/scripts/gradients.py"
-
-
+# What is timed, or compared, besides whole solves: a function of an experiment measures it.
 rule rnn_scaling:
     input:
         data="results/{preset}/data/{task}.npz",
@@ -105,44 +78,55 @@ rule rnn_scaling:
     threads: all_cores()
     resources:
         mem_mb=memory,
-        runtime=60,
+        runtime=120,
         gpu=gpus,
     params:
-        code=code("rnn_scaling"),
+        code=code("measure", lambda wildcards: ["ffc.paper.experiments.rnn_scaling"]),
+        function="ffc.paper.experiments.rnn_scaling:run",
         settings=lambda wildcards: task_of(wildcards, "hidden", "scale", "lengths"),
-        seed=lambda wildcards: preset_of(wildcards, "seed"),
-        repeats=lambda wildcards: preset_of(wildcards, "repeats"),
+        words=lambda wildcards: keys_of(wildcards, "seed", "repeats") | {"task": wildcards.task},
     message:
         "Times of {wildcards.task} by length"
     script:
-        "../workflow/scripts/rnn_scaling.py"
+        "../workflow/scripts/measure.py"
 
 
-rule scaling:
+use rule rnn_scaling as scaling with:
     input:
+        lambda wildcards: f"results/{{preset}}/checkpoints/{scaled(wildcards).task}.json",  # read with the weights
         checkpoint=lambda wildcards: f"results/{{preset}}/checkpoints/{scaled(wildcards).task}.flax",
-        about=lambda wildcards: f"results/{{preset}}/checkpoints/{scaled(wildcards).task}.json",
     output:
         "results/{preset}/records/scaling/sampling.npz",
     log:
         "logs/{preset}/solve/scaling.log",
     benchmark:
         "benchmarks/{preset}/solve/scaling.tsv"
-    priority: 1
-    conda:
-        "../envs/ffc.yaml"
-    threads: all_cores()
-    resources:
-        mem_mb=memory,
-        runtime=120,
-        gpu=gpus,
     params:
-        code=code("scaling", lambda wildcards: model_modules(scaled(wildcards))),
+        code=code("measure", lambda wildcards: ["ffc.paper.experiments.scaling", *model_modules(scaled(wildcards))]),
+        function="ffc.paper.experiments.scaling:run",
         settings=lambda wildcards: jobs.sizes(PRESETS[wildcards.preset]),
-        task=lambda wildcards: scaled(wildcards).task,
-        seed=lambda wildcards: preset_of(wildcards, "seed"),
-        repeats=lambda wildcards: preset_of(wildcards, "repeats"),
+        words=lambda wildcards: keys_of(wildcards, "seed", "repeats") | {"task": scaled(wildcards).task},
     message:
-        "Times of {params.task} by size"
-    script:
-        "../workflow/scripts/scaling.py"
+        "Times of {params.words[task]} by size"
+
+
+use rule rnn_scaling as gradients with:
+    input:
+        trained="results/{preset}/records/{task}/feedforward.npz",
+        data="results/{preset}/data/{task}.npz",
+    output:
+        "results/{preset}/records/{task}/gradients_{solver}.npz",
+    log:
+        "logs/{preset}/solve/{task}/gradients_{solver}.log",
+    benchmark:
+        "benchmarks/{preset}/solve/{task}/gradients_{solver}.tsv"
+    wildcard_constraints:
+        solver="feedforward|jacobi",
+    threads: 1  # nothing is timed
+    params:
+        code=code("measure", lambda wildcards: ["ffc.paper.experiments.rnn"]),
+        function="ffc.paper.experiments.rnn:gradient_errors",
+        settings=lambda wildcards: task_of(wildcards, "data", "hidden", "scale", "samples"),
+        words=lambda wildcards: keys_of(wildcards, "seed") | {"task": wildcards.task, "solver": wildcards.solver},
+    message:
+        "Gradient errors of {wildcards.task} by {wildcards.solver}"

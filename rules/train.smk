@@ -24,7 +24,7 @@ rule train:
         # Hours of training do not begin anew where a solver changes: a loss does not solve.
         code=code("train", model_modules, without="ffc/core/"),
         task=lambda wildcards: task_of(wildcards, "model", "train"),
-        seed=lambda wildcards: preset_of(wildcards, "seed"),
+        seed=lambda wildcards: PRESETS[wildcards.preset]["seed"],
     message:
         "Training of {wildcards.task}"
     script:

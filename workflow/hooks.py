@@ -1,4 +1,4 @@
-"""What is looked at before a run begins, and what is said when it has ended."""
+"""What is looked at before a run begins, why a target is unknown, and what is said when a run has ended."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ffc.core.names import nearest
 from ffc.paper.first_page import verdict
 
 
@@ -45,6 +46,26 @@ def _has_gpu() -> bool:
         return bool(subprocess.run(["nvidia-smi", "-L"], capture_output=True).stdout.strip())
     except OSError:
         return False
+
+
+def unknown_targets(presets: Iterable[str]) -> str:
+    """Return what such targets match: names, absolute paths, a report, and files of a preset that there is not."""
+    return rf"/.+|[^/.]+|results/\w+/report\.html|results/(?!(?:{'|'.join([*presets, 'reference'])})/).+"
+
+
+def problem_of_target(target: str, presets: Iterable[str], faults: Mapping[str, str]) -> str:
+    """Return why no rule makes `target`; `faults` says what is wrong with presets that are not sound."""
+    if target.startswith("/"):
+        return f"{target}: name a file from the folder where the run takes place: {os.path.relpath(target)}"
+    preset = target.split("/")[1] if target.startswith("results/") else target
+    if preset in faults:
+        return faults[preset]
+    if preset in presets:
+        return f"{target}: Snakemake writes it at the end of a run; again: snakemake {preset} --report {target}"
+    names = [*presets, "all", "reference"]
+    return (
+        f"{target}: no target has this name{nearest(preset, names)}; targets are {', '.join(names)}, and paths of files"
+    )
 
 
 def after_failure(logs: Iterable[str]) -> list[str]:

@@ -13,7 +13,6 @@ from tasks import Figure, Notebook, notebooks
 from ffc import box
 from ffc.data import folder, options_of
 from ffc.paper.captions import CAPTIONS
-from ffc.paper.views import PAPER, SCALING
 
 #: What each figure is written as; the last is for LaTeX, and no picture of the report.
 FORMATS = ("png", "svg", "pdf")
@@ -108,16 +107,8 @@ def boxed_files(names: Iterable[str]) -> list[str]:
 
 
 def narrowed(notebook: Notebook) -> dict[str, Any]:
-    """Return the task that a notebook is about, or what it draws where that is less than it could."""
-    if notebook.task:
-        return {"task": notebook.task}
-    return {} if [*notebook.figures] == papers_figures_by(notebook.source) else {"only": [*notebook.figures]}
-
-
-def papers_figures_by(notebook: str) -> list[str]:
-    """Return all figures that one of the paper's notebooks can draw."""
-    papers = [(name, paper) for name, paper in PAPER.items() if paper.notebook == notebook]
-    return [name + end for name, paper in papers for end in paper.views] or [*SCALING.views]
+    """Return the task that a notebook is about, or what it draws of all that it could."""
+    return {"task": notebook.task} if notebook.task else {"only": [*notebook.figures]}
 
 
 def state_of_pictures(settings: Mapping[str, Any], root: str | None) -> str:

@@ -10,6 +10,7 @@ import checks
 import jsonschema
 import schemas
 import yaml
+from snakemake.utils import update_config
 
 from ffc.core.errors import FFCError
 from ffc.core.names import nearest
@@ -35,7 +36,9 @@ Loader.add_implicit_resolver(
 def check_config(config: dict[str, Any], presets: dict[str, Any]) -> None:
     """Check the merged configuration (file and `--config`), and fill in what the project's own file says besides."""
     _validate(config, schemas.CONFIG, "config/config.yaml or --config")
-    _fill(config, yaml.safe_load(_DEFAULTS.read_bytes()))
+    whole = yaml.safe_load(_DEFAULTS.read_bytes())
+    update_config(whole, config)
+    config |= whole
     if config["preset"] not in presets:
         raise FFCError(
             f"preset: there is no {config['preset']!r}{nearest(config['preset'], presets)}; "
@@ -78,29 +81,13 @@ def load_preset(path: Path) -> dict[str, Any]:
     return preset
 
 
-def _fill(config: dict[str, Any], defaults: dict[str, Any]) -> None:
-    for key, default in defaults.items():
-        value = config.setdefault(key, default)
-        if isinstance(default, dict):
-            _fill(value, default)
-
-
 def _validate(value: Any, schema: dict[str, Any], source: str) -> None:
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(value)
-    first = min(errors, key=_rank, default=None)
-    if first is not None:
+    errors = list(jsonschema.Draft202012Validator(schema).iter_errors(value))
+    # Which keys a section may have follows from its kind or name, and those of `scaling` from the tasks.
+    deciding = [error for error in errors if error.path and error.path[-1] in ("kind", "solver", "name")]
+    elsewhere = [error for error in errors if not error.path or error.path[0] != "scaling"]
+    if first := jsonschema.exceptions.best_match(deciding or elsewhere or errors):
         raise FFCError(f"{source}: {_explain(first)}")
-
-
-def _rank(error: jsonschema.ValidationError) -> tuple[bool, bool, bool, list[str]]:
-    """Return what puts the complaint first that helps most.
-
-    Which keys a section may have follows from its kind or name, and those of `scaling` from the tasks. A misspelt key
-    is both unknown and missing.
-    """
-    path = [str(key) for key in error.absolute_path]
-    other = path[-1:] not in (["kind"], ["solver"], ["name"])
-    return other, path[:1] == ["scaling"], error.validator != "additionalProperties", path
 
 
 def _explain(error: jsonschema.ValidationError) -> str:

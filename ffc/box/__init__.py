@@ -5,13 +5,13 @@ says what it is: model, data and their licence, training and the command that re
 was fastest, and levels of a sample that tests draw again. `ffc.box.make` makes them.
 """
 
-import difflib
 import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ffc.core.errors import FFCError, need
+from ffc.core.names import nearest
 
 if TYPE_CHECKING:
     from ffc.store.checkpoints import Checkpoint
@@ -31,9 +31,8 @@ def about(name: str) -> dict[str, Any]:
     """Return what the model `name` is, JSON-able. Raises `FFCError`, with the nearest names, where there is none."""
     choices = names()
     if name not in choices:
-        near = difflib.get_close_matches(name, choices)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(choices) or 'nothing'}"
-        raise FFCError(f"{name}: no model of that name is in the box; {hint}")
+        near = nearest(name, choices)
+        raise FFCError(f"{name}: no model of that name is in the box{near}; it has {', '.join(choices) or 'nothing'}")
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 

@@ -6,15 +6,15 @@
 
 The noise of a batch comes from the seed and the batch's index, and whole batches go to one device each. So a batch
 is the same file, byte for byte, wherever and in whichever sitting it was drawn. Files appear under their names when
-they are whole: what a killed run left is what the next one goes on from. In memory are the batches that devices
-are at and those being written, however many there are.
+they are whole: what a killed run left is what the next one goes on from. In memory are the batches that devices are at,
+however many there are.
 """
 
 import json
 import os
 import sys
 from collections import Counter, defaultdict
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -88,9 +88,8 @@ class Source:
 def draw(source: Source, folder: Path, batches: int, quiet: bool = False) -> tuple[bool, str]:
     """Draw those of the batches 0 … `batches` − 1 that `folder` lacks.
 
-    Returns whether every sample there is certified whole; and how all ended, with the time that the new ones took,
-    compilation included. Raises `FFCError` where the folder was begun with other settings, holds other files, or is
-    being written to.
+    Returns whether every sample there is certified whole; and how all ended, with the number of new ones. Raises
+    `FFCError` where the folder was begun with other settings, holds other files, or is being written to.
     """
     with alone(folder) as held:
         for file in (*folder.glob(".batch_*.npz.*"), *folder.glob(".s*.json.*")) if held else ():
@@ -134,28 +133,19 @@ def _begin(folder: Path, source: Source, batches: int) -> dict[str, Any]:
 
 
 def _deal(source: Source, settings: dict[str, Any], folder: Path, missing: list[int], bar: tqdm) -> None:
-    """Have every device draw batches as long as some are missing; a slow one takes fewer.
-
-    A thread waits for each.
-    """
+    """Have every device draw batches, by a thread, as long as some are missing; a slow one takes fewer."""
     common = {name: value for name, value in settings.items() if name != "checkpoint"}
     devices, indices = jax.local_devices()[: len(missing)], iter(missing)
 
-    def save(index: int, arrays: dict[str, np.ndarray]) -> None:
-        Record(arrays, common | {"index": index}).save(folder / BATCH.format(index))
-        with bar.get_lock():
-            bar.update(source.words["batch"])
-
     def work(device: jax.Device) -> None:
-        with jax.default_device(device), ThreadPoolExecutor(1) as writer:
+        with jax.default_device(device):
             params = jax.device_put(source.checkpoint.params, device)
             solver, _ = source.solver(params, **settings["chosen"])
-            saved: Future = writer.submit(bool)
             for index in indices:
                 arrays = source.draw(index, params, solver)
-                saved.result()
-                saved = writer.submit(save, index, arrays)  # while the device is at the next
-            saved.result()
+                Record(arrays, common | {"index": index}).save(folder / BATCH.format(index))
+                with bar.get_lock():
+                    bar.update(source.words["batch"])
 
     with ThreadPoolExecutor(max(1, len(devices))) as pool:
         try:

@@ -2,17 +2,14 @@
 
 import argparse
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ffc.cli import DONE, NOT_EXACT, inputs, options
 from ffc.core.errors import FFCError
-from ffc.core.solvers import Sequential
-
-if TYPE_CHECKING:
-    from ffc.core.solvers import Solver
-    from ffc.core.system import System
+from ffc.core.names import AUTO
+from ffc.core.solvers import CLASSES, Sequential, Solver
 
 _COLUMNS = ("iterations", "certified", "max |diff|", "residual", "seconds", "× sequential", "× cached")
 
@@ -63,14 +60,12 @@ def compare(arguments: argparse.Namespace) -> int:
     return DONE if all((one["status"] == "certified").all() for one in answers.values()) else NOT_EXACT
 
 
-def _solvers(arguments: argparse.Namespace, system: "System", guess: Any) -> "dict[str, Solver]":
+def _solvers(arguments: argparse.Namespace, system: Any, guess: Any) -> dict[str, Solver]:
     """Return the solvers of the table by their names: each kind, drafted windows, and the one that a race chooses.
 
     There is no race where the window is named, or is known to be the fastest, as of models in the box.
     """
     from ffc.core.named import solver_by_name
-    from ffc.core.names import AUTO
-    from ffc.core.solvers import CLASSES
 
     window = arguments.window
     sizes = {"gs_jacobi": {"window": window, "together": arguments.together}, "jacobi_gs": {"block": arguments.block}}

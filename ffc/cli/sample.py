@@ -10,8 +10,13 @@ import numpy as np
 
 from ffc.cli import DONE, NOT_EXACT, inputs, options
 from ffc.core.errors import FFCError
-from ffc.core.solvers import SOLVERS, WORDS, Sequential
+from ffc.core.solvers import SOLVERS, WORDS, Sequential, Solver
 from ffc.store.paths import expanded
+
+#: What an animation calls the sequential solvers.
+BASELINES = {"cached": "one after the other (cached)", "sequential": "one after the other (whole sweeps)"}
+#: Samples of an animation at most, whose iterates are in memory; the first sixteen are shown.
+MOST = 100
 
 
 def add(commands: Any) -> None:
@@ -44,12 +49,12 @@ def _draw_one(arguments: argparse.Namespace) -> int:
 
     outputs = {name: getattr(arguments, name) for name in ("out", "image", "animate")}
     paths = check_outputs(outputs, inputs.files(arguments))
-    from ffc.cli import animate
     from ffc.core.measure import repeated, timed
     from ffc.core.named import label_of, solver_by_name
     from ffc.core.solve import solve
     from ffc.core.verify import facts, verified
-    from ffc.store.records import Record, provenance
+    from ffc.paper import animation
+    from ffc.store.records import Record, provenance, write_bytes
 
     checkpoint, system, guess = inputs.load(arguments)
     model = checkpoint.model
@@ -59,7 +64,7 @@ def _draw_one(arguments: argparse.Namespace) -> int:
     sizes, began = {name: getattr(arguments, name) for name in WORDS}, time.perf_counter()
     solver = solver_by_name(arguments.solver, system, x0=guess, uses=1, **sizes)
     name = label_of(solver, system)
-    watched = animate.contestants(system, solver, arguments.against or "cached") if arguments.animate else {}
+    watched = _contestants(system, solver, arguments.against or "cached") if arguments.animate else {}
     say(f"{name}: compiling, once for each size; then drawing …", file=sys.stderr)
     draw = partial(solve, system, solver, x0=guess)
     solution, _ = timed(draw)
@@ -81,8 +86,27 @@ def _draw_one(arguments: argparse.Namespace) -> int:
     head, times = f"{paths[0]}: " if paths else "", f"{seconds:.3g} s warm, {cold:.3g} s with compilation"
     say(f"{head}{solution.message}; {solution.evaluations} iterations by {name}, {times}")
     if watched:
-        say(f"{arguments.animate}: {animate.write(arguments.animate, model, system, watched, guess)}")
+        runs, clock = animation.race(model, system, watched, guess)
+        write_bytes(arguments.animate, animation.gif(animation.frames(runs, clock)))
+        say(f"{arguments.animate}: {'; '.join(f'{run.name} {run.seconds:.3g} s' for run in runs)}")
     return DONE if solution.exact else NOT_EXACT
+
+
+def _contestants(system: Any, solver: Solver, baseline: str) -> dict[str, Solver]:
+    """Return both solvers by what an animation calls them; `FFCError` where they cannot be shown side by side."""
+    from ffc.core.named import entry_of, solver_by_name
+    from ffc.core.system import batch_size
+
+    entry, batch = entry_of(solver, system), batch_size(system.initial())
+    if entry["solver"] in BASELINES:
+        raise FFCError(
+            f"--animate compares a parallel solver with a sequential one, which {entry['solver']} is; name another, "
+            "say --solver gs_jacobi"
+        )
+    if batch > MOST:
+        raise FFCError(f"--animate: iterates of {batch} samples could fill the memory; give --batch {MOST} or less")
+    parallel = f"in parallel ({entry['solver']}{', drafted' if entry.get('draft') else ''})"
+    return {BASELINES[baseline]: solver_by_name(baseline, system), parallel: solver}
 
 
 def _draw_many(arguments: argparse.Namespace) -> int:

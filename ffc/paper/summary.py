@@ -13,7 +13,7 @@ from ffc.paper.figures.files import from_root, load_records
 from ffc.paper.figures.style import in_order, look, of_one_system, sources, theirs
 from ffc.paper.tables import markdown
 from ffc.paper.tasks import PLAIN, SEQUENTIAL, experiment_of, paper_of, tasks_in
-from ffc.paper.verdict import Row, Spread, conclusion, essentials_table, times
+from ffc.paper.verdict import Row, Spread, cell, conclusion, essentials_table
 from ffc.store.records import Record, write_bytes
 
 #: Song et al., ICML 2021: iterations and seconds by oracle stopping (for DenseNet: estimated), as the outputs
@@ -123,7 +123,7 @@ def to_markdown(rows: list[Row], origin: list[str]) -> str:
 def markdown_table(rows: list[Row], keys: Iterable[str] = BESIDE_THE_PAPER) -> str:
     """Return the columns `keys` of the table."""
     keys = list(keys)
-    return markdown([COLUMNS[key] for key in keys], [[_text(key, row[key]) for key in keys] for row in rows])
+    return markdown([COLUMNS[key] for key in keys], [[cell(key, row[key]) for key in keys] for row in rows])
 
 
 def to_csv(rows: list[Row]) -> str:
@@ -287,11 +287,3 @@ def _gib(size: int | None) -> float | None:
 
 def _number(value: Any) -> str:
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _text(key: str, value: Any) -> str:
-    if value is None:
-        return "–"
-    if "over" in key:
-        return times(value)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -37,6 +37,15 @@ def times(ratio: float | None) -> str:
     return "–" if ratio is None else f"{float(f'{ratio:.3g}'):g}×"
 
 
+def cell(key: str, value: Any) -> str:
+    """Return a cell of a table whose column is `key`."""
+    if value is None:
+        return "–"
+    if "over" in key:
+        return times(value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def essentials(rows: list[Row]) -> list[Row]:
     """For each task of the table `rows` that has a parallel solver, a row with the keys of `ESSENTIALS`, and what the
     verdict needs besides."""
@@ -66,7 +75,7 @@ def essentials_table(rows: list[Row]) -> str:
     """`essentials` as Markdown, without the paper's column where it is empty."""
     chosen = essentials(rows)
     keys = [key for key in ESSENTIALS if key != "paper_over_plain" or any(row[key] for row in chosen)]
-    return markdown([ESSENTIALS[key] for key in keys], [[_text(key, row[key]) for key in keys] for row in chosen])
+    return markdown([ESSENTIALS[key] for key in keys], [[cell(key, row[key]) for key in keys] for row in chosen])
 
 
 def conclusion(rows: list[Row]) -> list[str]:
@@ -115,9 +124,3 @@ def _certified(rows: list[Row]) -> str:
         where = f"{worst['max_difference']:.2g} ({worst['task']}, {worst['solver']})"
         text += f" The largest difference to a sequential answer is {where}."
     return text
-
-
-def _text(key: str, value: Any) -> str:
-    if "over" in key:
-        return times(value)
-    return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -6,7 +6,7 @@ import pytest
 from commands import BATCH, MODELS, weights
 from PIL import Image
 
-from ffc.cli import animate
+from ffc.cli.sample import BASELINES
 from ffc.core.named import solver_by_name
 from ffc.paper import animation
 
@@ -74,7 +74,7 @@ ROWS = pytest.param("flow", ("gs_jacobi", "--window", "4 blocks"), None, marks=p
 def test_the_animation_ends_with_a_pause_on_what_the_picture_shows(paths, ffc, tmp_path, name, solver, against):
     words = ("--solver", *solver, "--batch", BATCH, "--animate", tmp_path / "a.gif")
     told = ffc("sample", paths[name], *words, *(("--against", against) if against else ())).out
-    assert animate.BASELINES[against or "cached"] in told
+    assert BASELINES[against or "cached"] in told
     assert f"in parallel ({solver[0]})" in told
     with Image.open(tmp_path / "a.gif") as image:
         assert image.info["loop"] == 0

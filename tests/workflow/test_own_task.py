@@ -33,13 +33,13 @@ def block(language: str) -> str:
 
 
 def test_the_page_does_what_it_says_with_other_tasks_of_free_names_beside_its_own(tmp_path):
-    """Down to the report and the bench: samples that are no pictures, and a recurrence."""
+    """Down to the report: samples that are no pictures, and a recurrence."""
     preset = yaml.safe_load(block("yaml"))
     preset["tasks"] |= {name: FREE["tasks"][name] for name in ("words", "memory")}
     project = copy_to(tmp_path, belief=preset)
     (project / "belief.py").write_text(block("python"))
     (project / "blind.py").write_text(BLIND)
-    printed = snakemake(project, "belief", "results/belief/bench.md")
+    printed = snakemake(project, "belief")
     assert re.search(r"^belief, .*as fast as the fastest sequential evaluation", printed, re.M)
     results = project / "results" / "belief"
     named = re.findall(r"^\| (`.*`) \|", PAGE.partition("in `results/belief/`")[2].partition("\n\n")[0], re.M)
@@ -58,7 +58,6 @@ def test_the_page_does_what_it_says_with_other_tasks_of_free_names_beside_its_ow
     rows = (results / "summary.md").read_text()
     assert re.search(r"^\| words \| Jacobi ", rows, re.M)
     assert "paper: " not in rows
-    assert "| words | Jacobi |" in (results / "bench.md").read_text()
 
     (project / "belief.py").write_text(block("python") + "\n")
     drawn = {"notebook", "figure", "summary", "table"}

@@ -23,8 +23,8 @@ use rule * from ffc as ffc_*
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """A copy of the project that nothing has run in; one of its presets is faulty."""
-    return copy_to(tmp_path_factory.mktemp("project"), broken=BROKEN, faulty={"titel": "A mistake"})
+    """A copy of the project that nothing has run in; one of its presets is faulty, one has the name of a rule."""
+    return copy_to(tmp_path_factory.mktemp("project"), broken=BROKEN, faulty={"titel": "A mistake"}, summary=TINY)
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,7 @@ def test_weights_are_trained_where_none_can_be_had_and_else_only_where_it_is_kno
     ("command", "message"),
     [
         (["quick", "--config", "preset=qick"], "preset: there is no 'qick' (did you mean quick?)"),
+        (["--config", "preset=summary"], "summary.yaml: summary is the name of a rule"),
         (["quik"], "quik: no target has this name (did you mean quick?)"),
         (["results/tiny/records/made_mnist/jacoby.npz"], "tiny.yaml: tasks.made_mnist.solvers has no jacoby (did you"),
         (["results/quick/overlay/figures"], "results/quick/authors: there are no results of theirs that this shows"),

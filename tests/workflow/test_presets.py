@@ -49,6 +49,8 @@ PLACES = [
     ("tasks.mine_scaling", OWN, "tasks.mine_scaling: names that end in _scaling"),
     (f"{PIXELS}.solvers.jacobi_gs.window", 3, f"{PIXELS}.solvers.jacobi_gs.window: unknown key; expected block, guess"),
     (f"{MADE}.model", ..., f"{MADE}: 'model' is a required property"),
+    (f"{PIXELS}.model.kind", ..., f"{PIXELS}.model: 'kind' is a required property"),  # of which `scaling` has a task
+    (f"{NET}.model.kind", "densnet", f"{NET}.model.kind: 'densnet' is unknown (did you mean densenet?)"),
     (f"{MADE}.paper", "rnn", f"{MADE}.paper: "),
     (f"{MADE}.paper", "made_cifar", f"{MADE}: "),
     (f"{MADE}.experiment", "classification", f"{MADE}.experiment: "),

@@ -10,7 +10,6 @@ from pathlib import Path
 import hooks
 import jobs
 import pytest
-import targets
 from places import ROOT
 from presets import load_preset
 
@@ -64,15 +63,15 @@ with job(SimpleNamespace(log=["job.log"], config={"debug": False}, rule="rule"))
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
-        ("quik", "quik: no target has this name (did you mean quick?); targets are quick, laptop, all, bench, refere"),
+        ("quik", "quik: no target has this name (did you mean quick?); targets are quick, laptop, all, reference, and"),
         (f"{ROOT}/summary.md", "name a file from the folder where the run takes place: "),
         ("results/bad/summary.md", FAULTS["bad"]),
         ("results/quick/report.html", "again: snakemake quick --report results/quick/report.html"),
     ],
 )
 def test_what_no_rule_makes_is_said_with_its_neighbour(target, problem):
-    assert re.fullmatch(targets.pattern(PRESETS), target)
-    assert problem in targets.problem_of(target, PRESETS, FAULTS)
+    assert re.fullmatch(hooks.unknown_targets(PRESETS), target)
+    assert problem in hooks.problem_of_target(target, PRESETS, FAULTS)
 
 
 def test_a_run_reports_presets_whose_pages_are_whole_where_it_wrote_one(tmp_path, monkeypatch):
@@ -102,3 +101,21 @@ def test_a_gpu_is_asked_for_where_records_are_to_be_made(monkeypatch):
     problem = hooks.problem_of_gpu({"small"}, {"small": {"without_gpu": "hours"}})
     assert "Without one, preset small: hours." in problem
     assert "--config without_gpu=True" in problem
+
+
+def test_a_picture_that_is_added_changed_or_removed_makes_the_data_anew(tmp_path):
+    """The state is a parameter of the job, so that Snakemake runs it again where it changes."""
+    folder, settings = tmp_path / "mine", {"name": "image_folder", "path": "mine", "size": 8}
+    folder.mkdir()
+    states = [jobs.state_of_pictures(settings, tmp_path)]
+    for change in (
+        lambda: (folder / "a.png").write_bytes(b"1"),
+        lambda: os.utime(folder / "a.png", ns=(0, 0)),
+        lambda: (folder / "a.png").rename(folder / "c.png"),
+    ):
+        change()
+        states.append(jobs.state_of_pictures(settings, tmp_path))
+    assert len({*states}) == 4
+    (folder / ".hidden.png").write_bytes(b"1")
+    assert jobs.state_of_pictures(settings, tmp_path) == states[-1]
+    assert jobs.state_of_pictures({"name": "digits"}, tmp_path) == ""
