@@ -11,8 +11,8 @@ The certificate speaks of the function that was evaluated: a window and a whole 
 last bits, and so may their solutions.
 
 **Drafts** (`ffc.core.drafts`) replace blocks behind the certified prefix between two iterations. The certificate
-holds for any values there. If a draft makes the system overflow, the sample begins anew behind its prefix, and
-goes on without drafts. That iteration does not count: neither for the sample, nor for others whose windows wait for it.
+holds for any values there. If a draft makes the system overflow, the sample goes on without drafts, and its window
+begins anew behind the prefix. That iteration does not count: neither for the sample, nor for others whose windows wait for it.
 """
 
 import functools

@@ -10,6 +10,8 @@ def window_start(
     system: System, width: int, prefix: jax.Array, running: jax.Array, together: bool = False
 ) -> jax.Array:
     """Return [batch] where windows of `width` begin: at a sample's prefix or a little before, inside the system."""
+    if width == system.size:
+        return jnp.zeros_like(prefix)
     slowest = jnp.min(jnp.where(running, prefix, system.size), initial=system.size)
     prefix = jnp.full_like(prefix, slowest) if together else prefix
     return jnp.minimum(system.window_start(width, prefix, slowest), system.size - width)
