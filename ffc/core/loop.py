@@ -12,7 +12,8 @@ last bits, and so may their solutions.
 
 **Drafts** (`ffc.core.drafts`) replace blocks behind the certified prefix between two iterations. The certificate
 holds for any values there. If a draft makes the system overflow, the sample goes on without drafts, and its window
-begins anew behind the prefix. That iteration does not count: neither for the sample, nor for others whose windows wait for it.
+begins anew behind the prefix. That iteration does not count: neither for the sample, nor for others whose windows
+wait for it.
 """
 
 import functools
