@@ -47,10 +47,6 @@ class PixelCNNPP(Sampler):
         if height % 4 or width % 4 or channels not in (1, 3):
             raise FFCError(f"PixelCNN++ takes 1 or 3 channels and sides that 4 divides, not {self.shape}")
 
-    @classmethod
-    def build(cls, shape: tuple[int, int, int], classes: int | None, **sizes: Any) -> "PixelCNNPP":
-        return cls(shape=shape, **sizes)
-
     @staticmethod
     def is_params(tree: Any) -> bool:
         """Whether a tree of weights has the layout of a PixelCNN++."""
@@ -129,9 +125,6 @@ class PixelCNNPP(Sampler):
 
     def samples(self, x: State) -> jax.Array:
         return x.reshape(-1, *self.shape)
-
-    def state(self, samples: ArrayLike) -> State:
-        return jnp.reshape(samples, (-1, self.shape[0] * self.shape[1], self.channels))
 
     @property
     def black(self) -> float:
