@@ -3,8 +3,11 @@
 It is found before anything is trained. A complaint is an `FFCError` that begins with the key.
 """
 
+import importlib.util
 from collections import Counter
 from collections.abc import Mapping
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from typing import Any
 
 import schemas
@@ -28,6 +31,7 @@ def check(preset: Mapping[str, Any]) -> None:
     _check_figures(preset)
     for task, settings in tasks.items():
         try:
+            _check_own(settings.get("model", {}).get("kind", ""))
             _check_weights(settings)
             _check_references(settings)
             _check_sizes(settings)
@@ -62,6 +66,26 @@ def _check_figures(preset: Mapping[str, Any]) -> None:
     if twice := next((figure for figure in count if count[figure] > 1), None):
         both = " and ".join(name for name, notebook in shown.items() if twice in notebook.figures)
         raise FFCError(f"tasks: {both} would both draw the figure {twice}; give one of the tasks another name")
+
+
+def _check_own(kind: str) -> None:
+    """Check that somebody's own class is there, as Snakemake deletes what a job makes before the job can fail."""
+    module, _, name = kind.partition(":")
+    parts, folders, spec = module.split("."), None, None
+    for i, part in enumerate(parts if name else ()):
+        # Without an import, which could take seconds. The current folder is where jobs look, too.
+        spec = PathFinder.find_spec(part, folders) if i else importlib.util.find_spec(part) or _here(part)
+        if spec is None:
+            where = "it must lie where the command runs, or be installed"
+            raise FFCError(f"model.kind: {kind!r}: there is no module {'.'.join(parts[: i + 1])}; {where}")
+        folders = spec.submodule_search_locations
+    source = Path(spec.origin) if spec and spec.origin else None
+    if source and source.suffix == ".py" and name not in source.read_text(encoding="utf-8"):
+        raise FFCError(f"model.kind: {kind!r}: {source.name} has no {name}; name a class that it has")
+
+
+def _here(name: str) -> ModuleSpec | None:
+    return PathFinder.find_spec(name, [""])
 
 
 def _check_weights(settings: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["about", "load", "names", "weights"]
 
 FOLDER = Path(__file__).parent
-_AGAIN = "pip install --force-reinstall 'fast-feedforward[checkpoints]'"
+_AGAIN = "pip install --force-reinstall '.[checkpoints]' in a clone of the project"
 
 
 def names() -> list[str]:

@@ -47,7 +47,8 @@ def settle(arguments: argparse.Namespace) -> None:
     fits = (system | options.system_options(arguments)) == system
     fits &= getattr(arguments, "solver", None) in (None, about.get("solver"))
     for name, value in (about if fits else system).items():
-        if name in arguments and getattr(arguments, name) in (None, False, options.GUESS):
+        said = getattr(arguments, name, 0)  # 0 where the command has no such option; a window of 0 is wrong, and said
+        if said is None or said is False or said == options.GUESS:
             setattr(arguments, name, value)
     if "solver" in arguments and arguments.solver is None:
         arguments.solver = AUTO

@@ -36,4 +36,6 @@ def need(*packages: str, extra: str) -> None:
     """Raise `MissingPackageError`, one line that names `extra`, unless all `packages` can be imported."""
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
-        raise MissingPackageError(f"{', '.join(missing)}: not installed; run: pip install 'fast-feedforward[{extra}]'")
+        raise MissingPackageError(
+            f"{', '.join(missing)}: not installed; run in a clone of the project: pip install '.[{extra}]'"
+        )

@@ -34,7 +34,7 @@ def solver_by_name(
     if name not in SOLVERS:
         raise FFCError(f"solver {name!r}: expected one of {', '.join(SOLVERS)}")
     for word, value in {"window": window, "block": block, "draft": draft, "together": together}.items():
-        if value and word not in SOLVERS[name]:
+        if value is not None and value is not False and word not in SOLVERS[name]:
             raise FFCError(f"{word}: {name} takes none; it belongs to {owners(word)}; leave it out")
     own = system.draft() if draft is True else draft or None
     if draft and own is None:

@@ -37,6 +37,11 @@ class Status(IntEnum):
         }[self]
 
 
+#: Of the largest entry: more than rounding makes of a sample.
+ROUNDING = 0.01
+_DOUBT = ", which is more than rounding: some block may see itself or a later one, and ffc.check(system) may say which"
+
+
 def describe(counts: Counter[Status]) -> str:
     """How so many samples ended."""
     total = counts.total()
@@ -116,7 +121,10 @@ class Solution:
         if self.verification is None:
             return NOT_VERIFIED
         proven, corrected = (Counter(np.ravel(array).tolist()) for array in self.verification[:2])
-        return describe_verification(proven, corrected, float(np.max(np.asarray(self.residual), initial=0)))
+        residual = float(np.max(np.asarray(self.residual), initial=0))
+        largest = max(float(np.max(np.abs(leaf), initial=1)) for leaf in jax.tree.leaves(self.value))
+        doubt = _DOUBT if self.exact and residual > ROUNDING * largest else ""
+        return describe_verification(proven, corrected, residual) + doubt
 
     def block_until_ready(self) -> "Solution":
         jax.block_until_ready((self.value, self.status_codes))

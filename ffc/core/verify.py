@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ffc.core.compiled import compiled, standard_modes
-from ffc.core.solution import Solution, Status, Verification
+from ffc.core.solution import ROUNDING, Solution, Status, Verification
 from ffc.core.system import State, System, block_agreement, block_distance, block_finite, prefix_length, select_samples
 
 
@@ -67,8 +67,6 @@ CONTRADICTION = (
     "is another than the sequential one, though both are certified, and one is proven: so some block sees itself or "
     "a later one (ffc.check(system) may say which), or is a tie that the system's ties do not tell"
 )
-#: Of the largest entry: what more than rounding, on another device say, tells two samples apart.
-_ROUNDING = 0.01
 
 
 def contradictions(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> list[int]:
@@ -81,7 +79,7 @@ def contradictions(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray
         return []
     certified = np.asarray(one["status"] == "certified") & (other["status"] == "certified")
     sure = certified & (one["proven"] | other["proven"]) & (one["ties"] == 0) & (other["ties"] == 0)
-    least = _ROUNDING * np.abs(np.asarray(other["samples"], np.float64)).max(initial=1.0)
+    least = ROUNDING * np.abs(np.asarray(other["samples"], np.float64)).max(initial=1.0)
     return np.flatnonzero(sure & (largest_difference(one["samples"], other["samples"]) > least)).tolist()
 
 

@@ -59,6 +59,7 @@ ELSEWHERE = [  # options of something else
 ]
 MISFITS = [  # what the model, its system or its data do not allow
     (SAMPLE + "gs_jacobi --window 13", "window: 13", "3 rows of 4 blocks", "give 1 … 3 (rows)"),
+    ("sample made-mnist --image a.png --window 0", "window: 0", "give 1 … "),
     (
         "sample made-mnist --image a.png --size 14x14",
         "--size 14×14: ",

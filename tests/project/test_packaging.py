@@ -71,4 +71,4 @@ def test_the_library_alone_is_small(bare):
 def test_what_is_missing_is_one_line_that_names_its_extra(bare, tmp_path, program, extra):
     answer = run(tmp_path, bare / program[0], *program[1:])
     assert answer.returncode != 0
-    assert answer.stderr.rstrip().splitlines()[-1].endswith(f"pip install 'fast-feedforward[{extra}]'")
+    assert answer.stderr.rstrip().splitlines()[-1].endswith(f"pip install '.[{extra}]'")

@@ -49,6 +49,8 @@ PLACES = [
     ("tasks.mine_scaling", OWN, "tasks.mine_scaling: names that end in _scaling"),
     (f"{PIXELS}.solvers.jacobi_gs.window", 3, f"{PIXELS}.solvers.jacobi_gs.window: unknown key; expected block, guess"),
     (f"{MADE}.model", ..., f"{MADE}: 'model' is a required property"),
+    (f"{MADE}.model", {"kind": "ffc.mine:Flow"}, f"{MADE}.model.kind: 'ffc.mine:Flow': there is no module ffc.mine; "),
+    (f"{MADE}.model", {"kind": "ffc.models.flow:Flaw"}, f"{MADE}.model.kind: 'ffc.models.flow:Flaw': __init__.py has"),
     (f"{PIXELS}.model.kind", ..., f"{PIXELS}.model: 'kind' is a required property"),  # of which `scaling` has a task
     (f"{NET}.model.kind", "densnet", f"{NET}.model.kind: 'densnet' is unknown (did you mean densenet?)"),
     (f"{MADE}.paper", "rnn", f"{MADE}.paper: "),
@@ -142,7 +144,7 @@ def test_a_faulty_preset_does_not_hide_the_others_and_the_users_own_counts(tmp_p
 @pytest.mark.parametrize(
     ("preset", "path", "value"),
     [
-        (QUICK, f"{MADE}.model", {"kind": "mine.models:Flow", "depth": 3}),  # somebody's own has keys of its own
+        (QUICK, f"{MADE}.model", {"kind": "ffc.models.flow:Flow", "depth": 3}),  # somebody's own has keys of its own
         (QUICK, f"{PIXELS}.solvers.wide", {"solver": "gs_jacobi", "window": "auto"}),
         (QUICK, f"{PIXELS}.solvers.gs_jacobi.window", 28),
         (BEYOND, "tasks.text.system", {"top_k": 128}),
