@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["about", "load", "names", "weights"]
 
 FOLDER = Path(__file__).parent
-_AGAIN = "pip install --force-reinstall '.[checkpoints]'"
+_AGAIN = "run in a clone of the project: pip install --force-reinstall '.[checkpoints]'"
 
 
 def names() -> list[str]:
@@ -40,13 +40,9 @@ def weights(name: str) -> Path:
     """Return the file of the weights. Raises `FFCError` where the installation lacks it, or it is not what was made."""
     recorded, path = about(name)["sha256"], FOLDER / f"{name}.flax"
     if not path.is_file():
-        raise FFCError(
-            f"{name}: this installation lacks its weights ({path.name}); run in a clone of the project: {_AGAIN}"
-        )
+        raise FFCError(f"{name}: this installation lacks its weights ({path.name}); {_AGAIN}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != recorded:
-        raise FFCError(
-            f"{path}: damaged, for its SHA-256 is not the recorded one; run in a clone of the project: {_AGAIN}"
-        )
+        raise FFCError(f"{path}: damaged, for its SHA-256 is not the recorded one; {_AGAIN}")
     return path
 
 
