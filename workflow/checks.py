@@ -4,6 +4,7 @@ It is found before anything is trained. A complaint is an `FFCError` that begins
 """
 
 import importlib.util
+import re
 from collections import Counter
 from collections.abc import Mapping
 from importlib.machinery import ModuleSpec, PathFinder
@@ -73,19 +74,26 @@ def _check_own(kind: str) -> None:
     module, _, name = kind.partition(":")
     parts, folders, spec = module.split("."), None, None
     for i, part in enumerate(parts if name else ()):
-        # Without an import, which could take seconds. The current folder is where jobs look, too.
-        spec = PathFinder.find_spec(part, folders) if i else importlib.util.find_spec(part) or _here(part)
+        spec = PathFinder.find_spec(part, folders) if i else _package(part)
         if spec is None:
             where = "it must lie where the command runs, or be installed"
             raise FFCError(f"model.kind: {kind!r}: there is no module {'.'.join(parts[: i + 1])}; {where}")
         folders = spec.submodule_search_locations
     source = Path(spec.origin) if spec and spec.origin else None
-    if source and source.suffix == ".py" and name not in source.read_text(encoding="utf-8"):
+    if (
+        source
+        and source.suffix == ".py"
+        and not re.search(rf"\b{re.escape(name)}\b|import \*", source.read_text("utf-8"))
+    ):
         raise FFCError(f"model.kind: {kind!r}: {source.name} has no {name}; name a class that it has")
 
 
-def _here(name: str) -> ModuleSpec | None:
-    return PathFinder.find_spec(name, [""])
+def _package(name: str) -> ModuleSpec | None:
+    """Return where a package is, without an import, which could take seconds; jobs look in the current folder, too."""
+    try:
+        return importlib.util.find_spec(name) or PathFinder.find_spec(name, [""])
+    except ValueError:  # such as __main__
+        return None
 
 
 def _check_weights(settings: Mapping[str, Any]) -> None:
