@@ -79,12 +79,9 @@ def _check_own(kind: str) -> None:
             where = "it must lie where the command runs, or be installed"
             raise FFCError(f"model.kind: {kind!r}: there is no module {'.'.join(parts[: i + 1])}; {where}")
         folders = spec.submodule_search_locations
-    source = Path(spec.origin) if spec and spec.origin else None
-    if (
-        source
-        and source.suffix == ".py"
-        and not re.search(rf"\b{re.escape(name)}\b|import \*", source.read_text("utf-8"))
-    ):
+    source = Path(spec.origin) if spec and spec.origin else Path()
+    named = re.compile(rf"\b{re.escape(name)}\b|import \*")
+    if source.suffix == ".py" and not named.search(source.read_text(encoding="utf-8")):
         raise FFCError(f"model.kind: {kind!r}: {source.name} has no {name}; name a class that it has")
 
 
