@@ -16,6 +16,7 @@ from tasks import NAMES_TAKEN, notebooks
 
 from ffc.core.errors import FFCError
 from ffc.data import rows
+from ffc.models import NO_MODULE
 from ffc.models.kinds import KINDS
 from ffc.paper.tasks import PAPER, SEQUENTIAL
 from ffc.training import TrainSettings
@@ -76,8 +77,7 @@ def _check_own(kind: str) -> None:
     for i, part in enumerate(parts if name else ()):
         spec = PathFinder.find_spec(part, folders) if i else _package(part)
         if spec is None:
-            where = "it must lie where the command runs, or be installed"
-            raise FFCError(f"model.kind: {kind!r}: there is no module {'.'.join(parts[: i + 1])}; {where}")
+            raise FFCError(f"model.kind: {kind!r}: {NO_MODULE.format('.'.join(parts[: i + 1]))}")
         folders = spec.submodule_search_locations
     source = Path(spec.origin) if spec and spec.origin else Path()
     named = re.compile(rf"\b{re.escape(name)}\b|import \*")

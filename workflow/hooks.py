@@ -1,4 +1,4 @@
-"""What is looked at before a run begins, why a target is unknown, and what is said when a run has ended."""
+"""Checks before a run begins, the reason why a target is unknown, and the words at the end of a run."""
 
 import json
 import os

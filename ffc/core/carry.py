@@ -1,4 +1,4 @@
-"""What an iteration hands to the next, and the loop that hands it on."""
+"""The state of a solve between two iterations, and the loop that hands it on."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ _COUNTS = ("prefix", "certified", "status", "iterations", "drafting")
 
 
 class Carry(NamedTuple):
-    """What an iteration hands to the next."""
+    """Hold the state of a solve between two iterations."""
 
     x: State
     cache: Any

@@ -40,6 +40,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+#: Said where the class of a model is looked for in vain.
+NO_MODULE = "there is no module {}; it must lie where the command runs, or be installed"
+
+
 def model_class(kind: str) -> "type[Model]":
     """Return the class of a model: one of the library's by name, or anybody's as `package.module:Class`."""
     module, _, name = (KINDS[kind].place if kind in KINDS else kind).partition(":")
@@ -52,8 +56,7 @@ def model_class(kind: str) -> "type[Model]":
         package = importlib.import_module(module)
     except Exception as error:  # whatever somebody's module raises
         if isinstance(error, ModuleNotFoundError) and module.startswith(str(error.name)):
-            where = "it must lie where the command runs, or be installed"
-            raise FFCError(f"model kind {kind!r}: there is no module {error.name}; {where}") from error
+            raise FFCError(f"model kind {kind!r}: {NO_MODULE.format(error.name)}") from error
         reason = f"{type(error).__name__}: {error}{place_of(error)}"
         raise FFCError(f"model kind {kind!r}: {module} cannot be imported: {reason}") from error
     if not isinstance(model := getattr(package, name, None), type):

@@ -1,4 +1,4 @@
-"""What is measured besides whole solves: by the function of an experiment that the rule names."""
+"""Measure something besides whole solves, by the function of an experiment that the rule names."""
 
 from importlib import import_module
 

@@ -37,7 +37,7 @@ def drafted_rows(
     """
     rows, _, channels = x.shape
     noise = [logistic, gumbel, settled[..., None].astype(x.dtype)]
-    pixels = jnp.concatenate([x, y, *noise], axis=-1)  # of one array, for a launch would make each
+    pixels = jnp.concatenate([x, y, *noise], axis=-1)  # one array: each would take a launch
     return pallas.pallas_call(
         partial(_row, channels=channels, mixtures=gumbel.shape[-1]),
         grid=(rows,),
