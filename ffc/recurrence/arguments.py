@@ -15,7 +15,7 @@ def time_length(inputs: Any) -> int:
     """T, from the leaves [batch, T, ...] of `inputs`, or `FFCError` where they have none in common."""
     shapes = [tuple(np.shape(leaf)) for leaf in jax.tree.leaves(inputs)]
     if not shapes or min(map(len, shapes)) < 2 or len({shape[1] for shape in shapes}) > 1:
-        raise FFCError(f"inputs: leaves of the shapes {shapes}; give leaves [batch, T, ...] with one T, zeros if need be")
+        raise FFCError(f"inputs: leaves of the shapes {shapes}; give leaves [batch, T, ...] with one T, if only zeros")
     return shapes[0][1]
 
 
